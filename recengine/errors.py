@@ -1,0 +1,95 @@
+"""Every error a user of recengine can cause, in one place.
+
+Each one holds its facts as attributes and reads as one sentence: what is wrong, where, what to do.
+The command line prints that sentence and exits with status 2; a flow run shows it as its state message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+class RecengineError(Exception):
+    """Base of all errors whose message is meant for the person who started the work."""
+
+
+class BadInput(RecengineError):
+    """An option or value that cannot be used."""
+
+
+class UnknownLayout(RecengineError):
+    """A folder or zip that is no MovieLens layout."""
+
+    def __init__(self, source: Path, found: Sequence[str], missing: Mapping[str, Sequence[str]]) -> None:
+        self.source, self.found, self.missing = source, list(found), dict(missing)
+        seen = ", ".join(self.found[:12]) + (" …" if len(self.found) > 12 else "") if self.found else "nothing"
+        wants = "; ".join(f"{layout} also needs {', '.join(files)}" for layout, files in self.missing.items())
+        super().__init__(
+            f"{source} is not a complete MovieLens folder: found {seen}; {wants}. "
+            "Point --source at the folder or zip as GroupLens distributes it."
+        )
+
+
+class BadSource(RecengineError):
+    """A source file that cannot be read as its layout says."""
+
+    def __init__(self, path: Path | str, problem: str, remedy: str) -> None:
+        self.path, self.problem, self.remedy = str(path), problem, remedy
+        super().__init__(f"{path}: {problem}; {remedy}.")
+
+
+class TooManyBadRows(RecengineError):
+    """More rows went to quarantine than the load allows; nothing was changed."""
+
+    def __init__(self, bad: int, total: int, limit: float, reasons: Mapping[str, int], example: str) -> None:
+        self.bad, self.total, self.limit, self.reasons, self.example = bad, total, limit, dict(reasons), example
+        counts = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.items())
+        super().__init__(
+            f"{bad:,} of {total:,} rows ({bad / max(total, 1):.1%}) cannot be used, more than the allowed "
+            f"{limit:.1%} ({counts}; first: {example}). The previous data stays; mend the files or raise "
+            "--max-bad-share."
+        )
+
+
+class WarehouseBusy(RecengineError):
+    """Another process holds the warehouse's lock."""
+
+    def __init__(self, path: Path, holder: str, waited_seconds: float) -> None:
+        self.path, self.holder, self.waited_seconds = path, holder, waited_seconds
+        super().__init__(
+            f"{path} is in use by {holder} (waited {waited_seconds:.0f} s); wait for it to finish or stop it, "
+            "then run again."
+        )
+
+
+class WarehouseTooNew(RecengineError):
+    """The warehouse was written by a newer recengine."""
+
+    def __init__(self, path: Path, version: int, known: int) -> None:
+        self.path, self.version, self.known = path, version, known
+        super().__init__(
+            f"{path} has schema version {version}, newer than version {known} that this recengine knows; "
+            "upgrade recengine or use another --home."
+        )
+
+
+class NotReady(RecengineError):
+    """A stage was asked for before the one it needs has run."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        self.what, self.remedy = what, remedy
+        super().__init__(f"{what}; {remedy}.")
+
+
+class AuditFailed(RecengineError):
+    """A table about to be published broke a rule; what is published stays."""
+
+    def __init__(self, failures: Mapping[str, str]) -> None:
+        self.failures = dict(failures)
+        listed = "; ".join(f"{audit}: {example}" for audit, example in self.failures.items())
+        super().__init__(f"Nothing was published, the audits found bad rows ({listed}); the previous tables stay.")
+
+
+class DownloadFailed(RecengineError):
+    """A release could not be fetched or is not what it should be."""

@@ -1,0 +1,171 @@
+"""A feature snapshot: everything a model may see, as arrays in a folder that any process can map.
+
+The features stage writes it from DuckDB; training, scoring and evaluation read it and never open the
+warehouse, so a shard of the work can run in another process or on another host.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from scipy.sparse import csr_array
+
+GENRE_LIKED_FROM = 3.0  # the article counts a user's movies rated at least three stars, per genre
+SECONDS_PER_MONTH = 365.2425 / 12 * 86_400
+
+_CSR_FIELDS = ("ratings", "genre_counts", "user_features", "movie_features")
+_ARRAY_FIELDS = ("rated_at", "registration_months", "user_ids", "movie_ids")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Ratings and features of U users and M movies, with dense indices in the order of their ids.
+
+    Attributes
+    ----------
+    fingerprint : str
+        Hash of the inputs; the same data gives the same fingerprint.
+    dataset : str
+        Name of the dataset the ratings come from.
+    scale : tuple[float, float]
+        Lowest and highest star rating the data's scale allows.
+    user_ids, movie_ids : ndarray of int64, shapes (U,) and (M,)
+        The data's own ids, ascending. Movies nobody rated and users without ratings are included.
+    ratings : csr_array of float32, shape (U, M)
+        Star ratings; a stored entry is a rating, rows sorted by movie.
+    rated_at : ndarray of int64, shape (nnz,)
+        Seconds since 1970 (UTC) of each stored rating, in the order of ``ratings.data``.
+    genre_counts : csr_array of float32, shape (U, G)
+        How many movies of each genre the user rated >= 3 (the article's extra columns).
+    registration_months : ndarray of float32, shape (U,)
+        Months between the user's first rating and the newest rating in the data; NaN without ratings.
+    user_features : csr_array of float32, shape (U, A)
+        Attribute columns named by ``user_columns`` ("gender=F", "age", "age_band=25", "occupation=writer",
+        "zip=9" ...). A = 0 where the data has no attributes.
+    movie_features : csr_array of float32, shape (M, C)
+        Columns named by ``movie_columns``: "genre=Drama" ..., "year_bin=1995" ..., "year" (scaled).
+    """
+
+    fingerprint: str
+    dataset: str
+    scale: tuple[float, float]
+    user_ids: np.ndarray
+    movie_ids: np.ndarray
+    ratings: csr_array
+    rated_at: np.ndarray
+    genre_counts: csr_array
+    registration_months: np.ndarray
+    user_features: csr_array
+    movie_features: csr_array
+    user_columns: tuple[str, ...]
+    movie_columns: tuple[str, ...]
+
+    @property
+    def users(self) -> int:
+        """Number of users U."""
+        return len(self.user_ids)
+
+    @property
+    def movies(self) -> int:
+        """Number of movies M."""
+        return len(self.movie_ids)
+
+    @property
+    def rating_users(self) -> np.ndarray:
+        """User index of every stored rating, int64 of shape (nnz,)."""
+        return np.repeat(np.arange(self.users), np.diff(self.ratings.indptr))
+
+    def user_group(self, *groups: str) -> csr_array:
+        """Columns of ``user_features`` whose name is a group or starts with ``group=``, shape (U, k)."""
+        return self.user_features[:, _columns_of(self.user_columns, groups)]
+
+    def movie_group(self, *groups: str) -> csr_array:
+        """Columns of ``movie_features`` whose name is a group or starts with ``group=``, shape (M, k)."""
+        return self.movie_features[:, _columns_of(self.movie_columns, groups)]
+
+    def where(self, keep: np.ndarray) -> Self:
+        """The snapshot as if only some ratings existed: what a split's training part may see.
+
+        Parameters
+        ----------
+        keep : ndarray of bool, shape (nnz,)
+            Which stored ratings stay, in the order of ``ratings.data``.
+
+        Returns
+        -------
+        Snapshot
+            Same users, movies and indices; genre counts and registration months are counted anew from
+            the ratings that stay, so nothing of the rest leaks in.
+        """
+        per_user = np.bincount(self.rating_users[keep], minlength=self.users)
+        indptr = np.concatenate([[0], np.cumsum(per_user)]).astype(self.ratings.indptr.dtype)
+        kept = (self.ratings.data[keep], self.ratings.indices[keep], indptr)
+        ratings = csr_array(kept, shape=self.ratings.shape)
+        rated_at = self.rated_at[keep]
+        return replace(
+            self,
+            fingerprint=f"{self.fingerprint}-part",
+            ratings=ratings,
+            rated_at=rated_at,
+            genre_counts=_genre_counts(ratings, self.movie_group("genre")),
+            registration_months=_registration_months(ratings, rated_at),
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write the snapshot as ``.npy`` files and a manifest; ``load`` maps them without copying."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in _ARRAY_FIELDS:
+            np.save(folder / f"{name}.npy", getattr(self, name))
+        for name in _CSR_FIELDS:
+            matrix = getattr(self, name)
+            for part in ("data", "indices", "indptr"):
+                np.save(folder / f"{name}.{part}.npy", getattr(matrix, part))
+        shapes = {name: list(getattr(self, name).shape) for name in _CSR_FIELDS}
+        plain = ("fingerprint", "dataset", "scale", "user_columns", "movie_columns")
+        manifest = {"shapes": shapes} | {name: getattr(self, name) for name in plain}
+        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Map a saved snapshot read-only; pages are read as they are touched."""
+        manifest = json.loads((folder / "manifest.json").read_text())
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAY_FIELDS}
+        matrices = {
+            name: csr_array(
+                tuple(
+                    np.load(folder / f"{name}.{part}.npy", mmap_mode="r")
+                    for part in ("data", "indices", "indptr")
+                ),
+                shape=shape,
+            )
+            for name, shape in manifest.pop("shapes").items()
+        }
+        for name in ("scale", "user_columns", "movie_columns"):
+            manifest[name] = tuple(manifest[name])
+        return cls(**manifest, **arrays, **matrices)
+
+
+def _columns_of(columns: tuple[str, ...], groups: tuple[str, ...]) -> list[int]:
+    return [i for i, name in enumerate(columns) if name.split("=", 1)[0] in groups]
+
+
+def _genre_counts(ratings: csr_array, genres: csr_array) -> csr_array:
+    liked = ratings.copy()
+    liked.data = (ratings.data >= GENRE_LIKED_FROM).astype(np.float32)
+    counts = csr_array(liked @ genres)
+    counts.eliminate_zeros()
+    counts.sort_indices()
+    return counts
+
+
+def _registration_months(ratings: csr_array, rated_at: np.ndarray) -> np.ndarray:
+    months = np.full(ratings.shape[0], np.nan, dtype=np.float32)
+    if len(rated_at):
+        rated = np.diff(ratings.indptr) > 0
+        first = np.minimum.reduceat(rated_at, ratings.indptr[:-1][rated])
+        months[rated] = ((rated_at.max() - first) / SECONDS_PER_MONTH).astype(np.float32)
+    return months
