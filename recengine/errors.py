@@ -23,7 +23,9 @@ class UnknownLayout(RecengineError):
 
     def __init__(self, source: Path, found: Sequence[str], missing: Mapping[str, Sequence[str]]) -> None:
         self.source, self.found, self.missing = source, list(found), dict(missing)
-        seen = ", ".join(self.found[:12]) + (" …" if len(self.found) > 12 else "") if self.found else "nothing"
+        seen = (
+            ", ".join(self.found[:12]) + (" …" if len(self.found) > 12 else "") if self.found else "nothing"
+        )
         wants = "; ".join(f"{layout} also needs {', '.join(files)}" for layout, files in self.missing.items())
         super().__init__(
             f"{source} is not a complete MovieLens folder: found {seen}; {wants}. "
@@ -43,7 +45,13 @@ class TooManyBadRows(RecengineError):
     """More rows went to quarantine than the load allows; nothing was changed."""
 
     def __init__(self, bad: int, total: int, limit: float, reasons: Mapping[str, int], example: str) -> None:
-        self.bad, self.total, self.limit, self.reasons, self.example = bad, total, limit, dict(reasons), example
+        self.bad, self.total, self.limit, self.reasons, self.example = (
+            bad,
+            total,
+            limit,
+            dict(reasons),
+            example,
+        )
         counts = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.items())
         super().__init__(
             f"{bad:,} of {total:,} rows ({bad / max(total, 1):.1%}) cannot be used, more than the allowed "
@@ -88,7 +96,9 @@ class AuditFailed(RecengineError):
     def __init__(self, failures: Mapping[str, str]) -> None:
         self.failures = dict(failures)
         listed = "; ".join(f"{audit}: {example}" for audit, example in self.failures.items())
-        super().__init__(f"Nothing was published, the audits found bad rows ({listed}); the previous tables stay.")
+        super().__init__(
+            f"Nothing was published, the audits found bad rows ({listed}); the previous tables stay."
+        )
 
 
 class DownloadFailed(RecengineError):

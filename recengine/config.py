@@ -1,0 +1,106 @@
+"""Where things live and how each stage is set: one pydantic config per stage, reused as the Prefect form."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+DatasetName = Literal[
+    "demo",
+    "ml-100k",
+    "ml-1m",
+    "ml-10m",
+    "ml-20m",
+    "ml-25m",
+    "ml-32m",
+    "ml-latest-small",
+    "ml-latest",
+]
+
+
+@dataclass(frozen=True)
+class Home:
+    """The one folder under which everything is kept (``RECENGINE_HOME``, default ``./data``)."""
+
+    root: Path
+
+    @classmethod
+    def at(cls, root: str | Path | None = None) -> Home:
+        """The home at ``root``, else at ``RECENGINE_HOME``, else ``./data``; made private when new."""
+        home = cls(Path(root or os.environ.get("RECENGINE_HOME") or "data").expanduser().absolute())
+        home.root.mkdir(mode=0o750, parents=True, exist_ok=True)
+        return home
+
+    @property
+    def warehouse(self) -> Path:
+        """The private working database."""
+        return self.root / "warehouse.duckdb"
+
+    @property
+    def sources(self) -> Path:
+        """Downloaded, generated and unpacked datasets, a folder each."""
+        return self.root / "sources"
+
+    @property
+    def snapshots(self) -> Path:
+        """Feature snapshots, a folder per fingerprint."""
+        return self.root / "snapshots"
+
+    @property
+    def models(self) -> Path:
+        """Trained models, a folder per model id."""
+        return self.root / "models"
+
+    @property
+    def scores(self) -> Path:
+        """Scored tables as Parquet, waiting for their publication."""
+        return self.root / "scores"
+
+    @property
+    def serving(self) -> Path:
+        """The published versions."""
+        return self.root / "serving"
+
+    @property
+    def serving_link(self) -> Path:
+        """The link that readers open; it points to the current version."""
+        return self.root / "serving.duckdb"
+
+    @property
+    def reports(self) -> Path:
+        """The morning pages."""
+        return self.root / "reports"
+
+    @property
+    def prefect(self) -> Path:
+        """Prefect's own home: its database, results and profile."""
+        return self.root / "prefect"
+
+
+class StageConfig(BaseModel):
+    """Base of the stages' configs: unknown names are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IngestConfig(StageConfig):
+    """How source files are read into the warehouse."""
+
+    max_bad_share: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Largest share of unusable rows a load accepts; with more, the previous data stays",
+        json_schema_extra={"position": 0},
+    )
+    earliest_year: int = Field(
+        1990,
+        ge=1970,
+        le=2100,
+        description="Ratings dated before this year are quarantined as absurd (MovieLens began in 1995)",
+        json_schema_extra={"position": 1},
+    )

@@ -1,0 +1,98 @@
+"""One way to open a DuckDB file: waits for its lock up to a limit, then says who holds it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+from tenacity import RetryError, Retrying, before_sleep_log, retry_if_exception, stop_after_delay, wait_fixed
+
+from recengine.errors import BadSource, WarehouseBusy
+from recengine.warehouse.migrations import migrate
+
+log = logging.getLogger(__name__)
+
+LOCK_WAIT_SECONDS = 60.0
+
+
+def settings(temp_directory: Path | None = None) -> dict[str, str]:
+    """DuckDB settings every connection of ours uses: bounded, quiet, and never reaching for the network."""
+    chosen = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    if threads := os.environ.get("RECENGINE_THREADS"):
+        chosen["threads"] = threads
+    if memory := os.environ.get("RECENGINE_MEMORY_LIMIT"):
+        chosen["memory_limit"] = memory
+    if temp_directory is not None:
+        chosen["temp_directory"] = str(temp_directory)
+    return chosen
+
+
+@contextmanager
+def warehouse(path: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the private warehouse for reading and writing, at its newest schema.
+
+    Parameters
+    ----------
+    path : Path
+        The database file; made when missing.
+    wait_seconds : float
+        How long to wait for another process that holds the lock.
+
+    Raises
+    ------
+    WarehouseBusy
+        Another process held the lock the whole time; the sentence names it.
+    WarehouseTooNew
+        A newer recengine wrote the file.
+    """
+    config = settings(path.with_name(path.name + ".tmp"))
+    with _locked_open(path, config, wait_seconds) as con:
+        con.execute("SET enable_progress_bar = false")
+        migrate(con, path)
+        yield con
+
+
+def memory() -> duckdb.DuckDBPyConnection:
+    """A private in-memory database with the same settings, for evaluation and publishing."""
+    con = duckdb.connect(config=settings())
+    con.execute("SET enable_progress_bar = false")
+    return con
+
+
+def _locked_open(path: Path, config: dict[str, str], wait_seconds: float) -> duckdb.DuckDBPyConnection:
+    attempts = Retrying(
+        retry=retry_if_exception(_is_lock_conflict),
+        stop=stop_after_delay(wait_seconds),
+        wait=wait_fixed(0.25),
+        before_sleep=before_sleep_log(log, logging.DEBUG),
+    )
+    try:
+        return attempts(duckdb.connect, str(path), config=config)
+    except RetryError as error:
+        conflict = error.last_attempt.exception()
+        raise WarehouseBusy(path, _holder(str(conflict)), wait_seconds) from conflict
+    except duckdb.IOException as error:
+        raise BadSource(
+            path, f"is not a DuckDB file this version can open ({error})", "restore it"
+        ) from error
+
+
+def _is_lock_conflict(error: BaseException) -> bool:
+    return isinstance(error, duckdb.IOException) and "Could not set lock" in str(error)
+
+
+def _holder(message: str) -> str:
+    """Who holds the lock, from DuckDB's message: ``process 123 (recengine run)``."""
+    found = re.search(r"PID (\d+)", message)
+    if not found:
+        return "another process"
+    cmdline = Path(f"/proc/{found[1]}/cmdline")
+    command = (
+        cmdline.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip() if cmdline.exists() else ""
+    )
+    return f"process {found[1]}" + (f" ({command[:120]})" if command else "")

@@ -1,0 +1,51 @@
+"""The warehouse's schema has a version; an older file is brought up in one transaction, a newer one refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from recengine.errors import WarehouseTooNew
+from recengine.warehouse import sqlfiles
+
+
+def newest_version() -> int:
+    """The schema version this recengine knows: the number of the last migration file."""
+    return int(sqlfiles.names("migrations")[-1].split("_", 1)[0])
+
+
+def version_of(con: duckdb.DuckDBPyConnection) -> int:
+    """The schema version of an open warehouse; 0 for an empty file."""
+    found = con.execute(
+        "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = 'schema_version'"
+    ).fetchone()
+    if not found:
+        return 0
+    row = con.execute("SELECT max(version) FROM ops.schema_version").fetchone()
+    return int(row[0]) if row and row[0] is not None else 0
+
+
+def migrate(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Bring an open warehouse to the newest schema, all pending migrations in one transaction.
+
+    Raises
+    ------
+    WarehouseTooNew
+        The file has a version this recengine does not know; it is left as it is.
+    """
+    version = version_of(con)
+    if version > newest_version():
+        raise WarehouseTooNew(path, version, newest_version())
+    pending = [name for name in sqlfiles.names("migrations") if int(name.split("_", 1)[0]) > version]
+    if not pending:
+        return
+    con.execute("BEGIN")
+    try:
+        for name in pending:
+            con.execute(sqlfiles.load(f"migrations/{name}"))
+            con.execute("INSERT INTO ops.schema_version VALUES (?, now())", [int(name.split("_", 1)[0])])
+        con.execute("COMMIT")
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
