@@ -117,8 +117,8 @@ def input_fingerprint(source: Source, facts: dict[str, FileFacts], config: Inges
 
 def input_of(con: duckdb.DuckDBPyConnection) -> str | None:
     """The input fingerprint of what the core tables hold, None before the first load."""
-    row = con.execute("SELECT input_fingerprint FROM ops.dataset").fetchone()
-    return row[0] if row else None
+    rows = con.execute("SELECT input_fingerprint FROM ops.dataset").fetchall()
+    return rows[0][0] if rows else None
 
 
 def _reading(source: Source, config: IngestConfig) -> str:

@@ -2,11 +2,13 @@
 --   raw.*       what each source file says, row by row, after parsing
 --   core.*      what all files together say: the truth the features are built from
 --   features.*  long tables (index, index, value) for the models
+--   scores.*    the scored tables, waiting for their publication
 --   ops.*       the history: loads, files, quarantine, snapshots, models
 
 CREATE SCHEMA raw;
 CREATE SCHEMA core;
 CREATE SCHEMA features;
+CREATE SCHEMA scores;
 CREATE SCHEMA ops;
 
 -- One row per schema version this file has had.
@@ -101,4 +103,37 @@ CREATE TABLE core.movies (
 CREATE TABLE core.users (
     user_id BIGINT NOT NULL, gender VARCHAR, age INTEGER, occupation VARCHAR, zip VARCHAR,
     ratings BIGINT NOT NULL, first_rated_at TIMESTAMP, last_rated_at TIMESTAMP
+);
+
+-- One row: where the rows in scores.* come from.
+CREATE TABLE scores.origin (
+    model_id VARCHAR NOT NULL, model VARCHAR NOT NULL, dataset VARCHAR NOT NULL,
+    snapshot VARCHAR NOT NULL, input_fingerprint VARCHAR NOT NULL,
+    top_n INTEGER NOT NULL, generated_at TIMESTAMP NOT NULL         -- UTC
+);
+
+-- One row per user and rank.
+CREATE TABLE scores.recommendations (
+    user_id BIGINT NOT NULL, rank INTEGER NOT NULL, movie_id BIGINT NOT NULL,
+    score FLOAT NOT NULL, predicted_rating FLOAT NOT NULL
+);
+
+-- One row per movie and neighbour.
+CREATE TABLE scores.similar_movies (
+    movie_id BIGINT NOT NULL, rank INTEGER NOT NULL, similar_movie_id BIGINT NOT NULL, score FLOAT NOT NULL
+);
+
+-- One row per trained model that was kept.
+CREATE TABLE ops.models (
+    model_id VARCHAR NOT NULL, model VARCHAR NOT NULL, dataset VARCHAR NOT NULL,
+    snapshot VARCHAR NOT NULL, input_fingerprint VARCHAR NOT NULL,
+    config JSON NOT NULL, metrics JSON NOT NULL, trained_at TIMESTAMP NOT NULL, seconds DOUBLE NOT NULL
+);
+
+-- One row per publication and per decision against one; rollbacks too.
+CREATE TABLE ops.publications (
+    version VARCHAR,                       -- NULL when nothing was published
+    action VARCHAR NOT NULL,               -- published, kept, rolled back
+    dataset VARCHAR NOT NULL, model_id VARCHAR, input_fingerprint VARCHAR,
+    reason VARCHAR NOT NULL, metrics JSON NOT NULL, happened_at TIMESTAMP NOT NULL
 );

@@ -1,0 +1,44 @@
+"""Popularity: everybody gets the most rated movies. The baseline, and the fallback for unknown users."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+
+from recengine.models.base import Model, OnProgress, silent
+from recengine.models.biases import Biases
+from recengine.snapshot import Snapshot
+
+
+class Popularity(Model):
+    """Scores are the movies' shares of all users; predicted stars are regularised biases."""
+
+    name: ClassVar[str] = "popularity"
+
+    def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
+        """Count the ratings of every movie."""
+        counts = np.bincount(snapshot.ratings.indices, minlength=snapshot.movies)
+        self._share = torch.from_numpy((counts / max(snapshot.users, 1)).astype(np.float32))
+        self._biases = Biases().fit(snapshot)
+        return self
+
+    def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
+        """The same scores for every user of the block, shape (B, M)."""
+        start, stop, _ = users.indices(snapshot.users)
+        return self._share.expand(stop - start, -1).clone()
+
+    def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
+        """Stars from user and movie biases."""
+        return self._biases.predict(user_index, movie_index)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Shares of the movies and the biases."""
+        return {"share": self._share} | self._biases.state()
+
+    def restore(self, state: dict[str, torch.Tensor]) -> Self:
+        """Take back what ``state`` gave."""
+        self._share = state["share"]
+        self._biases = Biases().restore(state)
+        return self

@@ -1,0 +1,244 @@
+"""The seed: the article's stacked autoencoder over [ratings | genre counts | attributes], with its switches.
+
+H. Shinde, "Deep Autoencoders for movie recommendations" (2018). One row per user holds the ratings of all
+movies, the count of movies rated >= 3 per genre, and female, male, age and registration months; a stack of
+sigmoid layers reconstructs the ratings. ``faithful=True`` trains as the author's code ran: one user per
+step, RMSprop with weight decay 0.5, and gradients that are never zeroed, so each step follows the sum of
+all gradients so far. That is why the decay does no harm there; with zeroed gradients it drives every
+prediction to 0. The default trains sanely instead: residuals over user and movie biases, scaled inputs,
+mini-batches, zeroed gradients, loss per observed rating, and early stopping on held-out ratings.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from recengine.models.base import Model, ModelConfig, OnProgress, silent
+from recengine.models.biases import Biases
+from recengine.snapshot import Snapshot
+
+Shape = Literal["3", "5", "7", "9"]
+
+# Hidden layers. "3" and "9" are printed in the article, "5" and "7" are its shapes in between.
+SHAPES: dict[Shape, tuple[int, ...]] = {
+    "3": (20, 10, 20),
+    "5": (50, 20, 10, 20, 50),
+    "7": (100, 50, 20, 10, 20, 50, 100),
+    "9": (300, 100, 50, 20, 10, 20, 50, 100, 300),
+}
+
+
+class SaeConfig(ModelConfig):
+    """The article's switches, and those of sane training."""
+
+    layers: Shape = Field("3", description="Number of hidden layers")
+    columns: Literal["ratings", "genres", "attributes", "both"] = Field(
+        "both", description="What a user's row holds besides the ratings"
+    )
+    faithful: bool = Field(False, description="Train as the article's code ran, faults included")
+    epochs: int = Field(60, ge=1, le=1000, description="Passes over the users, at most")
+    optimizer: Literal["adamw", "rmsprop"] = Field("adamw", description="RMSprop is the article's")
+    learning_rate: float = Field(0.005, gt=0, description="Step size")
+    weight_decay: float = Field(0.02, ge=0, description="Pull of the weights to 0")
+    batch_size: int = Field(64, ge=1, description="Users per step")
+    dropout: float = Field(0.3, ge=0, lt=1, description="Share of input ratings hidden in each step")
+    patience: int = Field(6, ge=1, description="Epochs without a better validation error before stopping")
+    validation_share: float = Field(0.1, gt=0, lt=0.5, description="Ratings held out to find the epoch")
+
+    @classmethod
+    def as_published(cls, **switches: Any) -> Self:
+        """The article's settings: RMSprop at 0.01, weight decay 0.5, 200 epochs, no zeroed gradients."""
+        article: dict[str, Any] = {
+            "faithful": True,
+            "optimizer": "rmsprop",
+            "learning_rate": 0.01,
+            "weight_decay": 0.5,
+            "epochs": 200,
+        }
+        return cls(**(article | switches))
+
+
+class Sae(Model):
+    """Stacked autoencoder; ranking scores are its predicted stars."""
+
+    name: ClassVar[str] = "sae"
+    Config: ClassVar[type[ModelConfig]] = SaeConfig
+
+    def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
+        """Train on the snapshot's ratings; the sane way first finds its number of epochs on held-out ones."""
+        self.history = []
+        if self.config.faithful:
+            self._begin(snapshot, device)
+            self._fit_faithfully(snapshot, on_progress)
+            return self
+        rng = np.random.default_rng(self.config.seed)
+        held_out = rng.random(snapshot.ratings.nnz) < self.config.validation_share
+        epochs = self.config.epochs
+        if 0 < held_out.sum() < len(held_out):
+            self._begin(snapshot.where(~held_out), device)
+            epochs = self._fit_sanely(snapshot.where(~held_out), epochs, on_progress, (snapshot, held_out))
+        self._begin(snapshot, device)
+        self._fit_sanely(snapshot, epochs, on_progress)
+        return self
+
+    def score(self, snapshot: Snapshot, users: slice) -> Tensor:
+        """Predicted stars of a block of users for all movies, shape (B, M), unclipped."""
+        start, stop, _ = users.indices(snapshot.users)
+        self._net.eval()
+        with torch.no_grad():
+            out = self._net(self._rows(snapshot, start, stop)).cpu()  # (B, M)
+        if self.config.faithful:
+            return out
+        user, movie = torch.from_numpy(self._biases.user), torch.from_numpy(self._biases.movie)
+        return out + self._biases.mean + user[start:stop, None] + movie[None, :]
+
+    def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
+        """Predicted stars of pairs: the rows of their users, a block at a time, then the pairs' entries."""
+        stars = np.empty(len(user_index), dtype=np.float32)
+        order = np.argsort(user_index, kind="stable")
+        blocks = user_index[order] // self.config.batch_size
+        cuts = np.flatnonzero(np.diff(blocks, prepend=-1, append=-1))
+        for begin, end in zip(cuts[:-1], cuts[1:], strict=True):
+            pairs = order[begin:end]
+            first = int(blocks[begin]) * self.config.batch_size
+            block = self.score(snapshot, slice(first, first + self.config.batch_size)).numpy()
+            stars[pairs] = block[user_index[pairs] - first, movie_index[pairs]]
+        return np.clip(stars, *snapshot.scale)
+
+    def state(self) -> dict[str, Tensor]:
+        """Weights of the network, the inputs' scaling and the biases."""
+        weights = {f"net.{name}": tensor.cpu() for name, tensor in self._net.state_dict().items()}
+        biases = {f"biases.{name}": tensor for name, tensor in self._biases.state().items()}
+        return weights | biases | {"side_scale": self._side_scale}
+
+    def restore(self, state: dict[str, Tensor]) -> Self:
+        """Take back what ``state`` gave."""
+        self._side_scale = state["side_scale"]
+        self._biases = Biases().restore({n[7:]: t for n, t in state.items() if n.startswith("biases.")})
+        weights = {n[4:]: t for n, t in state.items() if n.startswith("net.")}
+        shapes = [t.shape for n, t in weights.items() if n.endswith("weight")]
+        self._net = _stack(shapes[0][1], SHAPES[self.config.layers], shapes[-1][0])
+        self._net.load_state_dict(weights)
+        return self
+
+    def _begin(self, snapshot: Snapshot, device: str) -> None:
+        torch.manual_seed(self.config.seed)
+        self._biases = Biases().fit(snapshot)
+        side = self._side(snapshot, 0, snapshot.users)
+        largest = side.abs().amax(dim=0) if len(side) else torch.ones(side.shape[1])
+        self._side_scale = torch.ones(side.shape[1]) if self.config.faithful else largest.clamp_min(1e-6)
+        width = snapshot.movies * (1 if self.config.faithful else 2) + side.shape[1]
+        self._net = _stack(width, SHAPES[self.config.layers], snapshot.movies).to(device)
+        if not self.config.faithful:  # start from the biases: a residual of 0
+            nn.init.zeros_(self._net[-1].weight)
+            nn.init.zeros_(self._net[-1].bias)
+
+    def _side(self, snapshot: Snapshot, start: int, stop: int) -> Tensor:
+        """The columns beside the ratings, unscaled: (B, G + 4) for the article's full matrix."""
+        parts = []
+        if self.config.columns in ("genres", "both"):
+            parts.append(snapshot.genre_counts[start:stop].toarray())
+        if self.config.columns in ("attributes", "both"):
+            parts.append(snapshot.user_group("gender", "age")[start:stop].toarray())
+            parts.append(np.nan_to_num(snapshot.registration_months[start:stop, None]))
+        stacked = np.hstack(parts) if parts else np.empty((stop - start, 0))
+        return torch.from_numpy(stacked.astype(np.float32))
+
+    def _rows(self, snapshot: Snapshot, start: int, stop: int) -> Tensor:
+        """The users' rows: [ratings | side] as published; [residuals | rated | scaled side] by default."""
+        stop = min(stop, snapshot.users)
+        side = self._side(snapshot, start, stop) / self._side_scale
+        block = snapshot.ratings[start:stop]
+        if self.config.faithful:
+            row = [torch.from_numpy(block.toarray()), side]
+        else:
+            rated = block.copy()
+            rated.data = np.ones_like(block.data)
+            row = [self._residuals(block, start), torch.from_numpy(rated.toarray()), side]
+        return torch.cat(row, dim=1).to(self._net[0].weight.device)
+
+    def _residuals(self, block: Any, start: int) -> Tensor:
+        """What the biases leave of the ratings in a block of users, 0 where unrated, shape (B, M)."""
+        users = start + np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
+        expected = self._biases.mean + self._biases.user[users] + self._biases.movie[block.indices]
+        left = block.copy()
+        left.data = (block.data - expected).astype(np.float32)
+        return torch.from_numpy(left.toarray())
+
+    def _fit_sanely(
+        self,
+        snapshot: Snapshot,
+        epochs: int,
+        on_progress: OnProgress,
+        validation: tuple[Snapshot, np.ndarray] | None = None,
+    ) -> int:
+        """Mini-batches over the users; with validation ratings, returns the best epoch and stops after it."""
+        starts = torch.arange(0, snapshot.users, self.config.batch_size)
+        optimizer = self._optimizer()
+        best, best_epoch = np.inf, epochs
+        for epoch in range(1, epochs + 1):
+            self._net.train()
+            losses = [self._step(snapshot, int(start), optimizer) for start in starts[torch.randperm(len(starts))]]
+            entry = {"step": float(epoch), "train": float(np.sqrt(np.mean(losses)))}
+            if validation is not None:
+                whole, held_out = validation
+                pairs = whole.rating_users[held_out], whole.ratings.indices[held_out]
+                error = self.predict(snapshot, *pairs) - whole.ratings.data[held_out]
+                entry["validation"] = float(np.sqrt(np.mean(error**2)))
+                if entry["validation"] < best:
+                    best, best_epoch = entry["validation"], epoch
+                self.history.append(entry)
+            on_progress("sae epochs" if validation else "sae refit", epoch, epochs)
+            if epoch - best_epoch >= self.config.patience:
+                break
+        return best_epoch
+
+    def _step(self, snapshot: Snapshot, start: int, optimizer: torch.optim.Optimizer) -> float:
+        rows = self._rows(snapshot, start, start + self.config.batch_size)  # (B, 2M + S)
+        movies = snapshot.movies
+        target, rated = rows[:, :movies].clone(), rows[:, movies : 2 * movies].clone()
+        kept = (torch.rand(rated.shape) >= self.config.dropout).to(rated)
+        rows[:, :movies] *= kept / (1 - self.config.dropout)
+        rows[:, movies : 2 * movies] *= kept
+        loss = (((self._net(rows) - target) ** 2) * rated).sum() / rated.sum().clamp_min(1)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    def _fit_faithfully(self, snapshot: Snapshot, on_progress: OnProgress) -> None:
+        """One user per step in the order of ids, the gradient never zeroed, as the author's code ran."""
+        optimizer = self._optimizer()
+        rated_users = np.flatnonzero(np.diff(snapshot.ratings.indptr))
+        for epoch in range(1, self.config.epochs + 1):
+            errors = []
+            for user in rated_users:  # the article's own loop: its order of steps is the model
+                row = self._rows(snapshot, int(user), int(user) + 1)
+                target = row[:, : snapshot.movies]
+                out = self._net(row) * (target > 0)
+                loss = nn.functional.mse_loss(out, target)
+                loss.backward()
+                optimizer.step()
+                errors.append(float(loss.detach() * snapshot.movies / (target > 0).sum()) ** 0.5)
+            self.history.append({"step": float(epoch), "train": float(np.mean(errors))})
+            on_progress("sae epochs", epoch, self.config.epochs)
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        kind = torch.optim.RMSprop if self.config.optimizer == "rmsprop" else torch.optim.AdamW
+        return kind(
+            self._net.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
+        )
+
+
+def _stack(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:
+    """Linear and sigmoid in turn, the last layer linear."""
+    widths = (inputs, *hidden)
+    layers: list[nn.Module] = []
+    for wide, narrow in zip(widths[:-1], widths[1:], strict=True):
+        layers += [nn.Linear(wide, narrow), nn.Sigmoid()]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))

@@ -1,0 +1,97 @@
+"""Trained models on disk: ``models/<model_id>/`` holds safetensors weights and a JSON manifest, no pickle.
+
+The id is made from everything the weights depend on, so the same data and recipe find the same model again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+from safetensors.torch import load_file, save_file
+
+from recengine import __version__
+from recengine.config import Home
+from recengine.errors import BadInput, BadSource
+from recengine.models import MODELS
+from recengine.models.base import Model
+from recengine.snapshot import Snapshot
+
+
+class Manifest(BaseModel):
+    """What made a model: enough to make it again."""
+
+    model_id: str
+    model: str
+    config: dict[str, Any]
+    dataset: str
+    snapshot: str
+    trained_at: datetime
+    seconds: float
+    metrics: dict[str, float | None] = {}
+    history: list[dict[str, float]] = []
+    recengine_version: str = __version__
+    torch_version: str = torch.__version__
+
+
+def id_of(model: Model, snapshot: Snapshot) -> str:
+    """``<name>-<hash of data, config and versions>``: the same inputs give the same id."""
+    inputs = [snapshot.fingerprint, model.config.model_dump(mode="json"), __version__, torch.__version__]
+    return f"{model.name}-{hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:10]}"
+
+
+def save(home: Home, model: Model, manifest: Manifest) -> Path:
+    """Write a model so that its folder is there whole or not at all; returns the folder."""
+    folder = home.models / manifest.model_id
+    partial = home.models / f".{manifest.model_id}.{os.getpid()}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    save_file({name: t.contiguous() for name, t in model.state().items()}, partial / "weights.safetensors")
+    (partial / "manifest.json").write_text(manifest.model_dump_json(indent=1))
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+    return folder
+
+
+def manifest_of(home: Home, model_id: str) -> Manifest:
+    """The manifest of a stored model.
+
+    Raises
+    ------
+    BadInput
+        No model of that id is stored.
+    """
+    path = home.models / model_id / "manifest.json"
+    if not path.exists():
+        raise BadInput(f"No model {model_id!r} is stored under {home.models}; `recengine models` lists them.")
+    return Manifest.model_validate_json(path.read_text())
+
+
+def load(home: Home, model_id: str) -> Model:
+    """A stored model, ready to score the snapshot it was fitted on."""
+    manifest = manifest_of(home, model_id)
+    kind = MODELS.get(manifest.model)
+    if kind is None:
+        raise BadSource(home.models / model_id, f"is a {manifest.model!r} this version does not know", "retrain")
+    model = kind(kind.Config(**manifest.config))
+    model.history = manifest.history
+    return model.restore(load_file(home.models / model_id / "weights.safetensors"))
+
+
+def stored(home: Home) -> list[Manifest]:
+    """Manifests of all stored models, newest first."""
+    folders = home.models.iterdir() if home.models.exists() else ()
+    found = [manifest_of(home, folder.name) for folder in folders if not folder.name.startswith(".")]
+    return sorted(found, key=lambda manifest: manifest.trained_at, reverse=True)
+
+
+def now() -> datetime:
+    """The current time in UTC, to the second, as stored."""
+    return datetime.now(UTC).replace(microsecond=0, tzinfo=None)

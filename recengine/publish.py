@@ -1,0 +1,296 @@
+"""Publish: scored tables -> a fresh, audited, read-only file -> one atomic move of the link readers open.
+
+Readers hold ``serving.duckdb``, a link to ``serving/serving-<version>.duckdb``. They never meet the writer:
+the new file is built beside the old ones and the link changes in one rename. A kill at any moment leaves the
+old link and at most a file named ``building-*``, which the next publication removes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import torch
+from filelock import FileLock
+from pydantic import BaseModel, Field
+
+from recengine import __version__
+from recengine.config import Home, StageConfig
+from recengine.errors import AuditFailed, BadInput, NotReady
+from recengine.models import store
+from recengine.warehouse import sqlfiles
+
+log = logging.getLogger(__name__)
+
+# DuckDB 1.4, 1.5 and 2.0 clients all read it, and a stale WAL cannot be replayed into it.
+STORAGE_VERSION = "v1.4.0"
+POPULAR_ROWS = 100
+POPULAR_PRIOR_USERS = 50.0
+
+_TABLES = ("movies", "users", "recommendations", "similar_movies", "popular_movies", "publication")
+_SIDE_FILES = (".wal", ".wal.checkpoint", ".wal.recovery", ".tmp")
+_VERSION = re.compile(r"serving-(\d{8}-\d{6}-\d{3})\.duckdb")
+
+
+class PublishConfig(StageConfig):
+    """What stays after a publication."""
+
+    keep_versions: int = Field(
+        5, ge=1, le=1000, description="Published versions to keep for rollback", json_schema_extra={"position": 0}
+    )
+
+
+class PublishReport(BaseModel):
+    """What readers now see."""
+
+    version: str
+    path: Path
+    dataset: str
+    model_id: str
+    top_n: int
+    users: int
+    recommendations: int
+    megabytes: float
+    seconds: float
+    removed_versions: list[str] = []
+
+
+def publish(
+    con: duckdb.DuckDBPyConnection, home: Home, config: PublishConfig | None = None, *, reason: str = "asked for"
+) -> PublishReport:
+    """Publish what is in ``scores.*``.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+        An open warehouse with scored tables.
+    home : Home
+        Where ``serving.duckdb`` lies.
+    config : PublishConfig, optional
+        Retention.
+    reason : str
+        Why, for ``ops.publications``.
+
+    Raises
+    ------
+    NotReady
+        Nothing has been scored.
+    AuditFailed
+        An audit found a bad row; the link still points where it did.
+    """
+    began = time.perf_counter()
+    config = config or PublishConfig()
+    origin = con.execute("SELECT model_id, dataset, input_fingerprint, top_n FROM scores.origin").fetchall()
+    if not origin:
+        raise NotReady("Nothing has been scored yet", "run `recengine score` first")
+    model_id, dataset, input_fingerprint, top_n = origin[0]
+    with _only_publisher(home):
+        version = _new_version(home)
+        building = home.serving / f"building-{version}.duckdb"
+        metrics = store.manifest_of(home, model_id).metrics
+        users, rows = _build(con, building, version, metrics)
+        path = _finish(building, home.serving / f"serving-{version}.duckdb")
+        point_to(home, version)
+        _remember(con, "published", version, dataset, model_id, input_fingerprint, reason, metrics)
+        removed = prune(home, config.keep_versions)
+    report = PublishReport(
+        version=version,
+        path=path,
+        dataset=dataset,
+        model_id=model_id,
+        top_n=top_n,
+        users=users,
+        recommendations=rows,
+        megabytes=path.stat().st_size / 1e6,
+        seconds=time.perf_counter() - began,
+        removed_versions=removed,
+    )
+    log.info(
+        "publish: version %s, %s rows for %s users, %.1f MB in %.2f s",
+        version,
+        f"{rows:,}",
+        f"{users:,}",
+        report.megabytes,
+        report.seconds,
+    )
+    return report
+
+
+def rollback(con: duckdb.DuckDBPyConnection, home: Home, version: str | None = None) -> str:
+    """Point readers at an earlier version; returns it.
+
+    Raises
+    ------
+    NotReady
+        Nothing is published, or nothing older is kept.
+    BadInput
+        No such version is kept; the sentence lists those that are.
+    """
+    with _only_publisher(home):
+        kept, current = versions(home), current_version(home)
+        if current is None:
+            raise NotReady("Nothing is published yet", "run `recengine run` first")
+        older = [other for other in kept if other < current]
+        if version is None:
+            if not older:
+                raise NotReady(f"No version older than {current} is kept", "there is nothing to roll back to")
+            version = older[-1]
+        if version not in kept:
+            raise BadInput(f"There is no version {version!r}; kept are {', '.join(kept)}.")
+        point_to(home, version)
+        with duckdb.connect(str(home.serving_link), read_only=True) as published:
+            row = published.execute("SELECT dataset, model_id, input_fingerprint FROM publication").fetchall()[0]
+        _remember(con, "rolled back", version, *row, f"rolled back from {current}", {})
+    log.info("rollback: readers see version %s again", version)
+    return version
+
+
+def versions(home: Home) -> list[str]:
+    """Versions on disk, oldest first."""
+    found = home.serving.iterdir() if home.serving.exists() else ()
+    return sorted(match[1] for path in found if (match := _VERSION.fullmatch(path.name)))
+
+
+def current_version(home: Home) -> str | None:
+    """The version readers see, None before the first publication."""
+    if not home.serving_link.is_symlink():
+        return None
+    match = _VERSION.fullmatch(Path(os.readlink(home.serving_link)).name)
+    return match[1] if match else None
+
+
+def point_to(home: Home, version: str) -> None:
+    """Move the link in one step: readers see the old version or the new one, never neither."""
+    staged = home.root / ".serving.link"
+    staged.unlink(missing_ok=True)
+    staged.symlink_to(Path("serving") / f"serving-{version}.duckdb")
+    os.replace(staged, home.serving_link)
+    _sync(home.root)
+
+
+def prune(home: Home, keep: int) -> list[str]:
+    """Remove all but the newest ``keep`` versions and the one readers see; returns what was removed."""
+    current = current_version(home)
+    removed = [version for version in versions(home)[:-keep] if version != current]
+    for version in removed:
+        _remove(home.serving / f"serving-{version}.duckdb")
+    return removed
+
+
+@contextmanager
+def _only_publisher(home: Home) -> Iterator[None]:
+    """One publication at a time; clears what a killed one left."""
+    home.serving.mkdir(exist_ok=True)
+    with FileLock(home.serving / ".lock"):
+        for leftover in home.serving.glob("building-*"):
+            leftover.unlink(missing_ok=True)
+        yield
+
+
+def _new_version(home: Home) -> str:
+    """A UTC time stamp to the millisecond, later than every version there is."""
+    kept = versions(home)
+    while True:
+        version = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
+        if not kept or version > kept[-1]:
+            return version
+        time.sleep(0.001)
+
+
+def _build(
+    con: duckdb.DuckDBPyConnection, building: Path, version: str, metrics: dict[str, float | None]
+) -> tuple[int, int]:
+    """Write and audit the new file; returns its users and recommendation rows."""
+    parameters: dict[str, dict[str, object]] = {
+        "popular_movies": {"rows": POPULAR_ROWS, "prior_users": POPULAR_PRIOR_USERS},
+        "publication": {
+            "version": version,
+            "metrics": json.dumps(metrics),
+            "torch_version": torch.__version__,
+            "recengine_version": __version__,
+        },
+    }
+    con.execute(
+        f"ATTACH {sqlfiles.literal(building)} AS published (STORAGE_VERSION {sqlfiles.literal(STORAGE_VERSION)})"
+    )
+    try:
+        con.execute("BEGIN")
+        for table in _TABLES:
+            sqlfiles.run(con, f"publish/{table}", parameters.get(table))
+        sqlfiles.run(con, "publish/recommendations_detailed")
+        con.execute("COMMIT")
+        audit(con)
+        [counts] = con.execute("SELECT users, recommendations FROM published.publication").fetchall()
+        con.execute("CHECKPOINT published")
+    except BaseException:
+        con.execute("ROLLBACK") if _in_transaction(con) else None
+        raise
+    finally:
+        con.execute("DETACH published")
+    return counts
+
+
+def audit(con: duckdb.DuckDBPyConnection) -> None:
+    """Run every audit on the attached ``published`` file.
+
+    Raises
+    ------
+    AuditFailed
+        With one example per audit that returned a row.
+    """
+    failures = {}
+    for name in sqlfiles.names("audits"):
+        rows = con.execute(f"SELECT problem FROM ({sqlfiles.load(f'audits/{name}')}) LIMIT 1").fetchall()
+        if rows:
+            failures[name] = str(rows[0][0])
+    if failures:
+        raise AuditFailed(failures)
+
+
+def _finish(building: Path, path: Path) -> Path:
+    """Read-only, on disk for good, and under its final name."""
+    leftovers = [name for suffix in _SIDE_FILES if (name := Path(f"{building}{suffix}")).exists()]
+    if leftovers:
+        raise RuntimeError(f"{building} was not checkpointed: {', '.join(map(str, leftovers))} remain")
+    building.chmod(0o444)
+    _sync(building)
+    building.rename(path)
+    _sync(path.parent)
+    return path
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", *_SIDE_FILES):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def _remember(
+    con: duckdb.DuckDBPyConnection,
+    action: str,
+    version: str | None,
+    dataset: str,
+    model_id: str,
+    input_fingerprint: str,
+    reason: str,
+    metrics: dict[str, float | None],
+) -> None:
+    con.execute(
+        "INSERT INTO ops.publications VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [version, action, dataset, model_id, input_fingerprint, reason, json.dumps(metrics), store.now()],
+    )

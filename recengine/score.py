@@ -1,0 +1,190 @@
+"""Score: a model and a snapshot -> every user's exact top N, block by block, streamed as Arrow.
+
+``recommend`` needs only the two references and a range of users, so any process that can read the snapshot's
+and the model's folders can do a share of the work; ``score`` does all of it and writes to the warehouse.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import torch
+from pydantic import BaseModel, Field
+
+from recengine import ingest
+from recengine.config import Home, StageConfig
+from recengine.models import store
+from recengine.models.base import Model, OnProgress, silent
+from recengine.similar import similar_movies
+from recengine.snapshot import Snapshot
+from recengine.topn import top_n
+
+log = logging.getLogger(__name__)
+
+# Scores of one block, users x movies x 4 bytes, stay below this.
+BLOCK_BYTES = 128_000_000
+
+RECOMMENDATIONS = pa.schema(
+    [
+        ("user_id", pa.int64()),
+        ("rank", pa.int32()),
+        ("movie_id", pa.int64()),
+        ("score", pa.float32()),
+        ("predicted_rating", pa.float32()),
+    ]
+)
+
+
+class ScoreConfig(StageConfig):
+    """How many rows the published tables have."""
+
+    top_n: int = Field(10, ge=1, le=1000, description="Recommendations per user", json_schema_extra={"position": 0})
+    similar_n: int = Field(
+        10, ge=1, le=100, description="Neighbours per movie", json_schema_extra={"position": 1}
+    )
+
+
+class ScoreReport(BaseModel):
+    """What the score stage wrote."""
+
+    model_id: str
+    snapshot: str
+    users: int
+    recommendations: int
+    similar_movies: int
+    megabytes: float
+    seconds: float
+
+
+def unseen(model: Model, snapshot: Snapshot, users: slice) -> torch.Tensor:
+    """Scores of a block of users with the movies they rated at -inf, shape (B, M).
+
+    Raises
+    ------
+    FloatingPointError
+        The model gave a score that is not finite.
+    """
+    scores = model.score(snapshot, users)
+    if not torch.isfinite(scores).all():
+        raise FloatingPointError(f"model {model.name} gave scores that are not finite for users {users}")
+    start, stop, _ = users.indices(snapshot.users)
+    indptr = snapshot.ratings.indptr[start : stop + 1]
+    rows = np.repeat(np.arange(stop - start), np.diff(indptr))
+    columns = np.asarray(snapshot.ratings.indices[indptr[0] : indptr[-1]])
+    scores[torch.from_numpy(rows), torch.from_numpy(columns.astype(np.int64))] = -torch.inf
+    return scores
+
+
+def recommend(
+    model: Model, snapshot: Snapshot, n: int, users: slice = slice(None), on_progress: OnProgress = silent
+) -> Iterator[pa.RecordBatch]:
+    """Top n unseen movies of a range of users, one Arrow batch per block.
+
+    Parameters
+    ----------
+    model, snapshot
+        A model and the snapshot it was fitted on.
+    n : int
+        Rows per user; fewer only where fewer unseen movies exist.
+    users : slice
+        Range of user indices, all by default: a shard of the work.
+
+    Yields
+    ------
+    RecordBatch
+        Columns of ``RECOMMENDATIONS``, ordered by user and rank.
+    """
+    first, last, _ = users.indices(snapshot.users)
+    step = max(1, BLOCK_BYTES // (4 * max(snapshot.movies, 1)))
+    for start in range(first, last, step):
+        block = slice(start, min(start + step, last))
+        values, columns = top_n(unseen(model, snapshot, block), n)
+        kept = torch.isfinite(values)  # (B, n); False where a user has rated nearly everything
+        user_index = start + kept.nonzero()[:, 0].numpy()
+        movie_index = columns[kept].numpy()
+        ranks = (torch.cumsum(kept, dim=1)[kept]).to(torch.int32).numpy()
+        stars = model.predict(snapshot, user_index, movie_index)
+        yield pa.RecordBatch.from_arrays(
+            [
+                pa.array(snapshot.user_ids[user_index]),
+                pa.array(ranks),
+                pa.array(snapshot.movie_ids[movie_index]),
+                pa.array(values[kept].numpy()),
+                pa.array(stars.astype(np.float32)),
+            ],
+            schema=RECOMMENDATIONS,
+        )
+        on_progress("users scored", block.stop - first, last - first)
+
+
+def score(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    snapshot_folder: Path,
+    model_id: str,
+    config: ScoreConfig,
+    on_progress: OnProgress = silent,
+) -> ScoreReport:
+    """Score every user and movie and replace ``scores.*`` in the warehouse, in one transaction."""
+    began = time.perf_counter()
+    snapshot, model = Snapshot.load(snapshot_folder), store.load(home, model_id)
+    batches = recommend(model, snapshot, config.top_n, on_progress=on_progress)
+    similar = similar_movies(snapshot, config.similar_n)
+    con.execute("BEGIN")
+    try:
+        recommendations = _replace(con, "recommendations", RECOMMENDATIONS, batches)
+        neighbours = _replace(con, "similar_movies", similar.schema, iter(similar.to_batches()))
+        con.execute("DELETE FROM scores.origin")
+        con.execute(
+            "INSERT INTO scores.origin VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                model_id,
+                model.name,
+                snapshot.dataset,
+                snapshot.fingerprint,
+                ingest.input_of(con),
+                config.top_n,
+                store.now(),
+            ],
+        )
+        con.execute("COMMIT")
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+    report = ScoreReport(
+        model_id=model_id,
+        snapshot=snapshot.fingerprint,
+        users=snapshot.users,
+        recommendations=recommendations,
+        similar_movies=neighbours,
+        megabytes=recommendations * 28 / 1e6,
+        seconds=time.perf_counter() - began,
+    )
+    log.info(
+        "score: %s, %s rows for %s users, %.1f MB in %.2f s",
+        model_id,
+        f"{report.recommendations:,}",
+        f"{report.users:,}",
+        report.megabytes,
+        report.seconds,
+    )
+    return report
+
+
+def _replace(
+    con: duckdb.DuckDBPyConnection, table: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]
+) -> int:
+    """Replace a table's rows by a stream of batches; DuckDB pulls them as it writes."""
+    con.execute(f"DELETE FROM scores.{table}")
+    con.register("scored", pa.RecordBatchReader.from_batches(schema, batches))
+    try:
+        row = con.execute(f"INSERT INTO scores.{table} SELECT * FROM scored").fetchall()
+    finally:
+        con.unregister("scored")
+    return int(row[0][0])

@@ -1,0 +1,20 @@
+-- Scores are finite and never rise with rank; equal scores are ordered by movie id.
+WITH listed AS (
+    SELECT 'user ' || user_id AS owner, rank, movie_id, score FROM published.recommendations
+    UNION ALL
+    SELECT 'movie ' || movie_id, rank, similar_movie_id, score FROM published.similar_movies
+    UNION ALL
+    SELECT 'segment ' || segment, rank, movie_id, score FROM published.popular_movies
+),
+neighbours AS (
+    SELECT
+        *,
+        lag(score) OVER (PARTITION BY owner ORDER BY rank) AS score_before,
+        lag(movie_id) OVER (PARTITION BY owner ORDER BY rank) AS movie_before
+    FROM listed
+)
+SELECT owner || ' rank ' || rank || ' has score ' || coalesce(score::VARCHAR, 'NULL') || ' after '
+    || coalesce(score_before::VARCHAR, 'nothing') AS problem
+FROM neighbours
+WHERE score IS NULL OR NOT isfinite(score) OR score > score_before
+    OR (score = score_before AND movie_id < movie_before)

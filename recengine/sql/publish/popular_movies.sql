@@ -1,0 +1,42 @@
+-- Grain: one row per segment and rank: the list for a user nobody knows yet.
+-- Reads: core.ratings, core.users. Writes: published.popular_movies.
+-- Segments: 'all', and one per gender and age band ('F 18-24') where both are known. The score is the share
+-- of the segment's users who rated the movie, pulled to everybody's share as if $prior_users more had joined.
+CREATE TABLE published.popular_movies AS
+WITH bands AS (
+    SELECT unnest([0, 18, 25, 35, 45, 50, 56]) AS low,
+        unnest(['under 18', '18-24', '25-34', '35-44', '45-49', '50-55', '56+']) AS band
+),
+segments AS (
+    SELECT user_id, gender || ' ' || arg_max(band, low) AS segment
+    FROM core.users JOIN bands ON age >= low
+    WHERE gender IS NOT NULL AND ratings > 0
+    GROUP BY user_id, gender
+),
+sizes AS (
+    SELECT segment, count(*) AS users FROM segments GROUP BY segment
+),
+overall AS (
+    SELECT movie_id, count(*) / (SELECT count(*) FROM core.users WHERE ratings > 0) AS share
+    FROM core.ratings GROUP BY movie_id
+),
+counted AS (
+    SELECT segment, movie_id, count(*) AS raters
+    FROM core.ratings JOIN segments USING (user_id) GROUP BY segment, movie_id
+),
+shares AS (
+    SELECT 'all' AS segment, movie_id, share AS score FROM overall
+    UNION ALL
+    SELECT segment, movie_id, (raters + $prior_users * share) / (users + $prior_users)
+    FROM counted JOIN sizes USING (segment) JOIN overall USING (movie_id)
+),
+final AS (
+    SELECT
+        segment,
+        (row_number() OVER (PARTITION BY segment ORDER BY score DESC, movie_id))::INTEGER AS rank,
+        movie_id,
+        score::FLOAT AS score
+    FROM shares
+    QUALIFY rank <= $rows
+)
+SELECT * FROM final ORDER BY segment, rank
