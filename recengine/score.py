@@ -70,7 +70,7 @@ def unseen(model: Model, snapshot: Snapshot, users: slice) -> torch.Tensor:
     FloatingPointError
         The model gave a score that is not finite.
     """
-    scores = model.score(snapshot, users)
+    scores = model.score(snapshot, users).clone()  # a model may hand out its own tensor
     if not torch.isfinite(scores).all():
         raise FloatingPointError(f"model {model.name} gave scores that are not finite for users {users}")
     start, stop, _ = users.indices(snapshot.users)

@@ -18,7 +18,7 @@ SCHEMA = pa.schema(
 SHRINKAGE = 10.0
 
 # Dense cosines of one block, movies x movies x 4 bytes, stay below this.
-BLOCK_BYTES = 64_000_000
+BLOCK_BYTES = 16_000_000
 
 
 def similar_movies(snapshot: Snapshot, n: int) -> pa.Table:
@@ -53,8 +53,10 @@ def similar_movies(snapshot: Snapshot, n: int) -> pa.Table:
     tables = []
     for start in range(0, snapshot.movies, step):
         common = (by_movie[:, start : start + step].T @ rated).toarray()  # (B, M) common raters
-        cosine = common * inverse[start : start + step, None] * inverse[None, :]
-        cosine *= common / (common + SHRINKAGE)
+        cosine = common * inverse[start : start + step, None]
+        cosine *= inverse
+        common /= common + SHRINKAGE
+        cosine *= common
         rows = np.arange(len(cosine))
         cosine[rows, start + rows] = 0
         cosine[cosine <= 0] = -np.inf

@@ -22,15 +22,16 @@ def top_n(scores: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:
         Values falling from left to right, and their columns.
     """
     n = min(n, scores.shape[1])
-    values, columns = torch.topk(scores, n, dim=1)
-    # topk may pick any of several equal scores at the edge: take the better ones, then the first of the equal.
-    last = values[:, -1:]
-    crowded = (((scores >= last).sum(dim=1) > n) & (last[:, 0] > -torch.inf)).nonzero().flatten()
-    if len(crowded):
-        rows, edge = scores[crowded], last[crowded]
+    # One more than asked for tells whether the n-th place is shared.
+    values, columns = torch.topk(scores, min(n + 1, scores.shape[1]), dim=1)
+    shared = (values[:, n:] == values[:, n - 1 : n]).any(dim=1) & (values[:, n - 1] > -torch.inf)
+    values, columns = values[:, :n].contiguous(), columns[:, :n].contiguous()
+    crowded = shared.nonzero().flatten()
+    if len(crowded):  # topk may pick any of the equal ones: take all better ones, then the first of the equal
+        rows, edge = scores[crowded], values[crowded, -1:]
         better, equal = rows > edge, rows == edge
         room = n - better.sum(dim=1, keepdim=True)
-        chosen = better | (equal & (torch.cumsum(equal, dim=1) <= room))
+        chosen = better | (equal & (torch.cumsum(equal, dim=1, dtype=torch.int32) <= room))
         columns[crowded] = chosen.nonzero()[:, 1].reshape(-1, n)
         values[crowded] = rows.gather(1, columns[crowded])
     columns, order = torch.sort(columns, dim=1)
