@@ -22,7 +22,7 @@ def hits(top: np.ndarray, relevant: csr_array) -> np.ndarray:
     top : ndarray of int, shape (E, K)
         Movie index of each user's recommendations, best first; -1 pads lists that are shorter.
     relevant : csr_array, shape (E, M)
-        A stored entry is a relevant movie.
+        A stored entry is a relevant movie; indices sorted.
 
     Returns
     -------
@@ -31,7 +31,9 @@ def hits(top: np.ndarray, relevant: csr_array) -> np.ndarray:
     users, movies = relevant.shape
     stored = np.repeat(np.arange(users), np.diff(relevant.indptr)) * movies + relevant.indices
     asked = np.arange(users)[:, None] * movies + top
-    return np.isin(asked, stored) & (top >= 0)
+    # Ascending already, so that looking up is several times faster than np.isin, which would sort again.
+    place = np.searchsorted(stored, asked)
+    return (np.append(stored, -1)[place] == asked) & (top >= 0)
 
 
 def ranking_metrics(
