@@ -107,7 +107,7 @@ def evaluate(
     Raises
     ------
     BadInput
-        If no known user has anything relevant held out, or the model's scores or stars are not numbers.
+        If no known user has anything relevant held out, or the model's scores or stars are not finite.
     """
     users, relevant = split.relevance(relevant_from)
     if not len(users):
@@ -124,7 +124,7 @@ def evaluate(
     clock.lap("score")
     predicted = model.predict(split.train, split.test.user_index, split.test.movie_index)
     if not np.isfinite(predicted).all():
-        raise _not_numbers(model, "stars")
+        raise _not_finite(model, "stars")
     clock.lap("predict")
     per_user = ranking_metrics(top, relevant, ks)
     figures = mean_figures(per_user, bootstrap) | rating_figures(split, predicted, bootstrap)
@@ -179,8 +179,8 @@ def recommend(
         first = int(block[0])
         # Fancy indexing copies, so that masking never writes into what the model keeps.
         scores = model.score(train, slice(first, int(block[-1]) + 1))[torch.from_numpy(block - first)]
-        if torch.isnan(scores).any():
-            raise _not_numbers(model, "scores")
+        if not torch.isfinite(scores).all():
+            raise _not_finite(model, "scores")
         seen = train.ratings[block]
         rows = np.repeat(np.arange(len(block)), np.diff(seen.indptr))
         scores[torch.from_numpy(rows), torch.from_numpy(seen.indices.astype(np.int64))] = -torch.inf
@@ -217,8 +217,8 @@ class _Clock:
         self.seconds[name], self.since = now - self.since, now
 
 
-def _not_numbers(model: Model, what: str) -> BadInput:
+def _not_finite(model: Model, what: str) -> BadInput:
     return BadInput(
-        f"The model {model.name} gives {what} that are not numbers; train it again with a lower learning "
+        f"The model {model.name} gives {what} that are not finite; train it again with a lower learning "
         "rate or another seed."
     )

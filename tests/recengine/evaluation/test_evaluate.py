@@ -132,5 +132,5 @@ def test_a_model_that_diverged_is_named(method: str, monkeypatch: pytest.MonkeyP
     model = _random_model(6, snapshot)
     broken = TableModel(np.full((snapshot.users, snapshot.movies), np.nan))
     monkeypatch.setattr(model, method, getattr(broken, method))
-    with pytest.raises(BadInput, match=r"model table gives .* that are not numbers"):
+    with pytest.raises(BadInput, match=r"model table gives .* that are not finite"):
         evaluate(model, random_per_user(snapshot), bootstrap=QUICK)
