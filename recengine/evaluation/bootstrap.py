@@ -1,0 +1,150 @@
+"""Bootstrap over users: how much a figure would move if other users had been asked (Efron 1979).
+
+Users are drawn with replacement, all their ratings with them, since one user's ratings go together.
+Intervals are percentile intervals; one seed gives one interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+_CELLS = 2**22  # draws x users (or x movies) held at once: 32 MB of float64
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How to draw.
+
+    Attributes
+    ----------
+    draws : int
+        Number of bootstrap draws.
+    seed : int
+        Seed of the draws.
+    confidence : float
+        Share of the draws between the ends of an interval, in (0, 1).
+    """
+
+    draws: int = 1000
+    seed: int = 0
+    confidence: float = 0.95
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """Challenger minus champion, on the same users.
+
+    Attributes
+    ----------
+    mean : float
+        Mean difference.
+    low, high : float
+        Ends of its percentile interval.
+    probability : float
+        Share of the draws in which the difference is above 0.
+    users : int
+        Users compared.
+    """
+
+    mean: float
+    low: float
+    high: float
+    probability: float
+    users: int
+
+
+def resamples(users: int, how: Bootstrap, width: int = 1) -> Iterator[np.ndarray]:
+    """Draw users with replacement, some draws at a time.
+
+    Parameters
+    ----------
+    users : int
+        Number of users E.
+    how : Bootstrap
+        ``how.draws`` rows come in all.
+    width : int
+        Cells the caller needs per draw, so that its own arrays stay as small as these.
+
+    Yields
+    ------
+    ndarray of float64, shape (some draws, E)
+        How often each user is drawn.
+    """
+    rng = np.random.default_rng(how.seed)
+    block = max(1, _CELLS // max(users, width))
+    for start in range(0, how.draws, block):
+        rows = min(block, how.draws - start)
+        drawn = rng.integers(0, users, (rows, users)) + np.arange(rows)[:, None] * users
+        yield np.bincount(drawn.ravel(), minlength=rows * users).reshape(rows, users).astype(np.float64)
+
+
+def ratio_intervals(
+    numerators: np.ndarray, denominators: np.ndarray, how: Bootstrap
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum over sum, for F figures at once; a mean is the case where every denominator is 1.
+
+    Parameters
+    ----------
+    numerators, denominators : ndarray of float, shape (E, F)
+        Per user; a user with denominator 0 (and numerator 0) does not count.
+    how : Bootstrap
+        Draws, seed and confidence.
+
+    Returns
+    -------
+    estimates : ndarray of float64, shape (F,)
+    intervals : ndarray of float64, shape (F, 2)
+        NaN where no user counts.
+    """
+    sums = np.hstack([numerators, denominators]).astype(np.float64)  # (E, 2F)
+    drawn = np.vstack([weights @ sums for weights in resamples(len(sums), how)])
+    figures = numerators.shape[1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        samples = drawn[:, :figures] / drawn[:, figures:]
+        total = sums.sum(axis=0)
+        estimates = total[:figures] / total[figures:]
+    return estimates, percentile_interval(samples, how.confidence).T
+
+
+def percentile_interval(samples: np.ndarray, confidence: float) -> np.ndarray:
+    """Both ends of the middle ``confidence`` of the draws, shape (2, ...); draws along the first axis.
+
+    A draw that gives NaN (nobody drawn counts) is taken as no draw.
+    """
+    tail = (1 - confidence) / 2
+    empty = np.isnan(samples).all(axis=0)
+    ends = np.nanquantile(np.where(empty, 0, samples), [tail, 1 - tail], axis=0)
+    return np.where(empty, np.nan, ends)
+
+
+def paired_difference(challenger: np.ndarray, champion: np.ndarray, how: Bootstrap) -> PairedDifference:
+    """Compare two models on the same users.
+
+    Parameters
+    ----------
+    challenger, champion : ndarray of float, shape (E,)
+        One metric, by user, in the same order.
+    how : Bootstrap
+        Draws, seed and confidence.
+
+    Returns
+    -------
+    PairedDifference
+
+    Raises
+    ------
+    ValueError
+        If the vectors differ in length or are empty.
+    """
+    if challenger.shape != champion.shape or not len(challenger):
+        raise ValueError(f"cannot pair {len(challenger)} users with {len(champion)}")
+    difference = challenger.astype(np.float64) - champion
+    drawn = [weights @ difference for weights in resamples(len(difference), how)]
+    means = np.concatenate(drawn) / len(difference)
+    low, high = percentile_interval(means, how.confidence)
+    return PairedDifference(
+        float(difference.mean()), float(low), float(high), float((means > 0).mean()), len(difference)
+    )

@@ -1,0 +1,224 @@
+"""Judge a model by a split: its lists over the full catalogue, its predicted stars, what its lists are like.
+
+Every figure comes with a bootstrap interval over users, and the rank metrics also user by user, for paired
+tests (see ``recengine.evaluation.gate``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from recengine.errors import BadInput
+from recengine.evaluation import beyond_accuracy
+from recengine.evaluation.bootstrap import Bootstrap
+from recengine.evaluation.figures import exposure_figures, list_figures, mean_figures, rating_figures
+from recengine.evaluation.metrics import ranking_metrics
+from recengine.evaluation.splits import Split
+from recengine.models.base import Model, OnProgress, silent
+from recengine.snapshot import Snapshot
+
+_CELLS = 2**25  # users x movies scored at once: 128 MB of float32
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model is worth on one split.
+
+    Attributes
+    ----------
+    model : str
+        The model's name.
+    protocol, description : str
+        Of the split.
+    metrics : dict of str to float
+        By name: "ndcg@10", "rmse", "coverage@10" ... Rating metrics are over all held-out ratings, those of
+        new users included ("rmse_new_users" has these apart, where there are any); all others are over the
+        known users with something relevant.
+    intervals : dict of str to (float, float)
+        Bootstrap interval of every metric. Coverage and Gini are biased under resampling (a draw has fewer
+        different users), so their interval is moved until its draws' mean meets the estimate.
+    users : ndarray of int64, shape (E,)
+        User index of the judged lists.
+    per_user : dict of str to ndarray of float64, shape (E,)
+        Rank metrics of each of them.
+    counts : dict of str to int
+        Of the split, and ``judged_users``.
+    seconds : dict of str to float
+        Wall time of ``fit`` (where it was fitted here), ``score``, ``predict`` and ``judge``.
+    confidence : float
+        Of the intervals.
+    """
+
+    model: str
+    protocol: str
+    description: str
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    users: np.ndarray
+    per_user: dict[str, np.ndarray]
+    counts: dict[str, int]
+    seconds: dict[str, float]
+    confidence: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """All but the per-user vectors, ready for JSON."""
+        return {name: value for name, value in asdict(self).items() if name not in ("users", "per_user")}
+
+
+def evaluate(
+    model: Model | Callable[[], Model],
+    split: Split,
+    *,
+    ks: Sequence[int] = (5, 10, 20),
+    relevant_from: float | None = None,
+    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008 - frozen
+    device: str = "cpu",
+    on_progress: OnProgress = silent,
+) -> Evaluation:
+    """Judge a model by what a split held out.
+
+    Parameters
+    ----------
+    model : Model or callable without arguments
+        A model already fitted on ``split.train``, or what makes an unfitted one, which is then fitted here.
+    split : Split
+        From ``recengine.evaluation.splits``.
+    ks : sequence of int
+        Cut-offs of the lists.
+    relevant_from : float, optional
+        Lowest rating of a relevant movie, in stars; by default every held-out movie is relevant.
+    bootstrap : Bootstrap
+        Draws, seed and confidence of the intervals.
+    device : str
+        Where to fit.
+    on_progress : callable
+        Told of the fitting and of the users scored.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    BadInput
+        If no known user has anything relevant held out, or the model's scores or stars are not finite.
+    """
+    users, relevant = split.relevance(relevant_from)
+    if not len(users):
+        raise BadInput(
+            "No user has both training ratings and relevant held-out ones "
+            f"({split.description.rstrip('.')}); use --protocol random or leave-one-out."
+        )
+    seconds: dict[str, float] = {}
+    clock = _Clock(seconds)
+    if not isinstance(model, Model):
+        model = model().fit(split.train, device=device, on_progress=on_progress)
+        clock.lap("fit")
+    top = recommend(model, split.train, users, max(ks), on_progress)
+    clock.lap("score")
+    predicted = model.predict(split.train, split.test.user_index, split.test.movie_index)
+    if not np.isfinite(predicted).all():
+        raise _not_finite(model, "stars")
+    clock.lap("predict")
+    per_user = ranking_metrics(top, relevant, ks)
+    figures = mean_figures(per_user, bootstrap) | rating_figures(split, predicted, bootstrap)
+    for k in ks:
+        lists = beyond_accuracy.incidence(top[:, :k], split.train.movies)
+        named = list_figures(lists, split.train, users, bootstrap) | exposure_figures(lists, bootstrap)
+        figures |= {f"{name}@{k}": figure for name, figure in named.items()}
+    clock.lap("judge")
+    figures = {name: figure for name, figure in figures.items() if not np.isnan(figure[0])}
+    return Evaluation(
+        model=model.name,
+        protocol=split.protocol,
+        description=split.description,
+        metrics={name: estimate for name, (estimate, _, _) in figures.items()},
+        intervals={name: (low, high) for name, (_, low, high) in figures.items()},
+        users=users,
+        per_user=per_user,
+        counts=split.counts | {"judged_users": len(users)},
+        seconds=seconds,
+        confidence=bootstrap.confidence,
+    )
+
+
+def recommend(
+    model: Model, train: Snapshot, users: np.ndarray, n: int, on_progress: OnProgress = silent
+) -> np.ndarray:
+    """The best unseen movies of some users.
+
+    Parameters
+    ----------
+    model : Model
+        Fitted on ``train``.
+    train : Snapshot
+        Its ratings count as seen.
+    users : ndarray of int64, shape (E,)
+        User index, ascending.
+    n : int
+        Length of the lists.
+    on_progress : callable
+        Told of the users done.
+
+    Returns
+    -------
+    ndarray of int64, shape (E, n)
+        Movie index, best first, equal scores in the order of the movies; -1 where nothing is left.
+    """
+    size = max(1, _CELLS // train.movies)
+    top = np.full((len(users), n), -1, dtype=np.int64)
+    starts = np.flatnonzero(np.diff(users // size, prepend=-1))  # where a new block of users begins
+    for start, stop in zip(starts, [*starts[1:], len(users)], strict=True):
+        block = users[start:stop]
+        first = int(block[0])
+        # Fancy indexing copies, so that masking never writes into what the model keeps.
+        scores = model.score(train, slice(first, int(block[-1]) + 1))[torch.from_numpy(block - first)]
+        if not torch.isfinite(scores).all():
+            raise _not_finite(model, "scores")
+        seen = train.ratings[block]
+        rows = np.repeat(np.arange(len(block)), np.diff(seen.indptr))
+        scores[torch.from_numpy(rows), torch.from_numpy(seen.indices.astype(np.int64))] = -torch.inf
+        values, movies = _top_n(scores, min(n, train.movies))
+        found = torch.where(torch.isneginf(values), -1, movies).numpy()
+        top[start:stop, : found.shape[1]] = found
+        on_progress("scoring", int(stop), len(users))
+    return top
+
+
+def _top_n(scores: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Exact top n of each row, (B, n) values and indices, equal values in the order of the indices."""
+    values, indices = torch.topk(scores, n, dim=1)
+    indices, order = torch.sort(indices, dim=1)
+    values, by_value = torch.sort(values.gather(1, order), dim=1, descending=True, stable=True)
+    indices = indices.gather(1, by_value)
+    # topk may take any of several movies that share the last place: such rows are sorted in full.
+    last = values[:, -1:]
+    tied = ((scores >= last).sum(dim=1) > n) & ~torch.isneginf(last[:, 0])
+    if tied.any():
+        full, place = torch.sort(scores[tied], dim=1, descending=True, stable=True)
+        values[tied], indices[tied] = full[:, :n], place[:, :n]
+    return values, indices
+
+
+class _Clock:
+    """Writes the seconds since the last lap under a name."""
+
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self.seconds, self.since = seconds, time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name], self.since = now - self.since, now
+
+
+def _not_finite(model: Model, what: str) -> BadInput:
+    return BadInput(
+        f"The model {model.name} gives {what} that are not finite; train it again with a lower learning "
+        "rate or another seed."
+    )
