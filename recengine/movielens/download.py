@@ -17,7 +17,7 @@ from time import perf_counter
 import httpx
 from filelock import FileLock, Timeout
 
-from recengine.errors import BadSource, DownloadFailed
+from recengine.errors import BadInput, BadSource, DownloadFailed
 from recengine.movielens import archive
 from recengine.movielens.fetch import (
     TRY_A_MIRROR,
@@ -81,6 +81,8 @@ def download(
 
 
 def _is_there(target: Path, part: Path) -> bool:
+    if target.exists() and not target.is_dir():
+        raise BadInput(f"{target} is a file where the folder of a release should be; remove it or rename it.")
     if not target.is_dir() or archive.is_empty(target):
         return False
     discard(part)  # left by a call that was killed after the last step

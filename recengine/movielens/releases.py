@@ -6,14 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
 from recengine.errors import BadInput
+from recengine.movielens.layouts import LayoutName
 
 GROUPLENS_URL = "https://files.grouplens.org/datasets/movielens"
 URL_VARIABLE = "RECENGINE_DOWNLOAD_URL"
-
-Layout = Literal["ml-100k", "ml-1m", "ml-10m", "csv"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Release:
     """
 
     name: str
-    layout: Layout
+    layout: LayoutName
     folder: str
     zip_bytes: int
     ratings: int

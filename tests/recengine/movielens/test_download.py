@@ -26,6 +26,7 @@ from recengine.errors import BadInput, DownloadFailed
 from recengine.movielens import archive, fetch
 from recengine.movielens import download as download_module
 from recengine.movielens.download import download
+from recengine.movielens.layouts import recognise
 from recengine.movielens.releases import GROUPLENS_URL, RELEASES, release, server_url
 
 NAME = "ml-latest-small"
@@ -192,6 +193,7 @@ def test_a_download_arrives_whole_with_progress_and_nothing_beside_it(shelf, tar
     assert seen[0] == (0, len(ZIP))
     assert seen[-1] == (len(ZIP), len(ZIP))
     assert seen == sorted(seen)
+    assert recognise(target).layout.name == release(NAME).layout
 
 
 def test_what_is_there_is_not_fetched_again(shelf, target):
@@ -381,6 +383,13 @@ def test_a_place_that_cannot_be_written_gets_one_sentence(shelf, tmp_path):
         DownloadFailed, match=r"^Cannot write .*file.* \(.+\); free some space or choose another"
     ):
         download(NAME, tmp_path / "file" / "sources" / NAME, base_url=shelf.url)
+
+
+def test_a_file_in_the_place_of_the_folder_is_said_before_anything_is_fetched(shelf, tmp_path):
+    (tmp_path / NAME).write_text("mine")
+    with pytest.raises(BadInput, match="is a file where the folder of a release should be"):
+        download(NAME, tmp_path / NAME, base_url=shelf.url)
+    assert shelf.answers == []
 
 
 def test_two_downloads_at_once_fetch_once(shelf, target):
