@@ -23,6 +23,7 @@ from recengine.config import Home
 from recengine.errors import NotReady
 from recengine.snapshot import GENRE_LIKED_FROM, SECONDS_PER_MONTH, Snapshot
 from recengine.warehouse import sqlfiles
+from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
 
@@ -110,14 +111,9 @@ def fingerprint_of(con: duckdb.DuckDBPyConnection) -> str:
 
 def snapshot(con: duckdb.DuckDBPyConnection) -> Snapshot:
     """Build the feature tables in one transaction and read them out as arrays."""
-    con.execute("BEGIN")
-    try:
+    with transaction(con):
         for table in _TABLES:
             sqlfiles.run(con, f"features/{table}", _CONSTANTS.get(table))
-        con.execute("COMMIT")
-    except BaseException:
-        con.execute("ROLLBACK")
-        raise
     return _read(con)
 
 
@@ -182,7 +178,9 @@ def _features(
 
 
 def _names(con: duckdb.DuckDBPyConnection, kind: str) -> tuple[str, ...]:
-    rows = con.execute(f"SELECT DISTINCT column_name FROM features.{kind}_values ORDER BY column_name").fetchall()
+    rows = con.execute(
+        f"SELECT DISTINCT column_name FROM features.{kind}_values ORDER BY column_name"
+    ).fetchall()
     return tuple(name for (name,) in rows)
 
 

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -26,7 +23,9 @@ from recengine import __version__
 from recengine.config import Home, StageConfig
 from recengine.errors import AuditFailed, BadInput, NotReady
 from recengine.models import store
+from recengine.versions import SIDE_FILES, current_version, new_version, point_to, prune, sync, versions
 from recengine.warehouse import sqlfiles
+from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +35,17 @@ POPULAR_ROWS = 100
 POPULAR_PRIOR_USERS = 50.0
 
 _TABLES = ("movies", "users", "recommendations", "similar_movies", "popular_movies", "publication")
-_SIDE_FILES = (".wal", ".wal.checkpoint", ".wal.recovery", ".tmp")
-_VERSION = re.compile(r"serving-(\d{8}-\d{6}-\d{3})\.duckdb")
 
 
 class PublishConfig(StageConfig):
     """What stays after a publication."""
 
     keep_versions: int = Field(
-        5, ge=1, le=1000, description="Published versions to keep for rollback", json_schema_extra={"position": 0}
+        5,
+        ge=1,
+        le=1000,
+        description="Published versions to keep for rollback",
+        json_schema_extra={"position": 0},
     )
 
 
@@ -64,7 +65,11 @@ class PublishReport(BaseModel):
 
 
 def publish(
-    con: duckdb.DuckDBPyConnection, home: Home, config: PublishConfig | None = None, *, reason: str = "asked for"
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    config: PublishConfig | None = None,
+    *,
+    reason: str = "asked for",
 ) -> PublishReport:
     """Publish what is in ``scores.*``.
 
@@ -93,13 +98,13 @@ def publish(
         raise NotReady("Nothing has been scored yet", "run `recengine score` first")
     model_id, dataset, input_fingerprint, top_n = origin[0]
     with _only_publisher(home):
-        version = _new_version(home)
+        version = new_version(home)
         building = home.serving / f"building-{version}.duckdb"
         metrics = store.manifest_of(home, model_id).metrics
         users, rows = _build(con, building, version, metrics)
         path = _finish(building, home.serving / f"serving-{version}.duckdb")
         point_to(home, version)
-        _remember(con, "published", version, dataset, model_id, input_fingerprint, reason, metrics)
+        remember(con, "published", version, (dataset, model_id, input_fingerprint), reason, metrics)
         removed = prune(home, config.keep_versions)
     report = PublishReport(
         version=version,
@@ -147,42 +152,10 @@ def rollback(con: duckdb.DuckDBPyConnection, home: Home, version: str | None = N
             raise BadInput(f"There is no version {version!r}; kept are {', '.join(kept)}.")
         point_to(home, version)
         with duckdb.connect(str(home.serving_link), read_only=True) as published:
-            row = published.execute("SELECT dataset, model_id, input_fingerprint FROM publication").fetchall()[0]
-        _remember(con, "rolled back", version, *row, f"rolled back from {current}", {})
+            published.execute("SELECT dataset, model_id, input_fingerprint FROM publication").fetchall()[0]
+        remember(con, "rolled back", version, about, f"rolled back from {current}", {})
     log.info("rollback: readers see version %s again", version)
     return version
-
-
-def versions(home: Home) -> list[str]:
-    """Versions on disk, oldest first."""
-    found = home.serving.iterdir() if home.serving.exists() else ()
-    return sorted(match[1] for path in found if (match := _VERSION.fullmatch(path.name)))
-
-
-def current_version(home: Home) -> str | None:
-    """The version readers see, None before the first publication."""
-    if not home.serving_link.is_symlink():
-        return None
-    match = _VERSION.fullmatch(Path(os.readlink(home.serving_link)).name)
-    return match[1] if match else None
-
-
-def point_to(home: Home, version: str) -> None:
-    """Move the link in one step: readers see the old version or the new one, never neither."""
-    staged = home.root / ".serving.link"
-    staged.unlink(missing_ok=True)
-    staged.symlink_to(Path("serving") / f"serving-{version}.duckdb")
-    os.replace(staged, home.serving_link)
-    _sync(home.root)
-
-
-def prune(home: Home, keep: int) -> list[str]:
-    """Remove all but the newest ``keep`` versions and the one readers see; returns what was removed."""
-    current = current_version(home)
-    removed = [version for version in versions(home)[:-keep] if version != current]
-    for version in removed:
-        _remove(home.serving / f"serving-{version}.duckdb")
-    return removed
 
 
 @contextmanager
@@ -193,16 +166,6 @@ def _only_publisher(home: Home) -> Iterator[None]:
         for leftover in home.serving.glob("building-*"):
             leftover.unlink(missing_ok=True)
         yield
-
-
-def _new_version(home: Home) -> str:
-    """A UTC time stamp to the millisecond, later than every version there is."""
-    kept = versions(home)
-    while True:
-        version = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
-        if not kept or version > kept[-1]:
-            return version
-        time.sleep(0.001)
 
 
 def _build(
@@ -222,17 +185,13 @@ def _build(
         f"ATTACH {sqlfiles.literal(building)} AS published (STORAGE_VERSION {sqlfiles.literal(STORAGE_VERSION)})"
     )
     try:
-        con.execute("BEGIN")
-        for table in _TABLES:
-            sqlfiles.run(con, f"publish/{table}", parameters.get(table))
-        sqlfiles.run(con, "publish/recommendations_detailed")
-        con.execute("COMMIT")
+        with transaction(con):
+            for table in _TABLES:
+                sqlfiles.run(con, f"publish/{table}", parameters.get(table))
+            sqlfiles.run(con, "publish/recommendations_detailed")
         audit(con)
         [counts] = con.execute("SELECT users, recommendations FROM published.publication").fetchall()
         con.execute("CHECKPOINT published")
-    except BaseException:
-        con.execute("ROLLBACK") if _in_transaction(con) else None
-        raise
     finally:
         con.execute("DETACH published")
     return counts
@@ -257,40 +216,26 @@ def audit(con: duckdb.DuckDBPyConnection) -> None:
 
 def _finish(building: Path, path: Path) -> Path:
     """Read-only, on disk for good, and under its final name."""
-    leftovers = [name for suffix in _SIDE_FILES if (name := Path(f"{building}{suffix}")).exists()]
+    leftovers = [name for suffix in SIDE_FILES if (name := Path(f"{building}{suffix}")).exists()]
     if leftovers:
         raise RuntimeError(f"{building} was not checkpointed: {', '.join(map(str, leftovers))} remain")
     building.chmod(0o444)
-    _sync(building)
+    sync(building)
     building.rename(path)
-    _sync(path.parent)
+    sync(path.parent)
     return path
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _remove(path: Path) -> None:
-    for suffix in ("", *_SIDE_FILES):
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
-
-
-def _remember(
+def remember(
     con: duckdb.DuckDBPyConnection,
     action: str,
     version: str | None,
-    dataset: str,
-    model_id: str,
-    input_fingerprint: str,
+    about: tuple[str, str | None, str | None],
     reason: str,
     metrics: dict[str, float | None],
 ) -> None:
+    """Add to ``ops.publications`` what happened; ``about`` is (dataset, model id, input fingerprint)."""
     con.execute(
         "INSERT INTO ops.publications VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [version, action, dataset, model_id, input_fingerprint, reason, json.dumps(metrics), store.now()],
+        [version, action, *about, reason, json.dumps(metrics), store.now()],
     )

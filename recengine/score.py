@@ -24,6 +24,7 @@ from recengine.models.base import Model, OnProgress, silent
 from recengine.similar import similar_movies
 from recengine.snapshot import Snapshot
 from recengine.topn import top_n
+from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,9 @@ RECOMMENDATIONS = pa.schema(
 class ScoreConfig(StageConfig):
     """How many rows the published tables have."""
 
-    top_n: int = Field(10, ge=1, le=1000, description="Recommendations per user", json_schema_extra={"position": 0})
+    top_n: int = Field(
+        10, ge=1, le=1000, description="Recommendations per user", json_schema_extra={"position": 0}
+    )
     similar_n: int = Field(
         10, ge=1, le=100, description="Neighbours per movie", json_schema_extra={"position": 1}
     )
@@ -136,8 +139,7 @@ def score(
     snapshot, model = Snapshot.load(snapshot_folder), store.load(home, model_id)
     batches = recommend(model, snapshot, config.top_n, on_progress=on_progress)
     similar = similar_movies(snapshot, config.similar_n)
-    con.execute("BEGIN")
-    try:
+    with transaction(con):
         recommendations = _replace(con, "recommendations", RECOMMENDATIONS, batches)
         neighbours = _replace(con, "similar_movies", similar.schema, iter(similar.to_batches()))
         con.execute("DELETE FROM scores.origin")
@@ -153,10 +155,6 @@ def score(
                 store.now(),
             ],
         )
-        con.execute("COMMIT")
-    except BaseException:
-        con.execute("ROLLBACK")
-        raise
     report = ScoreReport(
         model_id=model_id,
         snapshot=snapshot.fingerprint,

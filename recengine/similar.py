@@ -11,7 +11,12 @@ from recengine.snapshot import Snapshot
 from recengine.topn import top_n
 
 SCHEMA = pa.schema(
-    [("movie_id", pa.int64()), ("rank", pa.int32()), ("similar_movie_id", pa.int64()), ("score", pa.float32())]
+    [
+        ("movie_id", pa.int64()),
+        ("rank", pa.int32()),
+        ("similar_movie_id", pa.int64()),
+        ("score", pa.float32()),
+    ]
 )
 
 # Common raters are worth n / (n + this): two movies that one person rated are not alike for it.

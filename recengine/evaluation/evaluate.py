@@ -22,6 +22,7 @@ from recengine.evaluation.metrics import ranking_metrics
 from recengine.evaluation.splits import Split
 from recengine.models.base import Model, OnProgress, silent
 from recengine.snapshot import Snapshot
+from recengine.topn import top_n
 
 _CELLS = 2**25  # users x movies scored at once: 128 MB of float32
 
@@ -184,26 +185,11 @@ def recommend(
         seen = train.ratings[block]
         rows = np.repeat(np.arange(len(block)), np.diff(seen.indptr))
         scores[torch.from_numpy(rows), torch.from_numpy(seen.indices.astype(np.int64))] = -torch.inf
-        values, movies = _top_n(scores, min(n, train.movies))
+        values, movies = top_n(scores, n)
         found = torch.where(torch.isneginf(values), -1, movies).numpy()
         top[start:stop, : found.shape[1]] = found
         on_progress("scoring", int(stop), len(users))
     return top
-
-
-def _top_n(scores: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Exact top n of each row, (B, n) values and indices, equal values in the order of the indices."""
-    values, indices = torch.topk(scores, n, dim=1)
-    indices, order = torch.sort(indices, dim=1)
-    values, by_value = torch.sort(values.gather(1, order), dim=1, descending=True, stable=True)
-    indices = indices.gather(1, by_value)
-    # topk may take any of several movies that share the last place: such rows are sorted in full.
-    last = values[:, -1:]
-    tied = ((scores >= last).sum(dim=1) > n) & ~torch.isneginf(last[:, 0])
-    if tied.any():
-        full, place = torch.sort(scores[tied], dim=1, descending=True, stable=True)
-        values[tied], indices[tied] = full[:, :n], place[:, :n]
-    return values, indices
 
 
 class _Clock:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from recengine.errors import BadInput
 from recengine.models.base import Model
 from recengine.models.popularity import Popularity
 from recengine.models.sae import Sae
 
+ModelName = Literal["popularity", "sae"]
+DEFAULT: ModelName = "sae"
 MODELS: dict[str, type[Model]] = {model.name: model for model in (Popularity, Sae)}
 
 

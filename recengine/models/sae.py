@@ -11,6 +11,7 @@ mini-batches, zeroed gradients, loss per observed rating, and early stopping on 
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -103,7 +104,7 @@ class Sae(Model):
         order = np.argsort(user_index, kind="stable")
         blocks = user_index[order] // self.config.batch_size
         cuts = np.flatnonzero(np.diff(blocks, prepend=-1, append=-1))
-        for begin, end in zip(cuts[:-1], cuts[1:], strict=True):
+        for begin, end in itertools.pairwise(cuts):
             pairs = order[begin:end]
             first = int(blocks[begin]) * self.config.batch_size
             block = self.score(snapshot, slice(first, first + self.config.batch_size)).numpy()
@@ -135,8 +136,8 @@ class Sae(Model):
         width = snapshot.movies * (1 if self.config.faithful else 2) + side.shape[1]
         self._net = _stack(width, SHAPES[self.config.layers], snapshot.movies).to(device)
         if not self.config.faithful:  # start from the biases: a residual of 0
-            nn.init.zeros_(self._net[-1].weight)
-            nn.init.zeros_(self._net[-1].bias)
+            for parameter in self._net[-1].parameters():
+                nn.init.zeros_(parameter)
 
     def _side(self, snapshot: Snapshot, start: int, stop: int) -> Tensor:
         """The columns beside the ratings, unscaled: (B, G + 4) for the article's full matrix."""
@@ -160,7 +161,7 @@ class Sae(Model):
             rated = block.copy()
             rated.data = np.ones_like(block.data)
             row = [self._residuals(block, start), torch.from_numpy(rated.toarray()), side]
-        return torch.cat(row, dim=1).to(self._net[0].weight.device)
+        return torch.cat(row, dim=1).to(next(self._net.parameters()).device)
 
     def _residuals(self, block: Any, start: int) -> Tensor:
         """What the biases leave of the ratings in a block of users, 0 where unrated, shape (B, M)."""
@@ -183,7 +184,9 @@ class Sae(Model):
         best, best_epoch = np.inf, epochs
         for epoch in range(1, epochs + 1):
             self._net.train()
-            losses = [self._step(snapshot, int(start), optimizer) for start in starts[torch.randperm(len(starts))]]
+            losses = [
+                self._step(snapshot, int(start), optimizer) for start in starts[torch.randperm(len(starts))]
+            ]
             entry = {"step": float(epoch), "train": float(np.sqrt(np.mean(losses)))}
             if validation is not None:
                 whole, held_out = validation
@@ -239,6 +242,6 @@ def _stack(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:
     """Linear and sigmoid in turn, the last layer linear."""
     widths = (inputs, *hidden)
     layers: list[nn.Module] = []
-    for wide, narrow in zip(widths[:-1], widths[1:], strict=True):
+    for wide, narrow in itertools.pairwise(widths):
         layers += [nn.Linear(wide, narrow), nn.Sigmoid()]
     return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))

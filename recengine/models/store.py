@@ -79,7 +79,9 @@ def load(home: Home, model_id: str) -> Model:
     manifest = manifest_of(home, model_id)
     kind = MODELS.get(manifest.model)
     if kind is None:
-        raise BadSource(home.models / model_id, f"is a {manifest.model!r} this version does not know", "retrain")
+        raise BadSource(
+            home.models / model_id, f"is a {manifest.model!r} this version does not know", "retrain"
+        )
     model = kind(kind.Config(**manifest.config))
     model.history = manifest.history
     return model.restore(load_file(home.models / model_id / "weights.safetensors"))

@@ -18,7 +18,27 @@ from recengine.warehouse.sqlfiles import literal
 # Raised when a file would be read differently than before: unchanged files are then read again.
 PARSER_VERSION = 1
 
-GENRES_OF_100K = ["unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western"]
+GENRES_OF_100K = [
+    "unknown",
+    "Action",
+    "Adventure",
+    "Animation",
+    "Children's",
+    "Comedy",
+    "Crime",
+    "Documentary",
+    "Drama",
+    "Fantasy",
+    "Film-Noir",
+    "Horror",
+    "Musical",
+    "Mystery",
+    "Romance",
+    "Sci-Fi",
+    "Thriller",
+    "War",
+    "Western",
+]
 
 _COLUMNS: dict[tuple[str, Role], tuple[str, ...]] = {
     ("ml-100k", "ratings"): ("user_id", "movie_id", "rating", "rated_at"),

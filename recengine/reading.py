@@ -1,0 +1,81 @@
+"""What readers ask of the published file: a user's list, any SELECT, and what is published."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from recengine.config import Home
+from recengine.errors import BadInput, NotReady
+from recengine.versions import current_version, versions
+from recengine.warehouse import sqlfiles
+
+
+@contextmanager
+def serving(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the published file read-only, as any reader does.
+
+    Raises
+    ------
+    NotReady
+        Nothing is published yet.
+    """
+    if not home.serving_link.exists():
+        raise NotReady(f"Nothing is published under {home.root} yet", "run `recengine run` first")
+    # Beside the published file there is no place to spill to: it may belong to somebody else.
+    with duckdb.connect(
+        str(home.serving_link), read_only=True, config={"temp_directory": tempfile.gettempdir()}
+    ) as con:
+        con.execute("SET enable_progress_bar = false")
+        yield con
+
+
+def top(home: Home, user_id: int, n: int | None = None) -> pd.DataFrame:
+    """A user's recommendations with titles; an unknown user gets the popular movies.
+
+    Returns
+    -------
+    DataFrame
+        Columns rank, movie_id, title, year, genres, score, predicted_rating (missing for popular movies),
+        source ("recommendations" or "popular_movies"), at most n rows.
+    """
+    with serving(home) as con:
+        return sqlfiles.run(con, "reading/top", {"user_id": user_id, "n": n or 1000}).df()
+
+
+def sql(home: Home, query: str) -> pd.DataFrame:
+    """The result of one read-only query on the published file.
+
+    Raises
+    ------
+    BadInput
+        The query is not one SELECT, or DuckDB refuses it; its message says why.
+    """
+    with serving(home) as con:
+        try:
+            statements = con.extract_statements(query)
+            if len(statements) != 1:
+                raise BadInput(f"Give one statement, not {len(statements)}.")
+            con.execute("SET enable_external_access = false")
+            con.execute("SET lock_configuration = true")
+            return con.execute(statements[0]).df()
+        except duckdb.Error as error:
+            raise BadInput(f"DuckDB refused the query: {error}") from error
+
+
+def status(home: Home) -> dict[str, Any]:
+    """What is published, by which model, from which data, and the last loads and publications.
+
+    Raises
+    ------
+    NotReady
+        Nothing is published yet.
+    """
+    with serving(home) as con:
+        publication = con.execute("FROM publication").df().iloc[0].to_dict()
+    return {"publication": publication, "version": current_version(home), "versions": versions(home)}

@@ -1,0 +1,242 @@
+"""Selection: which recipe goes on tonight, by evidence from the newest slice of ratings.
+
+``judge`` each candidate on the data before the time cut, then ``select`` a winner by the gate. Nothing after
+the cut takes part in training.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import numpy as np
+from pydantic import BaseModel, Field
+
+from recengine.config import Home, StageConfig
+from recengine.errors import BadInput
+from recengine.evaluation import evaluate as evaluation
+from recengine.evaluation.bootstrap import Bootstrap
+from recengine.evaluation.gate import Decision, GateConfig, decide
+from recengine.evaluation.splits import Split, leave_one_out, temporal
+from recengine.models import DEFAULT, MODELS, ModelName, make, store
+from recengine.models.base import OnProgress, silent
+from recengine.snapshot import Snapshot
+from recengine.versions import current_version
+
+log = logging.getLogger(__name__)
+
+
+class TrainConfig(StageConfig):
+    """Which recipe challenges, and how it is judged."""
+
+    model: ModelName = Field(
+        DEFAULT, description="The recipe that challenges what is published", json_schema_extra={"position": 0}
+    )
+    recency: Literal["auto", "off"] = Field(
+        "auto",
+        description="auto learns how much recent popularity counts; off ranks by all-time taste",
+        json_schema_extra={"position": 1},
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        description="Seed of everything random; the same seed gives the same tables",
+        json_schema_extra={"position": 2},
+    )
+    holdout_share: float = Field(
+        0.2,
+        gt=0,
+        lt=0.5,
+        description="Newest share of the ratings that judges the candidates",
+        json_schema_extra={"position": 3},
+    )
+    gate: GateConfig = Field(
+        GateConfig(), description="When a challenger may be published", json_schema_extra={"position": 4}
+    )
+
+
+class Recipe(BaseModel):
+    """A model's name and the knobs that differ from its defaults: enough to train it again."""
+
+    model: str
+    config: dict[str, Any] = {}
+
+
+class Judgement(BaseModel):
+    """A recipe's figures on the newest slice; the per-user vectors lie in ``folder``."""
+
+    recipe: Recipe
+    description: str
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    history: list[dict[str, float]] = []
+    seconds: float
+    file: Path
+
+
+class Selection(BaseModel):
+    """Which recipe goes on, and why."""
+
+    action: Literal["publish", "keep"]
+    recipe: Recipe
+    reason: str
+    metrics: dict[str, float]
+    history: list[dict[str, float]] = []
+
+
+def challenger_of(config: TrainConfig) -> Recipe:
+    """The recipe a config asks for."""
+    fields = MODELS[config.model].Config.model_fields
+    asked = {"seed": config.seed, "recency": config.recency}
+    return Recipe(model=config.model, config={name: value for name, value in asked.items() if name in fields})
+
+
+def champion_of(home: Home, dataset: str) -> Recipe | None:
+    """The recipe of what is published, None when that is another dataset's or nothing.
+
+    A version that was rolled back to counts: it is what readers see.
+    """
+    if current_version(home) is None:
+        return None
+    with duckdb.connect(str(home.serving_link), read_only=True) as published:
+        [(name, model_id)] = published.execute("SELECT dataset, model_id FROM publication").fetchall()
+    if name != dataset or not (home.models / model_id).exists():
+        return None
+    manifest = store.manifest_of(home, model_id)
+    return Recipe(model=manifest.model, config=manifest.config)
+
+
+def candidates(home: Home, snapshot_folder: Path, config: TrainConfig) -> dict[str, Recipe]:
+    """What is judged tonight: "challenger", "popularity", and "champion" where its recipe is another one."""
+    challenger = challenger_of(config)
+    found = {"challenger": challenger, "popularity": Recipe(model="popularity")}
+    champion = champion_of(home, Snapshot.load(snapshot_folder).dataset)
+    if champion is not None and champion.model != "popularity" and not _same(champion, challenger):
+        found["champion"] = champion
+    return found
+
+
+def judge(
+    home: Home,
+    snapshot_folder: Path,
+    recipe: Recipe,
+    config: TrainConfig,
+    *,
+    device: str = "cpu",
+    on_progress: OnProgress = silent,
+) -> Judgement:
+    """Fit a recipe on the ratings before the cut and measure its lists on those after it."""
+    began = time.perf_counter()
+    split = split_of(Snapshot.load(snapshot_folder), config)
+    model = make(recipe.model, **recipe.config)
+    result = evaluation.evaluate(
+        model.fit(split.train, device=device, on_progress=on_progress),
+        split,
+        ks=(10,),
+        bootstrap=Bootstrap(draws=200, seed=config.gate.seed, confidence=config.gate.confidence),
+        on_progress=on_progress,
+    )
+    file = home.models / "judgements" / f"{store.id_of(model, split.train)}.npz"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(file, users=result.users, **result.per_user)  # type: ignore[arg-type]
+    judgement = Judgement(
+        recipe=recipe,
+        description=result.description,
+        metrics=result.metrics,
+        intervals=result.intervals,
+        history=model.history,
+        seconds=time.perf_counter() - began,
+        file=file,
+    )
+    metric = config.gate.metric
+    log.info(
+        "train: judged %s, %s %.4f on %s users in %.2f s",
+        recipe.model,
+        metric,
+        judgement.metrics[metric],
+        f"{len(result.users):,}",
+        judgement.seconds,
+    )
+    return judgement
+
+
+def split_of(snapshot: Snapshot, config: TrainConfig) -> Split:
+    """The newest slice of all ratings; where no user has ratings on both sides of it, each user's newest."""
+    split = temporal(snapshot, config.holdout_share)
+    return split if len(split.known_users) else leave_one_out(snapshot)
+
+
+def select(judgements: dict[str, Judgement], config: TrainConfig, *, force: bool = False) -> Selection:
+    """The gate: which recipe is published, if any.
+
+    The challenger goes on if it beats popularity and is no worse than the champion beyond the tolerance.
+    Else the champion's recipe does, rescored on the new data, if it still beats popularity. Else what is
+    published stays; where nothing is, popularity is published.
+    """
+    challenger, popularity = judgements["challenger"], judgements["popularity"]
+    champion = judgements.get("champion")
+    verdict = _decide(challenger, champion, popularity, config)
+    if verdict.publish or force:
+        reason = verdict.reason if verdict.publish else f"Forced: {verdict.reason}"
+        return _selected("publish", challenger, reason)
+    if champion is not None:
+        rescored = _decide(champion, None, popularity, config)
+        if rescored.publish:
+            return _selected("publish", champion, f"{verdict.reason} The champion's recipe goes on instead.")
+    return _selected("keep", popularity, verdict.reason)
+
+
+def first_publication(home: Home, snapshot_folder: Path, selection: Selection) -> Selection:
+    """Where nothing of this dataset is published yet, popularity is better than no table at all."""
+    if selection.action == "publish" or champion_of(home, Snapshot.load(snapshot_folder).dataset) is not None:
+        return selection
+    reason = f"{selection.reason} Nothing is published yet, so popularity is."
+    return selection.model_copy(update={"action": "publish", "reason": reason})
+
+
+def _same(one: Recipe, other: Recipe) -> bool:
+    return make(one.model, **one.config).config == make(other.model, **other.config).config
+
+
+def _selected(action: Literal["publish", "keep"], judgement: Judgement, reason: str) -> Selection:
+    return Selection(
+        action=action,
+        recipe=judgement.recipe,
+        reason=reason,
+        metrics=judgement.metrics,
+        history=judgement.history,
+    )
+
+
+def _decide(
+    challenger: Judgement, champion: Judgement | None, popularity: Judgement, config: TrainConfig
+) -> Decision:
+    return decide(
+        _evaluation(challenger),
+        _evaluation(champion) if champion is not None else None,
+        _evaluation(popularity),
+        config.gate,
+    )
+
+
+def _evaluation(judgement: Judgement) -> evaluation.Evaluation:
+    if not judgement.file.exists():
+        raise BadInput(f"{judgement.file} is gone; run the training again from its start.")
+    with np.load(judgement.file) as stored:
+        vectors = {name: stored[name] for name in stored.files}
+    return evaluation.Evaluation(
+        model=judgement.recipe.model,
+        protocol="temporal",
+        description=judgement.description,
+        metrics=judgement.metrics,
+        intervals=judgement.intervals,
+        users=vectors.pop("users"),
+        per_user=vectors,
+        counts={},
+        seconds={},
+        confidence=0.95,
+    )

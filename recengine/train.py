@@ -1,0 +1,135 @@
+"""Train: the candidates are judged, the best recipe is refitted on everything and stored.
+
+A flow may run the steps as separate tasks: ``selection.judge`` for each candidate, ``selection.select``,
+``fit``; ``train`` does all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+from pydantic import BaseModel
+
+from recengine import ingest
+from recengine.config import Home
+from recengine.models import make, store
+from recengine.models.base import OnProgress, silent
+from recengine.selection import (
+    Judgement,
+    Selection,
+    TrainConfig,
+    candidates,
+    first_publication,
+    judge,
+    select,
+)
+from recengine.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
+
+
+class TrainReport(BaseModel):
+    """What training decided; ``model_id`` is None when the published tables are to stay."""
+
+    model_id: str | None
+    selection: Selection
+    judgements: dict[str, Judgement]
+    seconds: float
+
+
+def fit(
+    home: Home,
+    snapshot_folder: Path,
+    selection: Selection,
+    *,
+    device: str = "cpu",
+    on_progress: OnProgress = silent,
+) -> str:
+    """Fit the selected recipe on every rating and store it; returns the model id.
+
+    A model of the same data and recipe is not trained again.
+    """
+    began = time.perf_counter()
+    snapshot = Snapshot.load(snapshot_folder)
+    model = make(selection.recipe.model, **selection.recipe.config)
+    model_id = store.id_of(model, snapshot)
+    if (home.models / model_id).exists():
+        log.info("train: %s was there", model_id)
+        return model_id
+    model.fit(snapshot, device=device, on_progress=on_progress)
+    manifest = store.Manifest(
+        model_id=model_id,
+        model=model.name,
+        config=model.config.model_dump(mode="json"),
+        dataset=snapshot.dataset,
+        snapshot=snapshot.fingerprint,
+        trained_at=store.now(),
+        seconds=time.perf_counter() - began,
+        metrics=dict(selection.metrics),
+        history=model.history or selection.history,
+    )
+    folder = store.save(home, model, manifest)
+    log.info(
+        "train: %s on %s ratings, %.1f MB in %.2f s",
+        model_id,
+        f"{snapshot.ratings.nnz:,}",
+        sum(file.stat().st_size for file in folder.iterdir()) / 1e6,
+        manifest.seconds,
+    )
+    return model_id
+
+
+def remember(con: duckdb.DuckDBPyConnection, home: Home, model_id: str) -> None:
+    """Note a stored model in ``ops.models``, where SQL finds it."""
+    manifest = store.manifest_of(home, model_id)
+    con.execute("DELETE FROM ops.models WHERE model_id = ?", [model_id])
+    con.execute(
+        "INSERT INTO ops.models VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            model_id,
+            manifest.model,
+            manifest.dataset,
+            manifest.snapshot,
+            ingest.input_of(con),
+            json.dumps(manifest.config),
+            json.dumps(manifest.metrics),
+            manifest.trained_at,
+            manifest.seconds,
+        ],
+    )
+
+
+def train(
+    home: Home,
+    snapshot_folder: Path,
+    config: TrainConfig,
+    *,
+    force: bool = False,
+    device: str = "cpu",
+    on_progress: OnProgress = silent,
+) -> TrainReport:
+    """Judge the candidates, select one, refit it on everything.
+
+    Raises
+    ------
+    BadInput
+        The data is too small to hold any rating out.
+    """
+    began = datetime.now(UTC)
+    judgements = {
+        name: judge(home, snapshot_folder, recipe, config, device=device, on_progress=on_progress)
+        for name, recipe in candidates(home, snapshot_folder, config).items()
+    }
+    selection = select(judgements, config, force=force)
+    selection = first_publication(home, snapshot_folder, selection)
+    model_id = None
+    if selection.action == "publish":
+        model_id = fit(home, snapshot_folder, selection, device=device, on_progress=on_progress)
+    log.info("train: %s", selection.reason)
+    seconds = (datetime.now(UTC) - began).total_seconds()
+    return TrainReport(model_id=model_id, selection=selection, judgements=judgements, seconds=seconds)

@@ -1,0 +1,71 @@
+"""The published versions on disk, and the link that says which one readers see."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from recengine.config import Home
+
+SIDE_FILES = (".wal", ".wal.checkpoint", ".wal.recovery", ".tmp")
+
+_VERSION = re.compile(r"serving-(\d{8}-\d{6}-\d{3})\.duckdb")
+
+
+def versions(home: Home) -> list[str]:
+    """Versions on disk, oldest first."""
+    found = home.serving.iterdir() if home.serving.exists() else ()
+    return sorted(match[1] for path in found if (match := _VERSION.fullmatch(path.name)))
+
+
+def current_version(home: Home) -> str | None:
+    """The version readers see, None before the first publication."""
+    if not home.serving_link.is_symlink():
+        return None
+    match = _VERSION.fullmatch(Path(os.readlink(home.serving_link)).name)
+    return match[1] if match else None
+
+
+def point_to(home: Home, version: str) -> None:
+    """Move the link in one step: readers see the old version or the new one, never neither."""
+    staged = home.root / ".serving.link"
+    staged.unlink(missing_ok=True)
+    staged.symlink_to(Path("serving") / f"serving-{version}.duckdb")
+    os.replace(staged, home.serving_link)
+    sync(home.root)
+
+
+def prune(home: Home, keep: int) -> list[str]:
+    """Remove all but the newest ``keep`` versions and the one readers see; returns what was removed."""
+    current = current_version(home)
+    removed = [version for version in versions(home)[:-keep] if version != current]
+    for version in removed:
+        _remove(home.serving / f"serving-{version}.duckdb")
+    return removed
+
+
+def new_version(home: Home) -> str:
+    """A UTC time stamp to the millisecond, later than every version there is."""
+    kept = versions(home)
+    while True:
+        version = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
+        if not kept or version > kept[-1]:
+            return version
+        time.sleep(0.001)
+
+
+def sync(path: Path) -> None:
+    """Make a file's content, or a folder's entries, last through a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", *SIDE_FILES):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
