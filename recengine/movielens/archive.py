@@ -80,15 +80,8 @@ def extract(
         members = _checked(zip_path, archive.infolist())
         limit = min(max_bytes, int(max_ratio * zip_path.stat().st_size))
         _check_size(zip_path, sum(info.file_size for info in members.values()), limit, target.parent)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".unpacking-{target.name}-", dir=target.parent))
-        try:
+        with _named_when_complete(target) as temporary:
             written = _write(archive, members, temporary, limit, zip_path)
-            temporary.chmod(FOLDER_MODE)
-            temporary.rename(target)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
     seconds = perf_counter() - started
     log.info("unpacked %s: %d files, %.1f MB in %.1f s", zip_path, len(members), written / 1e6, seconds)
     return target
@@ -146,6 +139,20 @@ def _remove_all(folder: Path, pattern: str, *, but: Path) -> None:
 
 def _refuse(zip_path: Path, problem: str, remedy: str = _GET_A_GOOD_ZIP) -> NoReturn:
     raise BadSource(zip_path, problem, remedy)
+
+
+@contextmanager
+def _named_when_complete(target: Path) -> Iterator[Path]:
+    """Lend a private folder beside ``target`` that gets its name at the end, or is removed on any error."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".unpacking-{target.name}-", dir=target.parent))
+    try:
+        yield temporary
+        temporary.chmod(FOLDER_MODE)
+        temporary.rename(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
 
 
 @contextmanager

@@ -49,8 +49,8 @@ def download(
     base_url : str, optional
         Folder of the zips on a mirror; default ``RECENGINE_DOWNLOAD_URL``, else GroupLens.
     on_progress : callable, optional
-        Called with the bytes of the zip that are here and its size (None if the server does not say it).
-        The first number falls back if the server makes us start over.
+        Called with the bytes of the zip that are here (fewer again after starting over) and its size
+        (None if the server does not say it).
 
     Returns
     -------
@@ -71,12 +71,9 @@ def download(
     with _local_trouble(target), _alone(target):
         if _is_there(target, part):  # another process has just finished
             return target
-        started = perf_counter()
         archive.sweep(target)
         _fetch_checked(wanted, server, part, on_progress or (lambda done, total: None))
-        zip_bytes = part.stat().st_size
         _unpack(wanted.url(server), part, target)
-    log.info("downloaded %s: %.1f MB in %.1f s", name, zip_bytes / 1e6, perf_counter() - started)
     return target
 
 
@@ -125,6 +122,7 @@ def _local_trouble(target: Path) -> Iterator[None]:
 def _fetch_checked(wanted: Release, server: str, part: Path, on_progress: Progress) -> None:
     """Bring the whole zip into ``part`` and compare it with the published checksum."""
     url, md5_url = wanted.url(server), wanted.md5_url(server)
+    started = perf_counter()
     try:
         with new_client() as client:
             fetch(client, url, part, on_progress)
@@ -134,8 +132,9 @@ def _fetch_checked(wanted: Release, server: str, part: Path, on_progress: Progre
         raise DownloadFailed(f"{error.response.url} answered {answer}; {TRY_A_MIRROR}.") from error
     except (httpx.TransportError, httpx.TooManyRedirects, httpx.InvalidURL, StartOver) as error:
         raise DownloadFailed(_broken_off(error, wanted, url, part)) from error
+    size = part.stat().st_size
+    log.info("fetched %s: %.1f MB in %.1f s", url, size / 1e6, perf_counter() - started)
     if expected is None:
-        size = part.stat().st_size
         log.warning(
             "no checksum is published for %s: only its size, %d bytes, and its CRCs vouch for it", url, size
         )

@@ -2,62 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import os
-import posixpath
 import re
 import shutil
 import stat
 import struct
-import tempfile
 import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from zips import GOOD, RATINGS, files, info, make_zip, zip_bytes
 
 from recengine.errors import BadInput, BadSource
 from recengine.movielens import archive
 from recengine.movielens.archive import extract, unpacked
-
-RATINGS = b"userId,movieId,rating,timestamp\n" + b"".join(
-    b"%d,%d,4.0,978300760\n" % (i, i) for i in range(400)
-)
-GOOD = {
-    "ml-25m/ratings.csv": RATINGS,
-    "ml-25m/movies.csv": b"movieId,title,genres\n",
-    "ml-25m/more/x.txt": b"x",
-}
-
-
-def info(name: str, mode: int = 0, method: int = zipfile.ZIP_DEFLATED) -> zipfile.ZipInfo:
-    member = zipfile.ZipInfo("placeholder")
-    member.filename = name  # the constructor would cut and turn round what we want to test
-    member.external_attr = mode << 16
-    member.compress_type = method
-    return member
-
-
-def zip_bytes(members: dict[str, bytes] | list[tuple[zipfile.ZipInfo, bytes]]) -> bytes:
-    pairs = [(info(n), c) for n, c in members.items()] if isinstance(members, dict) else members
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as out:
-        for member, content in pairs:
-            out.writestr(member, content)
-    return stream.getvalue()
-
-
-def make_zip(
-    folder: Path, members: dict[str, bytes] | list[tuple[zipfile.ZipInfo, bytes]], name: str = "z.zip"
-) -> Path:
-    path = folder / name
-    path.write_bytes(zip_bytes(members))
-    return path
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def refusal(zip_path: Path, **limits: float) -> str:
@@ -238,61 +196,6 @@ def test_a_missing_zip_and_a_folder_get_one_sentence(tmp_path):
     with pytest.raises(BadSource, match="there is no such file; check the path"):
         unpacked(tmp_path / "none.zip", tmp_path / "cache")
     assert "cannot be read" in refusal(tmp_path)
-
-
-parts = st.sampled_from(["..", ".", "", "a", "b", "C:", "~", "é", "...", "a b", "\x00", "\\", "con", "..a"])
-names = st.builds(
-    lambda p, s, end: s.join(p) + end,
-    st.lists(parts, min_size=1, max_size=5),
-    st.sampled_from("/\\"),
-    st.sampled_from(["", "/"]),
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(names=st.lists(names, min_size=1, max_size=3, unique=True))
-@pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_nothing_lands_outside_whatever_the_names(names):
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        zip_path = make_zip(root, [(info("zz/marker"), b"m"), *((info(name), b"evil") for name in names)])
-        target = root / "deep" / "er" / "target"
-        bad = [
-            n
-            for n in names
-            if n.startswith("/") or "\\" in n or "\x00" in n or ".." in n.split("/") or "C:" in n
-        ]
-        try:
-            extract(zip_path, target)
-        except BadSource:
-            assert set(files(root)) == {"z.zip"}
-            return
-        assert not bad
-        landed = files(root)
-        assert all(name == "z.zip" or name.startswith("deep/er/target/") for name in landed)
-        expected = {posixpath.normpath(name) for name in names if not name.endswith("/")} | {"zz/marker"}
-        assert {name.removeprefix("deep/er/target/") for name in landed} - {"z.zip"} in (
-            expected,
-            {name.removeprefix("zz/") for name in expected},
-        )
-
-
-@settings(max_examples=100, deadline=None)
-@example(flips=[(-4, 128)])  # an offset that the zip module seeks to, and the operating system refuses
-@given(flips=st.lists(st.tuples(st.integers(0, 10_000), st.integers(1, 255)), min_size=1, max_size=4))
-def test_any_damage_is_refused_or_harmless(flips):
-    content = bytearray(zip_bytes({"top/ratings.csv": RATINGS[:60], "top/movies.csv": b"movieId,title\n"}))
-    for position, change in flips:
-        content[position % len(content)] ^= change
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        (root / "z.zip").write_bytes(content)
-        try:
-            extract(root / "z.zip", root / "deep" / "target")
-        except BadSource:
-            assert set(files(root)) == {"z.zip"}
-        else:
-            assert set(files(root / "deep" / "target").values()) <= {RATINGS[:60], b"movieId,title\n"}
 
 
 def test_unpacked_works_once_per_content(tmp_path, monkeypatch):
