@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from recengine.errors import BadInput
 from recengine.movielens import writer
 from recengine.movielens.population import Movies, Users, draw_movies, draw_users
-from recengine.movielens.sampling import Calendar, Picks, pick_movies, rating_counts
+from recengine.movielens.sampling import Picks, pick_movies, rating_counts
 from recengine.movielens.titles import draw_titles
+from recengine.movielens.visits import Calendar
 
 log = logging.getLogger(__name__)
 

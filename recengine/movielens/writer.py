@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
 from recengine.errors import BadInput
 from recengine.movielens.population import GENRES, OCCUPATIONS, Movies, Users
@@ -160,27 +159,22 @@ def _write_ml1m(folder: Path, users: Users, movies: Movies, titles: np.ndarray) 
 
 
 def _write_csv_movies(path: Path, movies: Movies, titles: np.ndarray) -> None:
-    table = pa.table({"movieId": movies.movie_id, "title": titles, "genres": _genre_lists(movies.genres)})
-    _write_csv(path, table)
+    columns = [movies.movie_id, _quoted(titles), _genre_lists(movies.genres)]
+    _write_lines(path, columns, ",", header="movieId,title,genres\n")
 
 
 def _write_csv_users(path: Path, users: Users) -> None:
-    table = pa.table(
-        {
-            "userId": np.arange(1, len(users.age) + 1),
-            "gender": np.where(users.female, "F", "M").astype(object),
-            "age": users.age,
-            "occupation": np.array(OCCUPATIONS, dtype=object)[users.occupation],
-        }
-    )
-    _write_csv(path, table)
+    gender = np.where(users.female, "F", "M")
+    occupation = np.array(OCCUPATIONS, dtype=object)[users.occupation]
+    columns = [np.arange(1, len(gender) + 1), gender, users.age, occupation]
+    _write_lines(path, columns, ",", header="userId,gender,age,occupation\n")
 
 
-def _write_csv(path: Path, table: pa.Table) -> None:
-    with path.open("wb") as file:
-        file.write((",".join(table.column_names) + "\n").encode())  # pyarrow would put the header in quotes
-        options = pa.csv.WriteOptions(include_header=False, quoting_style="needed")
-        pa.csv.write_csv(table, file, options)
+def _quoted(titles: np.ndarray) -> pa.Array:
+    """Titles as csv wants them: in quotes only where a comma or quote asks for it, as MovieLens does."""
+    text = pa.array(titles, pa.string())
+    quoted = pc.binary_join_element_wise('"', pc.replace_substring(text, '"', '""'), '"', "")
+    return pc.if_else(pc.match_substring_regex(text, '[,"]'), quoted, text)
 
 
 def _genre_lists(genres: np.ndarray, childrens: str = "Children") -> np.ndarray:
@@ -208,8 +202,8 @@ def _addresses(titles: np.ndarray) -> pa.Array:
     return pc.binary_join_element_wise("http://movies.invalid/title-exact?", title, "")
 
 
-def _write_lines(path: Path, columns: list[Any], separator: str, encoding: str = "utf-8") -> None:
-    text = _lines(columns, separator)
+def _write_lines(path: Path, columns: list[Any], separator: str, *, encoding: str = "utf-8", header: str = "") -> None:
+    text = header.encode() + _lines(columns, separator)
     path.write_bytes(text if encoding == "utf-8" else text.decode().encode(encoding))
 
 
