@@ -23,7 +23,7 @@ MIN_RATINGS_PER_USER = 20  # in every release
 
 _TOP_MOVIE_SHARE = 0.55  # of users who rate the most rated movie: .62 in ml-100k, .57 in ml-1m, .50 in ml-25m
 _TOP_USER_SHARE = 0.55  # of movies the busiest user rates: .44 in ml-100k, .55 in ml-25m
-_HEAD_CURVE = 0.72  # bend of the popularity curve's head, fitted to ml-100k and ml-25m
+_HEAD_CURVE = 0.5  # bend of the popularity curve's head, fitted to ml-100k and ml-25m
 _USER_SPREAD = 1.5  # of the logarithm of ratings per user
 _BLOCK = 2**20  # users x movies of one block: a few matrices of 4 MB
 _SAMPLE = 2**23  # users x movies in the fit of the popularities
@@ -103,7 +103,7 @@ def _level(total: Callable[[float], float], wanted: float) -> float:
 def popularity_targets(users: int, movies: int, ratings: int) -> np.ndarray:
     """Ratings that the i-th most rated movie should have, float64 of shape (M,), falling.
 
-    ``top ** ((1 - rank ** 0.72) ** bend)``: a straight line against rank in logarithms, bent at the head;
+    ``top ** ((1 - rank ** 0.5) ** bend)``: a straight line against rank in logarithms, bent at the head;
     the bend is solved for the total.
     """
     density = ratings / (users * movies)
