@@ -33,7 +33,7 @@ CSV_RELEASES = ("ml-20m", "ml-25m", "ml-32m", "ml-latest", "ml-latest-small")
 SPAN_YEARS = {"ml-100k": 2, "ml-1m": 2, "ml-10m": 14, "csv": 20}
 """From the first arrival to the newest rating, 2026-06-30: about what the real releases cover."""
 
-MEAN_STARS = 3.53  # ml-100k's and ml-latest's
+_MEAN_STARS = 3.59  # before the ends of the scale cut; 3.53 after it, as in ml-100k
 _TASTE_IN_STARS = 0.52  # stars per unit of the taste's log-odds
 _NOISE_IN_STARS = 0.78
 _STEP = 250_000  # ratings per vectorised step of the stars: bounds the memory
@@ -58,7 +58,9 @@ class GeneratorConfig(BaseModel):
     def _known_layout(cls, value: Any) -> Any:
         name = "csv" if value in CSV_RELEASES else value
         if name not in LAYOUTS:
-            raise BadInput(f"There is no layout {value!r}; choose one of {', '.join(LAYOUTS + CSV_RELEASES)}.")
+            raise BadInput(
+                f"There is no layout {value!r}; choose one of {', '.join(LAYOUTS + CSV_RELEASES)}."
+            )
         return name
 
     @model_validator(mode="after")
@@ -66,8 +68,8 @@ class GeneratorConfig(BaseModel):
         most = self.users * self.movies
         if self.ratings > most:
             raise BadInput(
-                f"{self.ratings:,} ratings are more than {self.users:,} users can give {self.movies:,} movies, "
-                f"each once; ask for at most {most:,} ratings."
+                f"{self.ratings:,} ratings are more than {self.users:,} users can give {self.movies:,} "
+                f"movies; ask for at most {most:,} ratings."
             )
         if self.ratings < self.users:
             raise BadInput(
@@ -75,7 +77,9 @@ class GeneratorConfig(BaseModel):
                 f"ask for at least {self.users:,} ratings, or fewer users."
             )
         if self.demographics and self.layout == "ml-10m":
-            raise BadInput("The layout ml-10m has no users file; use csv for users with gender, age and occupation.")
+            raise BadInput(
+                "The layout ml-10m has no users file; use csv for users with gender, age and occupation."
+            )
         return self
 
 
@@ -158,7 +162,12 @@ def simulate(config: GeneratorConfig, on_progress: OnProgress = _silent) -> Simu
 
 
 def _rate(
-    users: Users, movies: Movies, picks: Picks, calendar: Calendar, config: GeneratorConfig, on_progress: OnProgress
+    users: Users,
+    movies: Movies,
+    picks: Picks,
+    calendar: Calendar,
+    config: GeneratorConfig,
+    on_progress: OnProgress,
 ) -> writer.Ratings:
     """Date every pick and give its stars: user + movie + taste + noise, on the layout's grid."""
     rng = np.random.default_rng([config.seed, 1])
@@ -174,7 +183,7 @@ def _rate(
         stars[part] = users.bias[user] + movies.bias[movie] + _TASTE_IN_STARS * match
         stars[part] += rng.normal(0, _NOISE_IN_STARS, len(movie)).astype(np.float32)
         on_progress("rate", part.stop, total)
-    stars += np.float32(MEAN_STARS - stars.mean(dtype=np.float64))
+    stars += np.float32(_MEAN_STARS - stars.mean(dtype=np.float64))
     rated_at += calendar.end - rated_at.max()  # the newest rating is of the last day; all move alike
     halves = users.halves if config.layout in ("ml-10m", "csv") else None
     return writer.Ratings(picks.offsets, picks.movie, _on_grid(stars, halves, picks.offsets, rng), rated_at)

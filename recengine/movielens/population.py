@@ -57,10 +57,10 @@ _GENRE_SHARE = {
     "Mystery": 0.03, "Romance": 0.09, "Sci-Fi": 0.06, "Thriller": 0.09, "War": 0.03, "Western": 0.02,
 }  # fmt: skip
 _GENRES_TOGETHER = (
-    ("Animation", "Children's"), ("Children's", "Adventure"), ("Action", "Adventure"), ("Action", "Thriller"),
-    ("Action", "Sci-Fi"), ("Crime", "Thriller"), ("Crime", "Film-Noir"), ("Mystery", "Thriller"),
-    ("Mystery", "Film-Noir"), ("Comedy", "Romance"), ("Drama", "Romance"), ("Drama", "War"), ("War", "Action"),
-    ("Horror", "Thriller"), ("Fantasy", "Adventure"), ("Children's", "Musical"), ("Sci-Fi", "Horror"),
+    ("Animation", "Children's"), ("Children's", "Adventure"), ("Children's", "Musical"), ("Action", "Adventure"),
+    ("Action", "Thriller"), ("Action", "Sci-Fi"), ("Action", "War"), ("Drama", "War"), ("Crime", "Thriller"),
+    ("Crime", "Film-Noir"), ("Mystery", "Thriller"), ("Mystery", "Film-Noir"), ("Comedy", "Romance"),
+    ("Drama", "Romance"), ("Horror", "Thriller"), ("Horror", "Sci-Fi"), ("Fantasy", "Adventure"),
 )  # fmt: skip
 _GENRE_NUMBER_SHARE = (0.45, 0.33, 0.17, 0.05)  # one, two, three, four genres
 _TOGETHER_BOOST = 8.0
@@ -69,8 +69,8 @@ _HIDDEN_SPREAD = 1.0
 _ERA_SPREAD = 0.35
 _USER_BIAS_SPREAD = 0.42  # stars
 _MOVIE_BIAS_SPREAD = 0.55  # stars
-_OCCUPATION_SHARE = {"student": 0.20, "educator": 0.10, "other": 0.11, "administrator": 0.08, "programmer": 0.07,
-                     "engineer": 0.07, "retired": 0.02}  # fmt: skip
+_OCCUPATION_SHARE = {"student": 0.20, "educator": 0.10, "other": 0.11, "administrator": 0.08,
+                     "programmer": 0.07, "engineer": 0.07, "retired": 0.02}  # fmt: skip
 _USUAL_OCCUPATION_SHARE = 0.024
 _WOMEN_SHARE = {"homemaker": 0.9, "healthcare": 0.65, "librarian": 0.55, "engineer": 0.08, "programmer": 0.1,
                 "technician": 0.08, "retired": 0.15}  # fmt: skip
@@ -181,7 +181,7 @@ def draw_movies(
     genres = _draw_genres(movies, rng)
     genres[rng.random(movies) < no_genre_share] = False
     quality = rng.normal(size=movies)
-    era = np.clip((days_before.mean() - days_before) / days_before.std(), -2.5, 1.0)
+    era = np.clip((days_before.mean() - days_before) / max(days_before.std(), 1.0), -2.5, 1.0)
     hidden = rng.normal(0, 1, (movies, HIDDEN_TASTES)) / np.sqrt(2)
     by_genre = genres / np.sqrt(np.maximum(genres.sum(axis=1, keepdims=True), 1))
     gaps = rng.geometric(1 / id_gap, movies) if id_gap > 1 else np.ones(movies, dtype=np.int64)

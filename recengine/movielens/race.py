@@ -49,16 +49,22 @@ class Race:
 
     @classmethod
     def of(
-        cls, user_taste: np.ndarray, movie_taste: np.ndarray, counts: np.ndarray, visits: Visits, watched: np.ndarray
+        cls,
+        user_taste: np.ndarray,
+        movie_taste: np.ndarray,
+        counts: np.ndarray,
+        visits: Visits,
+        watched: np.ndarray,
     ) -> Self:
         """Put the movies in order of popularity; arguments as the attributes, movies in the data's order."""
         movie = np.argsort(-watched.sum(axis=0), kind="stable")
         ordered = np.ascontiguousarray(watched[:, movie])
         tail = np.concatenate([[0.0], np.cumsum(ordered[:, HEAD:], dtype=np.float64)])
-        return cls(user_taste, np.ascontiguousarray(movie_taste[:, movie]), counts, visits, ordered, movie, tail)
+        tastes = np.ascontiguousarray(movie_taste[:, movie])
+        return cls(user_taste, tastes, counts, visits, ordered, movie, tail)
 
     def winners(self, users: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """The movies that ``users`` win: the first user's in ascending order, then the second's, and so on."""
+        """The movies that ``users`` win, user after user, each user's in ascending order."""
         counts = self.counts[users]
         row, column, arrival, full = self._head(users, HEAD, rng)
         if len(self.movie) > HEAD:
@@ -78,7 +84,7 @@ class Race:
     def _head(
         self, users: np.ndarray, columns: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Arrivals among the first columns: row, column, arrival of the winners; when each row is full, (B,)."""
+        """Winners among the first columns (row, column, arrival) and when each row is full, shape (B,)."""
         counts = self.counts[users]
         weight = self.user_taste[users] @ self.movie_taste[:, :columns]  # (B, columns)
         np.exp(weight, out=weight)
@@ -101,14 +107,18 @@ class Race:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """First arrivals of the other columns before each row is full: row, column, arrival."""
         width = len(self.movie) - HEAD
-        before = self.tail[np.arange(PERIODS + 1) * width]  # (PERIODS + 1,) running total where a period starts
+        before = self.tail[
+            np.arange(PERIODS + 1) * width
+        ]  # (PERIODS + 1,) running total where a period starts
         rate = self.visits.share[users] * np.diff(before)[self.visits.period[users]]  # (B, VISITS)
         upto = np.cumsum(rate, axis=1)
         row = np.repeat(np.arange(len(users)), rng.poisson(full * upto[:, -1] * np.exp(_TASTE_CAP)))
         visit = (rng.random(len(row))[:, None] * upto[row, -1:] >= upto[row]).sum(axis=1)
         period = self.visits.period[users[row], np.minimum(visit, upto.shape[1] - 1)]
         draw = before[period] + rng.random(len(row)) * (before[period + 1] - before[period])
-        column = HEAD + np.minimum(np.searchsorted(self.tail, draw, side="right") - 1 - period * width, width - 1)
+        column = HEAD + np.minimum(
+            np.searchsorted(self.tail, draw, side="right") - 1 - period * width, width - 1
+        )
         taste = np.einsum("pk,kp->p", self.user_taste[users[row]], self.movie_taste[:, column])
         kept = np.flatnonzero(np.log(1 - rng.random(len(row))) < taste - _TASTE_CAP)
         row, column = row[kept], column[kept]

@@ -41,7 +41,7 @@ class Picks:
         User u's movies are ``movie[offsets[u]:offsets[u + 1]]``, ascending and distinct.
     movie : ndarray of int32, shape (R,)
     visits : Visits
-    novelty : ndarray of float32, shape (PERIODS, M)
+    novelty : ndarray of float32, shape (M, PERIODS)
         How much a movie is watched by period; 0 before its release.
     """
 
@@ -57,10 +57,10 @@ class Picks:
 
         Returns seconds since 1970, int64 of the shape of ``user`` and ``movie`` (both (P,)).
         """
-        weight = self.novelty[self.visits.period[user], movie[:, None]] * self.visits.share[user]  # (P, VISITS)
-        race = rng.standard_exponential(weight.shape, dtype=np.float32)
-        race = np.divide(race, weight, out=np.full_like(race, np.inf), where=weight > 0)
-        visit = np.argmin(race, axis=1)
+        weight = self.novelty[movie[:, None], self.visits.period[user]]  # (P, VISITS)
+        weight *= self.visits.share[user]
+        upto = np.cumsum(weight, axis=1)
+        visit = (rng.random(len(user))[:, None] * upto[:, -1:] >= upto).sum(axis=1)
         _, which, size = np.unique(user * VISITS + visit, return_inverse=True, return_counts=True)
         seconds = np.minimum(size * 25.0, 5_400.0)  # half a minute per movie, an hour and a half at most
         return self.visits.starts_at[user, visit] + (rng.random(len(user)) * seconds[which]).astype(np.int64)
@@ -85,9 +85,9 @@ def rating_counts(users: int, movies: int, ratings: int, rng: np.random.Generato
     wanted = np.sort(counts(_level(lambda level: float(counts(level).sum()), ratings)))
     whole = np.minimum(wanted.astype(np.int64), movies)
     # What rounding down took goes one by one to the users who lost most, as long as they have movies left.
-    while (missing := ratings - int(whole.sum())) != 0:
-        gain = np.where(whole < movies, wanted - whole, -np.inf) if missing > 0 else whole - wanted - 1e9 * (whole < 2)
-        whole[np.argsort(-gain, kind="stable")[: min(abs(missing), int((gain > -1e8).sum()))]] += np.sign(missing)
+    while missing := ratings - int(whole.sum()):
+        able = np.flatnonzero(whole < movies)
+        whole[able[np.argsort((whole - wanted)[able], kind="stable")[:missing]]] += 1
     return rng.permutation(whole)
 
 
@@ -162,7 +162,7 @@ def pick_movies(
             done += finished
             on_progress("pick movies", done, len(counts))
     _rate_the_unrated(picked, offsets, first, visits, rng)
-    return Picks(offsets=offsets, movie=picked, visits=visits, novelty=novelty)
+    return Picks(offsets=offsets, movie=picked, visits=visits, novelty=np.ascontiguousarray(novelty.T))
 
 
 def _fit_popularity(
@@ -183,7 +183,9 @@ def _fit_popularity(
         np.unique(np.linspace(0, users - 1, min(users, max(400, _SAMPLE // size))).astype(np.int64))
     ]
     per_period = visits.by_period(sample).toarray()
-    available = (per_period.mean(axis=0) @ (novelty > 0)).astype(np.float64)  # (M,) share of ratings given after release
+    available = (per_period.mean(axis=0) @ (novelty > 0)).astype(
+        np.float64
+    )  # (M,) share of ratings given after release
     order = np.argsort(-(movies.appeal + np.log(np.maximum(available, 1e-3))), kind="stable")
     target = np.empty(size)
     target[order] = popularity_targets(users, size, int(counts.sum()))
@@ -200,7 +202,7 @@ def _fit_popularity(
             np.exp(np.multiply(weight, -pace[:, None].astype(np.float32), out=missed), out=missed)
             slope = np.einsum("um,um->u", weight, missed)
             step = (wanted - (size - missed.sum(axis=1))) / np.maximum(slope, 1e-30)
-            pace = np.maximum(pace + step, pace / 4)
+            pace = np.clip(pace + step, pace / 4, pace * 4)  # a row that is all rated has no root
         expected = (len(sample) - missed.sum(axis=0)) * (users / len(sample))
         popularity *= np.clip(target / np.maximum(expected, 1e-9), 0.2, 5.0)
         on_progress("fit popularity", turn + 1, _FIT_ROUNDS)
@@ -210,7 +212,11 @@ def _fit_popularity(
 def _rate_the_unrated(
     picked: np.ndarray, offsets: np.ndarray, first: np.ndarray, visits: Visits, rng: np.random.Generator
 ) -> None:
-    """Give each movie that nobody picked one rating of a much rated one, by a user who came after its release."""
+    """Give each movie that nobody picked one rating of a much rated one.
+
+    The rating's user must have come after the movie's release. Data with fewer than two ratings per movie
+    keep their unrated movies.
+    """
     movies = len(first)
     if len(picked) < 2 * movies:
         return

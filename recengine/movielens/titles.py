@@ -5,35 +5,43 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-_ADJECTIVES = """Silent Crimson Broken Hidden Golden Distant Midnight Frozen Burning Lonely Velvet Hollow Wild
-Forgotten Restless Bitter Electric Paper Iron Silver Last First Second Stolen Quiet Endless Secret Painted Savage
-Gentle Crooked Scarlet Northern Southern Invisible Shattered Perfect Dangerous Innocent Wicked Sleeping Floating
-Fallen Rising Borrowed Blind Brave Modern Ancient Final Little Long Cold Warm Dark Bright Empty Lost Strange
-Impossible Unfinished Reluctant Accidental Honest Faithful Wandering Drowning Whispering Laughing Emerald
-Copper Glass Wooden Thirsty Stubborn Careless Ordinary Magnificent Haunted Weeping Dancing""".split()
-_NOUNS = """Harbor River Garden Mirror Station Letter Summer Winter Kingdom Stranger Witness Bridge Shadow Orchard
-Lantern Island Promise Detective Dancer Captain Widow Gambler Painter Soldier Thief Prince Daughter Brother
-Neighbor Teacher Carnival Desert Mountain Forest Ocean Storm Voyage Journey Wedding Funeral Trial Verdict Heist
-Masquerade Symphony Lullaby Ballad Waltz Duel Empire Frontier Horizon Lighthouse Tower Castle Cottage Hotel
-Motel Diner Factory Railway Highway Crossing Tunnel Canyon Valley Meadow Swamp Glacier Volcano Comet Planet
-Galaxy Satellite Machine Engine Clock Compass Map Key Door Window Staircase Attic Cellar Library Museum Theater
-Circus Parade Festival Harvest Autumn Spring Twilight Dawn Midnight Echo Whisper Scream Secret Riddle Puzzle
-Labyrinth Wolf Raven Falcon Tiger Panther Serpent Scorpion Sparrow Swan Heron Fox Hound Stallion Butterfly
-Orchid Rose Thorn Ember Ash Smoke Mist Thunder Rain Snow Tide Anchor Sail Pirate Mermaid Ghost Phantom Vampire
-Monster Giant Wizard Oracle Pilgrim Nomad Hermit Rebel Outlaw Sheriff Ranger Senator Ambassador Spy Agent
-Messenger Courier Tailor Baker Butcher Carpenter Fisherman Farmer Miner Surgeon Nurse Pilot Sailor Swimmer
-Boxer Jockey Champion Rival Twin Orphan Heir Impostor Accomplice Fugitive Hostage Prisoner Survivor""".split()
-_PLACES = """Orléans|Málaga|Köln|San Telmo|Bern|Québec|Lisbon|the Valley|the North|Avalon|Tangier|Zürich|Kyoto|the Moon
-Genoa|the Border|the Delta|Malmö|Trieste|Santa Fé|Casablanca Road|the Old Town|Odessa|Salzburg|the Lowlands|Perth
-Dover|Galway|the Pier|Coímbra|Memphis|Havana|Bombay|Shanghai|Warsaw|Budapest|Vienna|Marseille|the Canal|the Reef
-the Savanna|the Steppe|Düsseldorf|Besançon|Reykjavík|Porto|Bergen|Tampa|El Paso|the Badlands""".replace(
-    "\n", "|"
-).split("|")
-_NAMES = """Zoé|Jürgen|Martha|Henry|Amélie|Oscar|Lucía|Björn|Clara|Victor|Inés|Walter|Agnes|Theo|Noémie|Samuel|Greta
-Felix|Ruth|Hugo|Iris|Conrad|Dolores|Edgar|Flora|Gustav|Harriet|Ivan|Josephine|Karl|Leonora|Magnus|Nadia|Otto
-Pearl|Quentin|Renée|Silas|Tessa|Ulrich|Vera|Wanda|Xavier|Yvonne|Zelda|Abel|Beatrice|Cyrus|Daphne|Elias""".replace(
-    "\n", "|"
-).split("|")
+_ADJECTIVES = """
+Silent Crimson Broken Hidden Golden Distant Midnight Frozen Burning Lonely Velvet Hollow Wild Forgotten
+Restless Bitter Electric Paper Iron Silver Last First Second Stolen Quiet Endless Secret Painted Savage
+Gentle Crooked Scarlet Northern Southern Invisible Shattered Perfect Dangerous Innocent Wicked Sleeping
+Floating Fallen Rising Borrowed Blind Brave Modern Ancient Final Little Long Cold Warm Dark Bright Empty
+Lost Strange Impossible Unfinished Reluctant Accidental Honest Faithful Wandering Drowning Whispering
+Laughing Emerald Copper Glass Wooden Thirsty Stubborn Careless Ordinary Magnificent Haunted Weeping
+Dancing
+"""
+_NOUNS = """
+Harbor River Garden Mirror Station Letter Summer Winter Kingdom Stranger Witness Bridge Shadow Orchard
+Lantern Island Promise Detective Dancer Captain Widow Gambler Painter Soldier Thief Prince Daughter
+Brother Neighbor Teacher Carnival Desert Mountain Forest Ocean Storm Voyage Journey Wedding Funeral Trial
+Verdict Heist Masquerade Symphony Lullaby Ballad Waltz Duel Empire Frontier Horizon Lighthouse Tower
+Castle Cottage Hotel Motel Diner Factory Railway Highway Crossing Tunnel Canyon Valley Meadow Swamp
+Glacier Volcano Comet Planet Galaxy Satellite Machine Engine Clock Compass Map Key Door Window Staircase
+Attic Cellar Library Museum Theater Circus Parade Festival Harvest Autumn Spring Twilight Dawn Midnight
+Echo Whisper Scream Secret Riddle Puzzle Labyrinth Wolf Raven Falcon Tiger Panther Serpent Scorpion
+Sparrow Swan Heron Fox Hound Stallion Butterfly Orchid Rose Thorn Ember Ash Smoke Mist Thunder Rain Snow
+Tide Anchor Sail Pirate Mermaid Ghost Phantom Vampire Monster Giant Wizard Oracle Pilgrim Nomad Hermit
+Rebel Outlaw Sheriff Ranger Senator Ambassador Spy Agent Messenger Courier Tailor Baker Butcher Carpenter
+Fisherman Farmer Miner Surgeon Nurse Pilot Sailor Swimmer Boxer Jockey Champion Rival Twin Orphan Heir
+Impostor Accomplice Fugitive Hostage Prisoner Survivor
+"""
+_PLACES = """
+Orléans, Málaga, Köln, San Telmo, Bern, Québec, Lisbon, the Valley, the North, Avalon, Tangier, Zürich,
+Kyoto, the Moon, Genoa, the Border, the Delta, Malmö, Trieste, Santa Fé, Casablanca Road, the Old Town,
+Odessa, Salzburg, the Lowlands, Perth, Dover, Galway, the Pier, Coímbra, Memphis, Havana, Bombay,
+Shanghai, Warsaw, Budapest, Vienna, Marseille, the Canal, the Reef, the Savanna, the Steppe, Düsseldorf,
+Besançon, Reykjavík, Porto, Bergen, Tampa, El Paso, the Badlands
+"""
+_NAMES = """
+Zoé Jürgen Martha Henry Amélie Oscar Lucía Björn Clara Victor Inés Walter Agnes Theo Noémie Samuel Greta
+Felix Ruth Hugo Iris Conrad Dolores Edgar Flora Gustav Harriet Ivan Josephine Karl Leonora Magnus Nadia
+Otto Pearl Quentin Renée Silas Tessa Ulrich Vera Wanda Xavier Yvonne Zelda Abel Beatrice Cyrus Daphne
+Elias
+"""
 _ROMAN = np.array(["", " II", " III", " IV", " V"], dtype=object)
 
 
@@ -52,12 +60,12 @@ def draw_titles(year: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """
     movies = len(year)
 
-    def words(of: list[str]) -> np.ndarray:
-        return np.array(of, dtype=object)[rng.integers(0, len(of), movies)]
+    def words(text: str, separator: str | None = None) -> np.ndarray:
+        choices = np.array([" ".join(word.split()) for word in text.split(separator)], dtype=object)
+        return choices[rng.integers(0, len(choices), movies)]
 
-    adjective, noun, other, place, name = (
-        words(of) for of in (_ADJECTIVES, _NOUNS, _NOUNS, _PLACES, _NAMES)
-    )  # each (M,); every pattern below picks from its own thousands of combinations
+    adjective, noun, other, name = words(_ADJECTIVES), words(_NOUNS), words(_NOUNS), words(_NAMES)
+    place = words(_PLACES, ",")
     patterns = [
         "The " + adjective + " " + noun,
         adjective + " " + noun,

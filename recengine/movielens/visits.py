@@ -87,11 +87,15 @@ def draw_novelty(first: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     fashion = rng.standard_normal(len(first), dtype=np.float32)  # wanders around 0 with unit variance
     for now in range(PERIODS):
         novelty[now] *= np.exp(_FASHION_SPREAD * fashion)
-        fashion = _FASHION_KEEPS * fashion + (1 - _FASHION_KEEPS**2) ** 0.5 * rng.standard_normal(len(first), dtype=np.float32)
+        fashion = _FASHION_KEEPS * fashion + (1 - _FASHION_KEEPS**2) ** 0.5 * rng.standard_normal(
+            len(first), dtype=np.float32
+        )
     return np.where(age >= 0, novelty, 0).astype(np.float32)
 
 
-def draw_visits(counts: np.ndarray, first: np.ndarray, calendar: Calendar, rng: np.random.Generator) -> Visits:
+def draw_visits(
+    counts: np.ndarray, first: np.ndarray, calendar: Calendar, rng: np.random.Generator
+) -> Visits:
     """Arrivals spread over the calendar; half the users return, the busy ones often."""
     users = len(counts)
     returns = np.where(rng.random(users) < _RETURNING, rng.geometric(0.35, users), 0)

@@ -20,7 +20,7 @@ from recengine.movielens.population import GENRES, OCCUPATIONS, Movies, Users
 
 _CHUNK = 1_000_000  # ratings formatted at a time: bounds the memory
 ML1M_AGES = (1, 18, 25, 35, 45, 50, 56)  # the youngest age of each band is its code; 1 means under 18
-# ml-1m's code of each of our occupations (its own list has no librarian, salesman, healthcare or entertainer).
+# ml-1m's code of each of our occupations; some share one, as its list has no librarian, salesman ...
 _ML1M_OCCUPATIONS = np.array([3, 2, 6, 1, 17, 16, 7, 6, 9, 11, 1, 14, 19, 0, 12, 13, 14, 15, 4, 18, 20])
 _ML1M_YOUNG_STUDENT = 10  # "K-12 student"
 _STUDENT = OCCUPATIONS.index("student")
@@ -84,7 +84,7 @@ def write(
 ) -> None:
     """Write all files of a layout ("ml-100k", "ml-1m", "ml-10m" or "csv") into an existing folder.
 
-    ``demographics`` adds users.csv to the csv layout; ``seed`` shuffles ml-100k's rows, which are in no order.
+    ``demographics`` adds users.csv to csv; ``seed`` shuffles ml-100k's ratings, which are in no order.
     """
     if layout == "ml-100k":
         _write_ml100k(folder, users, movies, titles, ratings)
@@ -137,7 +137,14 @@ def _write_ml100k(folder: Path, users: Users, movies: Movies, titles: np.ndarray
     flags = np.column_stack([~movies.genres.any(axis=1), movies.genres]).astype(np.int8)
     _write_lines(
         folder / "u.item",
-        [movies.movie_id, titles, _day_month_year(movies.released), [""] * size, _addresses(titles), *flags.T],
+        [
+            movies.movie_id,
+            titles,
+            _day_month_year(movies.released),
+            [""] * size,
+            _addresses(titles),
+            *flags.T,
+        ],
         "|",
         encoding="latin-1",
     )
@@ -202,7 +209,9 @@ def _addresses(titles: np.ndarray) -> pa.Array:
     return pc.binary_join_element_wise("http://movies.invalid/title-exact?", title, "")
 
 
-def _write_lines(path: Path, columns: list[Any], separator: str, *, encoding: str = "utf-8", header: str = "") -> None:
+def _write_lines(
+    path: Path, columns: list[Any], separator: str, *, encoding: str = "utf-8", header: str = ""
+) -> None:
     text = header.encode() + _lines(columns, separator)
     path.write_bytes(text if encoding == "utf-8" else text.decode().encode(encoding))
 
