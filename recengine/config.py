@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from recengine.errors import BadInput
 
 DatasetName = Literal[
     "demo",
@@ -20,6 +22,20 @@ DatasetName = Literal[
     "ml-latest-small",
     "ml-latest",
 ]
+
+
+def checked_dataset(name: str) -> DatasetName:
+    """A dataset's name, known to be one.
+
+    Raises
+    ------
+    BadInput
+        There is no such dataset.
+    """
+    for known in get_args(DatasetName):
+        if name == known:
+            return known
+    raise BadInput(f"There is no dataset {name!r}; choose one of {', '.join(get_args(DatasetName))}.")
 
 
 @dataclass(frozen=True)

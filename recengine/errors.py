@@ -66,8 +66,8 @@ class WarehouseBusy(RecengineError):
     def __init__(self, path: Path, holder: str, waited_seconds: float) -> None:
         self.path, self.holder, self.waited_seconds = path, holder, waited_seconds
         super().__init__(
-            f"{path} is in use by {holder} (waited {waited_seconds:.0f} s); wait for it to finish or stop it, "
-            "then run again."
+            f"{path} is in use by {holder} (waited {waited_seconds:.0f} s); wait for it to finish or "
+            "stop it, then run again."
         )
 
 
@@ -98,6 +98,17 @@ class AuditFailed(RecengineError):
         listed = "; ".join(f"{audit}: {example}" for audit, example in self.failures.items())
         super().__init__(
             f"Nothing was published, the audits found bad rows ({listed}); the previous tables stay."
+        )
+
+
+class GuardFailed(RecengineError):
+    """New tables that look broken next to the published ones."""
+
+    def __init__(self, failures: Sequence[str]) -> None:
+        self.failures = list(failures)
+        super().__init__(
+            f"Nothing was published, the guard of the tables objects: {' '.join(self.failures)} "
+            "The previous tables stay; look at the data and the model, or publish with --force."
         )
 
 

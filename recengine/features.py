@@ -186,10 +186,8 @@ def _names(con: duckdb.DuckDBPyConnection, kind: str) -> tuple[str, ...]:
 
 def _named_csr(con: duckdb.DuckDBPyConnection, kind: str, shape: tuple[int, int]) -> csr_array:
     """The long table (index, column name, value) as CSR, columns in the order of their names."""
-    ranked = (
-        f"(SELECT {kind}_index, (dense_rank() OVER (ORDER BY column_name) - 1)::INTEGER AS column_index, value "
-        f"FROM features.{kind}_values)"
-    )
+    column = "(dense_rank() OVER (ORDER BY column_name) - 1)::INTEGER AS column_index"
+    ranked = f"(SELECT {kind}_index, {column}, value FROM features.{kind}_values)"
     return _csr(con, ranked, f"{kind}_index", "column_index", shape)
 
 

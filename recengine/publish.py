@@ -22,6 +22,7 @@ from pydantic import BaseModel, Field
 from recengine import __version__
 from recengine.config import Home, StageConfig
 from recengine.errors import AuditFailed, BadInput, NotReady
+from recengine.guarding import guard_tables
 from recengine.models import store
 from recengine.versions import SIDE_FILES, current_version, new_version, point_to, prune, sync, versions
 from recengine.warehouse import sqlfiles
@@ -62,6 +63,7 @@ class PublishReport(BaseModel):
     megabytes: float
     seconds: float
     removed_versions: list[str] = []
+    guard: dict[str, float] = {}
 
 
 def publish(
@@ -70,6 +72,8 @@ def publish(
     config: PublishConfig | None = None,
     *,
     reason: str = "asked for",
+    request: str = "{}",
+    force: bool = False,
 ) -> PublishReport:
     """Publish what is in ``scores.*``.
 
@@ -83,6 +87,10 @@ def publish(
         Retention.
     reason : str
         Why, for ``ops.publications``.
+    request : str
+        What was asked for, as JSON: the same request on the same data need not run again.
+    force : bool
+        Publish although the guard objects; audits cannot be forced.
 
     Raises
     ------
@@ -90,6 +98,8 @@ def publish(
         Nothing has been scored.
     AuditFailed
         An audit found a bad row; the link still points where it did.
+    GuardFailed
+        The new lists look broken next to the published ones; the link still points where it did.
     """
     began = time.perf_counter()
     config = config or PublishConfig()
@@ -98,13 +108,14 @@ def publish(
         raise NotReady("Nothing has been scored yet", "run `recengine score` first")
     model_id, dataset, input_fingerprint, top_n = origin[0]
     with _only_publisher(home):
+        figures = guard_tables(con, home, force=force)
         version = new_version(home)
         building = home.serving / f"building-{version}.duckdb"
         metrics = store.manifest_of(home, model_id).metrics
         users, rows = _build(con, building, version, metrics)
         path = _finish(building, home.serving / f"serving-{version}.duckdb")
         point_to(home, version)
-        remember(con, "published", version, (dataset, model_id, input_fingerprint), reason, metrics)
+        remember(con, "published", version, (dataset, model_id, input_fingerprint), reason, metrics, request)
         removed = prune(home, config.keep_versions)
     report = PublishReport(
         version=version,
@@ -117,6 +128,7 @@ def publish(
         megabytes=path.stat().st_size / 1e6,
         seconds=time.perf_counter() - began,
         removed_versions=removed,
+        guard=figures,
     )
     log.info(
         "publish: version %s, %s rows for %s users, %.1f MB in %.2f s",
@@ -152,7 +164,9 @@ def rollback(con: duckdb.DuckDBPyConnection, home: Home, version: str | None = N
             raise BadInput(f"There is no version {version!r}; kept are {', '.join(kept)}.")
         point_to(home, version)
         with duckdb.connect(str(home.serving_link), read_only=True) as published:
-            published.execute("SELECT dataset, model_id, input_fingerprint FROM publication").fetchall()[0]
+            [about] = published.execute(
+                "SELECT dataset, model_id, input_fingerprint FROM publication"
+            ).fetchall()
         remember(con, "rolled back", version, about, f"rolled back from {current}", {})
     log.info("rollback: readers see version %s again", version)
     return version
@@ -181,9 +195,7 @@ def _build(
             "recengine_version": __version__,
         },
     }
-    con.execute(
-        f"ATTACH {sqlfiles.literal(building)} AS published (STORAGE_VERSION {sqlfiles.literal(STORAGE_VERSION)})"
-    )
+    con.execute(f"ATTACH {sqlfiles.literal(building)} AS published (STORAGE_VERSION '{STORAGE_VERSION}')")
     try:
         with transaction(con):
             for table in _TABLES:
@@ -233,9 +245,10 @@ def remember(
     about: tuple[str, str | None, str | None],
     reason: str,
     metrics: dict[str, float | None],
+    request: str = "{}",
 ) -> None:
     """Add to ``ops.publications`` what happened; ``about`` is (dataset, model id, input fingerprint)."""
     con.execute(
-        "INSERT INTO ops.publications VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [version, action, *about, reason, json.dumps(metrics), store.now()],
+        "INSERT INTO ops.publications VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [version, action, *about, request, reason, json.dumps(metrics), store.now()],
     )

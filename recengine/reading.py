@@ -11,9 +11,10 @@ import duckdb
 import pandas as pd
 
 from recengine.config import Home
-from recengine.errors import BadInput, NotReady
+from recengine.errors import BadInput, NotReady, WarehouseBusy
 from recengine.versions import current_version, versions
 from recengine.warehouse import sqlfiles
+from recengine.warehouse.connection import warehouse
 
 
 @contextmanager
@@ -78,4 +79,12 @@ def status(home: Home) -> dict[str, Any]:
     """
     with serving(home) as con:
         publication = con.execute("FROM publication").df().iloc[0].to_dict()
-    return {"publication": publication, "version": current_version(home), "versions": versions(home)}
+    found = {"publication": publication, "version": current_version(home), "versions": versions(home)}
+    try:
+        with warehouse(home.warehouse, wait_seconds=0) as con:
+            for name in ("loads", "publications"):
+                frame = sqlfiles.run(con, f"reading/last_{name}").df()
+                found[name] = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    except WarehouseBusy as busy:
+        found |= {"loads": [], "publications": [], "busy": str(busy)}
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from recengine.errors import BadInput
 from recengine.models.base import Model
@@ -14,15 +14,23 @@ DEFAULT: ModelName = "sae"
 MODELS: dict[str, type[Model]] = {model.name: model for model in (Popularity, Sae)}
 
 
-def make(name: str, **config: Any) -> Model:
-    """An unfitted model by its name and the knobs of its config.
+def checked_model(name: str | None) -> ModelName:
+    """A model's name, known to be one; the default for None.
 
     Raises
     ------
     BadInput
         No model has that name.
     """
-    if name not in MODELS:
-        raise BadInput(f"There is no model {name!r}; choose one of {', '.join(MODELS)}.")
-    kind = MODELS[name]
+    for known in get_args(ModelName):
+        if name == known:
+            return known
+    if name is None:
+        return DEFAULT
+    raise BadInput(f"There is no model {name!r}; choose one of {', '.join(MODELS)}.")
+
+
+def make(name: str, **config: Any) -> Model:
+    """An unfitted model by its name and the knobs of its config."""
+    kind = MODELS[checked_model(name)]
     return kind(kind.Config(**config))

@@ -128,13 +128,16 @@ class Sae(Model):
         return self
 
     def _begin(self, snapshot: Snapshot, device: str) -> None:
-        torch.manual_seed(self.config.seed)
+        # A generator of our own: candidates may train in threads beside each other.
+        self._random = torch.Generator().manual_seed(self.config.seed)
         self._biases = Biases().fit(snapshot)
         side = self._side(snapshot, 0, snapshot.users)
         largest = side.abs().amax(dim=0) if len(side) else torch.ones(side.shape[1])
         self._side_scale = torch.ones(side.shape[1]) if self.config.faithful else largest.clamp_min(1e-6)
         width = snapshot.movies * (1 if self.config.faithful else 2) + side.shape[1]
-        self._net = _stack(width, SHAPES[self.config.layers], snapshot.movies).to(device)
+        net = _stack(width, SHAPES[self.config.layers], snapshot.movies)
+        _initialise(net, self._random)
+        self._net = net.to(device)
         if not self.config.faithful:  # start from the biases: a residual of 0
             for parameter in self._net[-1].parameters():
                 nn.init.zeros_(parameter)
@@ -185,7 +188,8 @@ class Sae(Model):
         for epoch in range(1, epochs + 1):
             self._net.train()
             losses = [
-                self._step(snapshot, int(start), optimizer) for start in starts[torch.randperm(len(starts))]
+                self._step(snapshot, int(start), optimizer)
+                for start in starts[torch.randperm(len(starts), generator=self._random)]
             ]
             entry = {"step": float(epoch), "train": float(np.sqrt(np.mean(losses)))}
             if validation is not None:
@@ -205,7 +209,7 @@ class Sae(Model):
         rows = self._rows(snapshot, start, start + self.config.batch_size)  # (B, 2M + S)
         movies = snapshot.movies
         target, rated = rows[:, :movies].clone(), rows[:, movies : 2 * movies].clone()
-        kept = (torch.rand(rated.shape) >= self.config.dropout).to(rated)
+        kept = (torch.rand(rated.shape, generator=self._random) >= self.config.dropout).to(rated)
         rows[:, :movies] *= kept / (1 - self.config.dropout)
         rows[:, movies : 2 * movies] *= kept
         loss = (((self._net(rows) - target) ** 2) * rated).sum() / rated.sum().clamp_min(1)
@@ -245,3 +249,12 @@ def _stack(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:
     for wide, narrow in itertools.pairwise(widths):
         layers += [nn.Linear(wide, narrow), nn.Sigmoid()]
     return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
+
+
+def _initialise(net: nn.Sequential, random: torch.Generator) -> None:
+    """PyTorch's own initial weights, drawn from a given generator."""
+    for layer in net:
+        if isinstance(layer, nn.Linear):
+            bound = layer.in_features**-0.5
+            nn.init.uniform_(layer.weight, -bound, bound, generator=random)
+            nn.init.uniform_(layer.bias, -bound, bound, generator=random)

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from recengine import __version__
 from recengine.config import Home
-from recengine.errors import BadInput, BadSource
+from recengine.errors import BadInput, BadSource, NotReady
 from recengine.models import MODELS
 from recengine.models.base import Model
 from recengine.snapshot import Snapshot
@@ -90,8 +90,22 @@ def load(home: Home, model_id: str) -> Model:
 def stored(home: Home) -> list[Manifest]:
     """Manifests of all stored models, newest first."""
     folders = home.models.iterdir() if home.models.exists() else ()
-    found = [manifest_of(home, folder.name) for folder in folders if not folder.name.startswith(".")]
+    found = [manifest_of(home, folder.name) for folder in folders if (folder / "manifest.json").exists()]
     return sorted(found, key=lambda manifest: manifest.trained_at, reverse=True)
+
+
+def newest(home: Home, snapshot: str) -> str:
+    """Id of the newest model trained on a snapshot.
+
+    Raises
+    ------
+    NotReady
+        No model was.
+    """
+    for manifest in stored(home):
+        if manifest.snapshot == snapshot:
+            return manifest.model_id
+    raise NotReady("No model has been trained on the data in the warehouse", "run `recengine train` first")
 
 
 def now() -> datetime:

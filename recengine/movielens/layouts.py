@@ -121,6 +121,22 @@ def recognise(folder: Path, dataset: str | None = None) -> Source:
     raise UnknownLayout(folder, _names(folder), _nearest(_names(folder)))
 
 
+def with_ratings(source: Source, *ratings: Path) -> Source:
+    """The same movies and users with other ratings files, each known by its absolute path.
+
+    Raises
+    ------
+    BadInput
+        A file does not exist.
+    """
+    for path in ratings:
+        if not path.is_file():
+            raise BadInput(f"{path} is no file; give a ratings file in the {source.layout.name} layout.")
+    kept = tuple(file for file in source.files if file.role != "ratings")
+    given = tuple(SourceFile("ratings", path.absolute(), str(path.absolute())) for path in ratings)
+    return Source(source.dataset, source.folder, source.layout, kept + given)
+
+
 def _names(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if entry.is_file())
 

@@ -135,5 +135,6 @@ CREATE TABLE ops.publications (
     version VARCHAR,                       -- NULL when nothing was published
     action VARCHAR NOT NULL,               -- published, kept, rolled back
     dataset VARCHAR NOT NULL, model_id VARCHAR, input_fingerprint VARCHAR,
+    request JSON NOT NULL,                 -- what was asked for: recipe, sizes, code version
     reason VARCHAR NOT NULL, metrics JSON NOT NULL, happened_at TIMESTAMP NOT NULL
 );

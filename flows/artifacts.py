@@ -1,0 +1,159 @@
+"""What a person wants to see on a run: rows, metrics, loss curve, lists with titles, the publication.
+
+Titles come from source files and are shown to people: everything is escaped for Markdown here.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from recengine import reading
+from recengine.config import Home
+from recengine.ingest import LoadReport
+from recengine.models import store
+from recengine.publish import PublishReport
+from recengine.selection import Judgement, Selection
+
+SAMPLE_USERS = 5
+CURVE_POINTS = 40
+
+_HOW_TO_QUERY = """```sql
+-- duckdb -readonly serving.duckdb
+SELECT rank, title, predicted_rating FROM recommendations_detailed WHERE user_id = 1 ORDER BY rank;
+```"""
+
+_SAMPLE = f"""
+SELECT
+    user_id, rank, title, year, array_to_string(genres, ', ') AS genres,
+    round(score, 4) AS score, round(predicted_rating, 2) AS predicted_rating
+FROM recommendations_detailed
+WHERE user_id IN (SELECT user_id FROM users ORDER BY user_id LIMIT {SAMPLE_USERS})
+ORDER BY user_id, rank
+"""
+
+
+def loaded(report: LoadReport) -> None:
+    """Counts of a load, and quarantined rows by reason."""
+    rows = [
+        ("Ratings", report.ratings),
+        ("Movies", report.movies),
+        ("Users", report.users),
+        ("Users without attributes", report.users_without_attributes),
+        ("Exact repeats dropped", report.repeated_ratings),
+        ("Older ratings superseded", report.superseded_ratings),
+        (
+            "Files read / unchanged / removed",
+            f"{report.files_read} / {report.files_unchanged} / {report.files_removed}",
+        ),
+        ("Rows quarantined", report.quarantined),
+        *((f"Quarantined: {reason}", count) for reason, count in report.quarantined_by_reason.items()),
+    ]
+    text = f"# {plain(report.dataset)}: {report.status}\n\n{_table(('What', 'Count'), rows)}"
+    create_markdown_artifact(text, key="load", description="Rows loaded and quarantined")
+
+
+def judged(judgements: dict[str, Judgement], selection: Selection) -> None:
+    """The candidates' figures on the newest ratings, and the gate's decision."""
+    metrics = ("ndcg@10", "precision@10", "recall@10", "map@10", "coverage@10", "rmse")
+    rows = []
+    for name, judgement in judgements.items():
+        figures = [
+            f"{judgement.metrics[m]:.4f} [{low:.4f}, {high:.4f}]" if m in judgement.metrics else "-"
+            for m in metrics
+            for low, high in [judgement.intervals.get(m, (float("nan"), float("nan")))]
+        ]
+        rows.append((name, judgement.recipe.model, *figures, f"{judgement.seconds:.1f}"))
+    first = next(iter(judgements.values()))
+    text = (
+        f"# {'Publish' if selection.action == 'publish' else 'Keep what is published'}: "
+        f"{plain(selection.recipe.model)}\n\n{plain(selection.reason)}\n\n"
+        f"{_table(('Candidate', 'Model', *metrics, 'Seconds'), rows)}\n\n{plain(first.description)}"
+    )
+    create_markdown_artifact(
+        text, key="decision", description="Candidates on the newest ratings, and the gate"
+    )
+
+
+def fitted(home: Home, model_id: str) -> None:
+    """A model's metrics and its loss curve."""
+    manifest = store.manifest_of(home, model_id)
+    figures = [(name, f"{value:.4f}") for name, value in manifest.metrics.items() if value is not None]
+    table = _table(("Metric", "On the newest ratings"), figures)
+    text = f"# {model_id}\n\n{_curve(manifest.history)}\n\n{table}"
+    create_markdown_artifact(text, key="model", description="Model metrics and loss curve")
+
+
+def published(home: Home, report: PublishReport, reason: str) -> None:
+    """The publication, and some users' lists with titles."""
+    rows = [
+        ("Version", report.version),
+        ("Dataset", plain(report.dataset)),
+        ("Model", report.model_id),
+        ("Users", f"{report.users:,}"),
+        ("Recommendations", f"{report.recommendations:,}"),
+        ("Size", f"{report.megabytes:.1f} MB"),
+        ("Why", plain(reason)),
+    ]
+    text = f"# Published\n\n{_table(('What', 'Value'), rows)}\n\n{_HOW_TO_QUERY}"
+    create_markdown_artifact(text, key="publication", description="What readers now see")
+    sample = reading.sql(home, _SAMPLE)
+    rows_shown = sample.astype(object).where(sample.notna(), None).to_dict("records")
+    create_table_artifact(rows_shown, key="sample", description=f"The lists of {SAMPLE_USERS} users")
+
+
+def rolled_back(home: Home, version: str) -> None:
+    """What readers see after a rollback."""
+    publication = reading.status(home)["publication"]
+    rows = [(name, plain(str(value))) for name, value in publication.items() if name != "metrics"]
+    text = f"# Rolled back to {version}\n\n{_table(('What', 'Value'), rows)}"
+    create_markdown_artifact(text, key="publication", description="What readers now see")
+
+
+def summarised(load: LoadReport, selection: Selection, report: PublishReport) -> None:
+    """The night on one page."""
+    text = (
+        f"# {plain(load.dataset)} published as {report.version}\n\n"
+        f"{load.ratings:,} ratings of {load.users:,} users and {load.movies:,} movies, "
+        f"{load.quarantined:,} rows quarantined. {plain(selection.reason)}\n\n"
+        f"{report.recommendations:,} rows by `{report.model_id}`."
+    )
+    create_markdown_artifact(text, key="night", description="The night in short")
+
+
+def plain(text: str) -> str:
+    """Text that Markdown, HTML and table cells show as it is written."""
+    escaped = html.escape(re.sub(r"[\x00-\x1f\x7f]", " ", text), quote=False)
+    return re.sub(r"([\\`*_{}\[\]()#+!|~])", r"\\\1", escaped)
+
+
+def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    lines += [
+        "| " + " | ".join(f"{v:,}" if isinstance(v, int) else str(v) for v in row) + " |" for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def _curve(history: list[dict[str, float]]) -> str:
+    """A mermaid chart of what was logged per epoch, thinned to be readable."""
+    if not history:
+        return "This model is solved in closed form: there is no loss curve."
+    thinned = history[:: max(1, len(history) // CURVE_POINTS)]
+    names = [name for name in thinned[0] if name != "step"]
+    steps = ", ".join(f"{entry['step']:.0f}" for entry in thinned)
+    lines = [f"line [{', '.join(f'{entry.get(name, 0):.4f}' for entry in thinned)}]" for name in names]
+    return "\n".join(
+        [
+            f"Per epoch: {' and '.join(names)}",
+            "",
+            "```mermaid",
+            "xychart-beta",
+            f"x-axis [{steps}]",
+            *lines,
+            "```",
+        ]
+    )

@@ -1,0 +1,38 @@
+"""The command line: ``recengine run`` starts the nightly flow, the other commands call the engine directly.
+
+Errors a user can cause end in one sentence on stderr and status 2. Prefect and torch are imported only by
+the commands that need them, so that reading stays quick.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from flows.cli import console
+from recengine.errors import RecengineError
+
+app = typer.Typer(
+    name="recengine",
+    help="A nightly batch recommender: MovieLens files in, top-N tables out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one sentence and status 2."""
+    from flows.cli import data, evaluation, night, reading, stages
+
+    for module in (night, stages, reading, evaluation, data):
+        module.register(app)
+    console.log_to_stderr(logging.INFO)
+    try:
+        app()
+    except RecengineError as error:
+        console.complain(str(error))
+        sys.exit(2)

@@ -1,0 +1,101 @@
+"""What the command line prints: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from flows.cli.options import Format
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from recengine.models.base import OnProgress
+
+out = Console(width=None if sys.stdout.isatty() else 120)
+err = Console(stderr=True)
+
+
+def log_to_stderr(level: int) -> None:
+    """Show the engine's log lines, one per stage, on stderr."""
+    handler = RichHandler(
+        console=err, show_path=False, show_level=False, markup=False, log_time_format="%H:%M:%S"
+    )
+    logger = logging.getLogger("recengine")
+    logger.handlers = [handler]
+    logger.setLevel(level)
+    logger.propagate = False
+
+
+def say(text: str) -> None:
+    """A plain line on stderr."""
+    err.print(Text(printable(text)), soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """An error's sentence on stderr."""
+    err.print(Text("Error: ", style="bold red") + Text(printable(text)), soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """Text without the control characters that could drive a terminal."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "�", text)
+
+
+@contextmanager
+def progress() -> Iterator[OnProgress]:
+    """Progress bars on stderr while long work runs; yields the callback."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def on_progress(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield on_progress
+
+
+def show(frame: pd.DataFrame, form: Format, title: str | None = None) -> None:
+    """A result on stdout: a table to read, or csv or JSON for programs."""
+    if form == "csv":
+        print(frame.to_csv(index=False), end="")
+    elif form == "json":
+        print(frame.to_json(orient="records", date_format="iso", double_precision=10, force_ascii=False))
+    else:
+        table = Table(title=title, title_justify="left")
+        for name in frame.columns:
+            number = frame[name].dtype.kind in "iuf"
+            table.add_column(printable(str(name)), justify="right" if number else "left", no_wrap=number)
+        for row in frame.itertuples(index=False):
+            table.add_row(*(Text(_cell(value)) for value in row))
+        out.print(table)
+
+
+def show_json(value: Any) -> None:
+    """A value as JSON on stdout."""
+    print(json.dumps(value, default=str, ensure_ascii=False, indent=1))
+
+
+def _cell(value: Any) -> str:
+    if value is None or value is not value or str(value) in ("NaT", "<NA>"):
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4f}".rstrip("0").rstrip(".")
+    if hasattr(value, "tolist") and not isinstance(value, str):
+        value = value.tolist()
+    if isinstance(value, list):
+        return printable(", ".join(map(str, value)))
+    return printable(str(value))

@@ -1,0 +1,86 @@
+"""``recengine evaluate``: how good a model is, honestly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from flows.cli import console
+from flows.cli.options import (
+    DatasetOption,
+    FormatOption,
+    HomeOption,
+    ModelOption,
+    RecencyOption,
+    SeedOption,
+    SourceOption,
+    use,
+)
+
+Protocol = Literal["temporal", "random", "leave-one-out", "files"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(evaluate)
+
+
+def evaluate(
+    dataset: DatasetOption = "demo",
+    source: SourceOption = None,
+    protocol: Annotated[Protocol, typer.Option("--protocol", help="How ratings are held out")] = "temporal",
+    train: Annotated[Path | None, typer.Option("--train", help="files: the training ratings")] = None,
+    test: Annotated[Path | None, typer.Option("--test", help="files: the held-out ratings")] = None,
+    model: ModelOption = None,
+    recency: RecencyOption = "auto",
+    share: Annotated[
+        float | None, typer.Option("--share", help="Share held out (temporal 0.2, random 0.25)")
+    ] = None,
+    k: Annotated[
+        list[int] | None, typer.Option("--k", min=1, help="Cut-offs; may be given several times")
+    ] = None,
+    seed: SeedOption = 0,
+    draws: Annotated[int, typer.Option("--draws", min=100, help="Bootstrap draws of the intervals")] = 1000,
+    form: FormatOption = "table",
+    home: HomeOption = None,
+) -> None:
+    """Metrics of a model, each with a bootstrap interval over users, on held-out ratings."""
+    import pandas as pd
+
+    from recengine import judging
+    from recengine.models import checked_model
+
+    chosen = use(home)
+    with console.progress() as on_progress:
+        result = judging.evaluate(
+            chosen,
+            judging.EvaluateConfig(
+                dataset=dataset,
+                source=source,
+                protocol=protocol,
+                train=train,
+                test=test,
+                model=checked_model(model),
+                recency=recency,
+                share=share,
+                ks=tuple(k or (5, 10, 20)),
+                seed=seed,
+                draws=draws,
+            ),
+            on_progress=on_progress,
+        )
+    if form == "json":
+        console.show_json(
+            result.metrics
+            | {"intervals": result.intervals, "protocol": result.protocol, "description": result.description}
+            | {"model": result.model, "counts": result.counts, "seconds": result.seconds}
+        )
+        return
+    frame = pd.DataFrame(
+        [(name, value, *result.intervals[name]) for name, value in result.metrics.items()],
+        columns=["metric", "value", "low", "high"],
+    )
+    console.show(frame, form, title=f"{result.model} by protocol {result.protocol}")
+    console.say(result.description)

@@ -1,0 +1,88 @@
+"""``recengine run``: the whole night, through Prefect."""
+
+from __future__ import annotations
+
+import shlex
+
+import typer
+
+from flows import local
+from flows.cli import console
+from flows.cli.options import (
+    BadShareOption,
+    DatasetOption,
+    ForceOption,
+    HomeOption,
+    ModelOption,
+    RecencyOption,
+    SeedOption,
+    SourceOption,
+    TopNOption,
+    use,
+)
+from recengine.config import Home
+
+
+_HOW_TO_QUERY = """
+Query them:
+  recengine top {user} --home {home}
+  recengine sql --home {home} "SELECT title, count(*) AS users FROM recommendations_detailed
+                               GROUP BY title ORDER BY users DESC LIMIT 5"
+  duckdb -readonly {link} "FROM recommendations_detailed LIMIT 5"
+From Python:
+  import duckdb
+  duckdb.connect("{link}", read_only=True).sql("FROM recommendations_detailed LIMIT 5")
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(run)
+
+
+def run(
+    dataset: DatasetOption = "demo",
+    source: SourceOption = None,
+    top_n: TopNOption = 10,
+    model: ModelOption = None,
+    recency: RecencyOption = "auto",
+    home: HomeOption = None,
+    force: ForceOption = False,
+    seed: SeedOption = 0,
+    max_bad_share: BadShareOption = 0.01,
+) -> None:
+    """The whole nightly flow, through Prefect: files in, published tables out."""
+    chosen = use(home)
+    local.settle(chosen)
+    from flows.nightly import nightly
+    from recengine.config import IngestConfig, checked_dataset
+    from recengine.models import checked_model
+
+    state = nightly(
+        dataset=checked_dataset(dataset),
+        source=str(source.absolute()) if source else None,
+        top_n=top_n,
+        model=checked_model(model),
+        recency=recency,
+        seed=seed,
+        force=force,
+        limits=IngestConfig(max_bad_share=max_bad_share),
+        return_state=True,
+    )
+    local.result_of(state)
+    console.say(f"{state.name}: {state.message}")
+    show_published(chosen)
+
+
+def show_published(home: Home) -> None:
+    """One user's list, and how to query all of them."""
+    from recengine import reading
+
+    first = int(reading.sql(home, "SELECT min(user_id) AS user_id FROM recommendations")["user_id"][0])
+    frame = reading.top(home, first).drop(columns=["source"])
+    console.show(frame, "table", title=f"Recommendations for user {first}")
+    print(
+        _HOW_TO_QUERY.format(
+            user=first, home=shlex.quote(str(home.root)), link=shlex.quote(str(home.serving_link))
+        )
+    )

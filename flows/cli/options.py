@@ -1,0 +1,43 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from recengine.config import Home
+
+Format = Literal["table", "csv", "json"]
+
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", help="Where everything is kept (RECENGINE_HOME, else ./data)")
+]
+DatasetOption = Annotated[
+    str, typer.Option("--dataset", help="demo, or a GroupLens release such as ml-1m (downloaded once)")
+]
+SourceOption = Annotated[Path | None, typer.Option("--source", help="MovieLens folder or zip of your own")]
+TopNOption = Annotated[int, typer.Option("--top-n", min=1, max=1000, help="Recommendations per user")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", help="The model that challenges what is published (README lists them)"),
+]
+RecencyOption = Annotated[
+    Literal["auto", "off"],
+    typer.Option("--recency", help="auto lifts what is popular now; off: all-time taste"),
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of everything random")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Run although nothing changed or a check objects")]
+BadShareOption = Annotated[
+    float, typer.Option("--max-bad-share", min=0, max=1, help="Share of unusable rows a load accepts")
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="json prints nothing else on stdout")]
+
+
+def use(home: Path | None) -> Home:
+    """The home for this command, and for every process it starts."""
+    chosen = Home.at(home)
+    os.environ["RECENGINE_HOME"] = str(chosen.root)
+    return chosen

@@ -1,0 +1,103 @@
+"""The reader's side: ``top``, ``sql``, ``status``, ``models``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from flows.cli import console
+from flows.cli.options import FormatOption, HomeOption, use
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    for command in (top, sql, status, models):
+        app.command()(command)
+
+
+def top(
+    user: Annotated[int, typer.Argument(help="User id")],
+    n: Annotated[int | None, typer.Option("--n", min=1, help="Rows; all published when left out")] = None,
+    form: FormatOption = "table",
+    home: HomeOption = None,
+) -> None:
+    """A user's recommendations with titles; an unknown user gets the popular movies."""
+    from recengine import reading
+
+    frame = reading.top(use(home), user, n)
+    popular = len(frame) and frame["source"][0] == "popular_movies"
+    if popular:
+        console.say(f"User {user} is not known: these are the popular movies.")
+    title = "Popular movies" if popular else f"Recommendations for user {user}"
+    console.show(frame if form != "table" else frame.drop(columns=["source"]), form, title)
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT on the published tables")],
+    form: FormatOption = "table",
+    home: HomeOption = None,
+) -> None:
+    """Any SELECT on the published tables, read-only."""
+    from recengine import reading
+
+    console.show(reading.sql(use(home), query), form)
+
+
+def status(form: FormatOption = "table", home: HomeOption = None) -> None:
+    """What is published, by which model, from which data, and the last runs; exit 0 only if something is."""
+    import pandas as pd
+
+    from recengine import reading
+
+    found = reading.status(use(home))
+    if form == "json":
+        console.show_json(found)
+        return
+    publication = pd.DataFrame(
+        {"publication": list(found["publication"]), "value": [str(v) for v in found["publication"].values()]}
+    )
+    console.show(publication, form)
+    for name in ("loads", "publications"):
+        if found[name]:
+            console.show(pd.DataFrame(found[name]), form, title=f"Last {name}")
+    console.say(f"Versions kept: {', '.join(found['versions'])}")
+
+
+def models(
+    action: Annotated[Literal["list", "show"], typer.Argument(help="list, or show MODEL_ID")] = "list",
+    model_id: Annotated[str | None, typer.Argument(help="For show: which one")] = None,
+    form: FormatOption = "table",
+    home: HomeOption = None,
+) -> None:
+    """The stored models, newest first, or one of them with all its figures."""
+    import pandas as pd
+
+    from recengine.errors import BadInput
+    from recengine.models import store
+
+    chosen = use(home)
+    if action == "list":
+        rows = [
+            {
+                "model_id": manifest.model_id,
+                "dataset": manifest.dataset,
+                "trained_at": str(manifest.trained_at),
+                "seconds": round(manifest.seconds, 1),
+                "ndcg@10": manifest.metrics.get("ndcg@10"),
+                "rmse": manifest.metrics.get("rmse"),
+            }
+            for manifest in store.stored(chosen)
+        ]
+        columns = ["model_id", "dataset", "trained_at", "seconds", "ndcg@10", "rmse"]
+        console.show(pd.DataFrame(rows, columns=columns), form)
+        return
+    if model_id is None:
+        raise BadInput("Say which model: recengine models show MODEL_ID; `recengine models` lists them.")
+    shown = store.manifest_of(chosen, model_id).model_dump(mode="json")
+    if form == "json":
+        console.show_json(shown)
+        return
+    flat = {name: value for name, value in shown.items() if name not in ("metrics", "history")}
+    flat |= {f"metric {name}": value for name, value in shown["metrics"].items()}
+    console.show(pd.DataFrame({"what": list(flat), "value": [str(v) for v in flat.values()]}), form)

@@ -1,0 +1,128 @@
+"""One stage of the night without Prefect: ``ingest`` ... ``publish``, and ``rollback``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flows.cli import console
+from flows.cli.options import (
+    BadShareOption,
+    DatasetOption,
+    ForceOption,
+    HomeOption,
+    ModelOption,
+    RecencyOption,
+    SeedOption,
+    SourceOption,
+    TopNOption,
+    use,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    for command in (ingest, features, train, score, publish, rollback):
+        app.command()(command)
+
+
+def ingest(
+    dataset: DatasetOption = "demo",
+    source: SourceOption = None,
+    home: HomeOption = None,
+    max_bad_share: BadShareOption = 0.01,
+) -> None:
+    """Load MovieLens files into the warehouse."""
+    from recengine import ingest as engine
+    from recengine.config import IngestConfig
+    from recengine.sources import locate
+    from recengine.warehouse.connection import warehouse
+
+    chosen = use(home)
+    found = locate(chosen, dataset, source)
+    with warehouse(chosen.warehouse) as con:
+        report = engine.ingest(con, found, IngestConfig(max_bad_share=max_bad_share))
+    for reason, count in report.quarantined_by_reason.items():
+        console.say(f"  quarantined, {reason}: {count:,}")
+
+
+def features(home: HomeOption = None) -> None:
+    """Build the feature tables and the snapshot."""
+    from recengine import features as engine
+    from recengine.warehouse.connection import warehouse
+
+    chosen = use(home)
+    with warehouse(chosen.warehouse) as con:
+        engine.build(con, chosen)
+
+
+def train(
+    model: ModelOption = None,
+    recency: RecencyOption = "auto",
+    seed: SeedOption = 0,
+    home: HomeOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Judge the candidates on the newest ratings and train the winner."""
+    from recengine import features as feature_stage
+    from recengine import train as engine
+    from recengine.models import checked_model
+    from recengine.selection import TrainConfig
+    from recengine.warehouse.connection import warehouse
+
+    chosen = use(home)
+    config = TrainConfig(model=checked_model(model), recency=recency, seed=seed)
+    with warehouse(chosen.warehouse) as con:
+        folder = feature_stage.build(con, chosen).folder
+    with console.progress() as on_progress:
+        report = engine.train(chosen, folder, config, force=force, on_progress=on_progress)
+    if report.model_id is None:
+        console.say(f"Nothing was trained: {report.selection.reason}")
+        return
+    with warehouse(chosen.warehouse) as con:
+        engine.remember(con, chosen, report.model_id)
+    print(report.model_id)
+
+
+def score(
+    model_id: Annotated[str | None, typer.Argument(help="The newest model of the data when left out")] = None,
+    top_n: TopNOption = 10,
+    home: HomeOption = None,
+) -> None:
+    """Score every user's unseen movies with a trained model."""
+    from recengine import features as feature_stage
+    from recengine import score as engine
+    from recengine.models import store
+    from recengine.warehouse.connection import warehouse
+
+    chosen = use(home)
+    with warehouse(chosen.warehouse) as con, console.progress() as on_progress:
+        built = feature_stage.build(con, chosen)
+        name = model_id or store.newest(chosen, built.fingerprint)
+        engine.score(con, chosen, built.folder, name, engine.ScoreConfig(top_n=top_n), on_progress)
+
+
+def publish(home: HomeOption = None, force: ForceOption = False) -> None:
+    """Publish the scored tables: audit them, then move the readers' link."""
+    from recengine import publish as engine
+    from recengine.warehouse.connection import warehouse
+
+    chosen = use(home)
+    with warehouse(chosen.warehouse) as con:
+        report = engine.publish(con, chosen, force=force)
+    print(report.version)
+
+
+def rollback(
+    version: Annotated[str | None, typer.Argument(help="The one before the current when left out")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Bring an earlier publication back."""
+    from recengine import publish as engine
+    from recengine.warehouse.connection import warehouse
+
+    chosen = use(home)
+    with warehouse(chosen.warehouse) as con:
+        version = engine.rollback(con, chosen, version)
+    print(version)

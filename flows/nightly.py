@@ -1,0 +1,90 @@
+"""The night: ingest, features, candidates judged side by side, the winner refitted, scored, published.
+
+When: by schedule, or by hand. Requires: a dataset by name, or a folder or zip that the worker can read.
+Ends early, and says so, when nothing changed since the last decision.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from prefect import flow, task
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+from pydantic import Field
+
+from flows import artifacts
+from flows.common import KEPT, opened
+from flows.features import build_features
+from flows.ingest import ingest_files
+from flows.publish import publish_tables
+from flows.score import score_users
+from flows.train import choose, fit
+from recengine import nightly as engine
+from recengine.config import DatasetName, IngestConfig
+from recengine.evaluation.gate import GateConfig
+from recengine.ingest import LoadReport
+from recengine.models import DEFAULT, ModelName
+from recengine.publish import PublishConfig
+from recengine.score import ScoreConfig
+from recengine.selection import Selection, TrainConfig
+
+
+@task(name="anything new", **KEPT)
+def anything_new(load: LoadReport, request: str) -> bool:
+    """Whether the last decision was about other data or another request."""
+    with opened() as (home, con):
+        return not engine.already_answered(con, home, request, load.input_fingerprint)
+
+
+@task(name="keep", **KEPT)
+def keep(load: LoadReport, selection: Selection, request: str) -> str:
+    """Note that the published tables stay, and why."""
+    with opened() as (_, con):
+        engine.remember_kept(con, load.dataset, load.input_fingerprint, selection, request)
+    return selection.reason
+
+
+@flow(name="nightly")
+def nightly(
+    dataset: DatasetName = "demo",
+    source: str | None = None,
+    top_n: Annotated[int, Field(ge=1, le=1000)] = 10,
+    model: ModelName = DEFAULT,
+    recency: Literal["auto", "off"] = "auto",
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0,
+    force: bool = False,
+    keep_versions: Annotated[int, Field(ge=1, le=1000)] = 5,
+    limits: IngestConfig = IngestConfig(),
+    gate: GateConfig = GateConfig(),
+) -> State[Any]:
+    """From MovieLens files to published top-N tables.
+
+    Args:
+        dataset: Which dataset: demo is generated on the spot, the others are downloaded once
+        source: Folder or zip of your own instead, as the worker sees it
+        top_n: Recommendations per user
+        model: The recipe that challenges what is published
+        recency: auto learns how much recent popularity counts; off ranks by all-time taste
+        seed: Seed of everything random; the same seed gives the same tables
+        force: Run although nothing changed, and publish although the gate or the guard objects
+        keep_versions: Published versions to keep for rollback
+        limits: What the load accepts
+        gate: When a challenger is good enough
+    """
+    training = TrainConfig(model=model, recency=recency, seed=seed, gate=gate)
+    scoring = ScoreConfig(top_n=top_n)
+    request = engine.request_of(training, scoring)
+    load = ingest_files(dataset, source, limits)
+    if not force and not anything_new(load, request):
+        return Completed(name="Unchanged", message=f"{load.dataset} is as it was: the published tables stay.")
+    snapshot = build_features(load.input_fingerprint).folder
+    selection = choose(snapshot, training, force)
+    if selection.action == "keep":
+        return Completed(name="Kept", message=keep(load, selection, request))
+    model_id = fit(selection, snapshot)
+    score_users(model_id, snapshot, scoring)
+    publishing = PublishConfig(keep_versions=keep_versions)
+    published = publish_tables(model_id, publishing, selection.reason, request, force)
+    artifacts.summarised(load, selection, published)
+    return Completed(name="Published", message=f"Version {published.version}: {selection.reason}")

@@ -1,0 +1,39 @@
+"""Publish: the scored tables become what readers see, in one step.
+
+When: after score. Requires: scored tables of the data the warehouse holds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow, task
+from pydantic import Field
+
+from flows import artifacts
+from flows.common import RETRIED, opened
+from recengine import publish as engine
+from recengine.publish import PublishConfig, PublishReport
+
+
+@task(name="publish", **RETRIED)
+def publish_tables(
+    model_id: str, config: PublishConfig, reason: str, request: str, force: bool
+) -> PublishReport:
+    """Build a fresh file, audit it, move the link."""
+    with opened() as (home, con):
+        report = engine.publish(con, home, config, reason=reason, request=request, force=force)
+    artifacts.published(home, report, reason)
+    return report
+
+
+@flow(name="publish")
+def publish(keep_versions: Annotated[int, Field(ge=1, le=1000)] = 5, force: bool = False) -> PublishReport:
+    """Publish the scored tables.
+
+    Args:
+        keep_versions: Published versions to keep for rollback
+        force: Publish although the new lists look broken next to the published ones
+    """
+    config = PublishConfig(keep_versions=keep_versions)
+    return publish_tables("what is scored", config, "asked for", "{}", force)

@@ -1,0 +1,31 @@
+"""Rollback: readers see an earlier publication again.
+
+When: by hand, after a publication that should not have been. Requires: an earlier version that is kept.
+"""
+
+from __future__ import annotations
+
+from prefect import flow, task
+
+from flows import artifacts
+from flows.common import RETRIED, opened
+from recengine import publish as engine
+
+
+@task(name="rollback", **RETRIED)
+def move_link(version: str | None) -> str:
+    """Move the readers' link to an earlier version."""
+    with opened() as (home, con):
+        chosen = engine.rollback(con, home, version)
+    artifacts.rolled_back(home, chosen)
+    return chosen
+
+
+@flow(name="rollback")
+def rollback(version: str | None = None) -> str:
+    """Bring an earlier publication back; returns its version.
+
+    Args:
+        version: Which version; the one before the current when left out
+    """
+    return move_link(version)

@@ -1,0 +1,44 @@
+"""Score: a trained model's top-N lists for every user, into the warehouse.
+
+When: after train. Requires: a model trained on the data the warehouse holds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from prefect import flow, task
+from pydantic import Field
+
+from flows.common import RETRIED, opened
+from flows.features import build_features
+from recengine import score as engine
+from recengine.config import Home
+from recengine.models import store
+from recengine.score import ScoreConfig, ScoreReport
+
+
+@task(name="score", **RETRIED)
+def score_users(model_id: str, snapshot: Path, config: ScoreConfig) -> ScoreReport:
+    """Score all users in blocks and stream their lists into the warehouse."""
+    with opened() as (home, con):
+        return engine.score(con, home, snapshot, model_id, config)
+
+
+@flow(name="score")
+def score(
+    model_id: str | None = None,
+    top_n: Annotated[int, Field(ge=1, le=1000)] = 10,
+    similar_n: Annotated[int, Field(ge=1, le=100)] = 10,
+) -> ScoreReport:
+    """Score every user's unseen movies with a trained model.
+
+    Args:
+        model_id: Which trained model; the newest one of the data when left out
+        top_n: Recommendations per user
+        similar_n: Neighbours per movie
+    """
+    features = build_features("what the warehouse holds")
+    chosen = model_id or store.newest(Home.at(), features.fingerprint)
+    return score_users(chosen, features.folder, ScoreConfig(top_n=top_n, similar_n=similar_n))

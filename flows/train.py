@@ -1,0 +1,77 @@
+"""Train: candidates are judged on the newest ratings, the winner is refitted on all of them.
+
+When: after features. Requires: a feature snapshot. The candidates are parallel branches of the graph.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from prefect import flow, task
+from pydantic import Field
+
+from flows import artifacts
+from flows.common import KEPT, RETRIED, opened
+from flows.features import build_features
+from recengine import selection as engine
+from recengine import train as training
+from recengine.config import Home
+from recengine.evaluation.gate import GateConfig
+from recengine.models import DEFAULT, ModelName
+from recengine.selection import Judgement, Recipe, Selection, TrainConfig
+
+
+@task(name="judge", task_run_name="judge-{name}", **KEPT)
+def judge(name: str, snapshot: Path, recipe: Recipe, config: TrainConfig) -> Judgement:
+    """Fit one candidate on the ratings before the cut and measure its lists on those after it."""
+    return engine.judge(Home.at(), snapshot, recipe, config)
+
+
+@task(name="select", **KEPT)
+def select(judgements: dict[str, Judgement], snapshot: Path, config: TrainConfig, force: bool) -> Selection:
+    """The gate: which recipe goes on, if any, and why."""
+    chosen = engine.select(judgements, config, force=force)
+    chosen = engine.first_publication(Home.at(), snapshot, chosen)
+    artifacts.judged(judgements, chosen)
+    return chosen
+
+
+@task(name="fit", **RETRIED)
+def fit(selection: Selection, snapshot: Path) -> str:
+    """Refit the selected recipe on every rating; returns the model id."""
+    model_id = training.fit(Home.at(), snapshot, selection)
+    with opened() as (home, con):
+        training.remember(con, home, model_id)
+    artifacts.fitted(home, model_id)
+    return model_id
+
+
+def choose(snapshot: Path, config: TrainConfig, force: bool) -> Selection:
+    """Judge every candidate in its own branch, then select."""
+    recipes = engine.candidates(Home.at(), snapshot, config)
+    branches = {name: judge.submit(name, snapshot, recipe, config) for name, recipe in recipes.items()}
+    return select({name: branch.result() for name, branch in branches.items()}, snapshot, config, force)
+
+
+@flow(name="train")
+def train(
+    model: ModelName = DEFAULT,
+    recency: Literal["auto", "off"] = "auto",
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0,
+    force: bool = False,
+    gate: GateConfig = GateConfig(),
+) -> str | None:
+    """Judge the candidates and train the winner; returns its model id, none when what is published stays.
+
+    Args:
+        model: The recipe that challenges what is published
+        recency: auto learns how much recent popularity counts; off ranks by all-time taste
+        seed: Seed of everything random; the same seed gives the same tables
+        force: Train the challenger even if it is not good enough to publish
+        gate: When a challenger is good enough
+    """
+    config = TrainConfig(model=model, recency=recency, seed=seed, gate=gate)
+    snapshot = build_features("what the warehouse holds").folder
+    selection = choose(snapshot, config, force)
+    return fit(selection, snapshot) if selection.action == "publish" else None

@@ -1,0 +1,59 @@
+"""The guard at work: the scored tables against the published ones, before anything is built."""
+
+from __future__ import annotations
+
+import logging
+
+import duckdb
+import pyarrow as pa
+
+from recengine.config import Home
+from recengine.errors import GuardFailed
+from recengine.evaluation.guard import guard
+from recengine.versions import current_version
+
+log = logging.getLogger(__name__)
+
+_LISTS = (
+    "SELECT r.user_id, r.rank, r.movie_id, r.score "
+    "FROM {table} AS r JOIN {users} AS u USING (user_id) WHERE u.ratings > 0"
+)
+
+
+def guard_tables(con: duckdb.DuckDBPyConnection, home: Home, *, force: bool = False) -> dict[str, float]:
+    """Check ``scores.recommendations`` for collapse and for a break with what is published.
+
+    Users without ratings are left out: they may all get one list.
+
+    Returns
+    -------
+    dict of str to float
+        The guard's figures (see ``recengine.evaluation.guard.GuardReport``).
+
+    Raises
+    ------
+    GuardFailed
+        Unless forced, with every objection.
+    """
+    [(model, dataset, movies)] = con.execute(
+        "SELECT model, dataset, (SELECT count(*) FROM core.movies) FROM scores.origin"
+    ).fetchall()
+    new = con.sql(_LISTS.format(table="scores.recommendations", users="core.users")).to_arrow_table()
+    old, old_model = _published(home, dataset)
+    report = guard(new, old, movies=movies, model=model, old_model=old_model)
+    if not report.ok and not force:
+        raise GuardFailed(report.failures)
+    for failure in report.failures:
+        log.warning("publish: forced although %s", failure)
+    return report.figures
+
+
+def _published(home: Home, dataset: str) -> tuple[pa.Table | None, str | None]:
+    """The published lists and their model's name, None when they are another dataset's or not there."""
+    if current_version(home) is None or not home.serving_link.exists():
+        return None, None
+    with duckdb.connect(str(home.serving_link), read_only=True) as published:
+        [(model, published_dataset)] = published.execute("SELECT model, dataset FROM publication").fetchall()
+        if published_dataset != dataset:
+            return None, None
+        return published.sql(_LISTS.format(table="recommendations", users="users")).to_arrow_table(), model

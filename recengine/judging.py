@@ -1,0 +1,92 @@
+"""Evaluate a model on a dataset by any protocol, apart from the night: nothing stored is touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import numpy as np
+from pydantic import Field
+
+from recengine import features
+from recengine import ingest as ingest_stage
+from recengine.config import Home, IngestConfig, StageConfig
+from recengine.errors import BadInput
+from recengine.evaluation import evaluate as evaluation
+from recengine.evaluation.bootstrap import Bootstrap
+from recengine.evaluation.splits import Split, from_mask, leave_one_out, random_per_user, temporal
+from recengine.models import DEFAULT, ModelName, make
+from recengine.models.base import OnProgress, silent
+from recengine.movielens.layouts import Source, with_ratings
+from recengine.selection import TrainConfig, challenger_of
+from recengine.sources import locate
+from recengine.warehouse import sqlfiles
+from recengine.warehouse.connection import memory
+from recengine.warehouse.migrations import migrate
+
+
+class EvaluateConfig(StageConfig):
+    """What is evaluated, on what, and how."""
+
+    dataset: str = "demo"
+    source: Path | None = None
+    protocol: Literal["temporal", "random", "leave-one-out", "files"] = "temporal"
+    train: Path | None = None
+    test: Path | None = None
+    model: ModelName = DEFAULT
+    recency: Literal["auto", "off"] = "auto"
+    share: float | None = Field(None, gt=0, lt=1)
+    ks: tuple[int, ...] = (5, 10, 20)
+    seed: int = 0
+    draws: int = 1000
+
+
+def evaluate(home: Home, config: EvaluateConfig, on_progress: OnProgress = silent) -> evaluation.Evaluation:
+    """Read the dataset into memory, hold ratings out, fit on the rest, and measure.
+
+    Raises
+    ------
+    BadInput
+        The protocol and the options do not fit, or nothing can be held out.
+    """
+    recipe = challenger_of(TrainConfig(model=config.model, recency=config.recency, seed=config.seed))
+    with memory() as con:
+        split = _split(con, locate(home, config.dataset, config.source), config)
+    model = make(recipe.model, **recipe.config)
+    return evaluation.evaluate(
+        model.fit(split.train, on_progress=on_progress),
+        split,
+        ks=config.ks,
+        bootstrap=Bootstrap(draws=config.draws, seed=config.seed),
+        on_progress=on_progress,
+    )
+
+
+def _split(con: duckdb.DuckDBPyConnection, source: Source, config: EvaluateConfig) -> Split:
+    if config.protocol == "files":
+        return _files_split(con, source, config)
+    if config.train or config.test:
+        raise BadInput("--train and --test belong to --protocol files; leave them out or choose it.")
+    snapshot = _snapshot(con, source)
+    if config.protocol == "temporal":
+        return temporal(snapshot, config.share or 0.2)
+    if config.protocol == "random":
+        return random_per_user(snapshot, config.share or 0.25, config.seed)
+    return leave_one_out(snapshot)
+
+
+def _files_split(con: duckdb.DuckDBPyConnection, source: Source, config: EvaluateConfig) -> Split:
+    if config.train is None or config.test is None:
+        raise BadInput("--protocol files needs both --train FILE and --test FILE, in the layout of --source.")
+    snapshot = _snapshot(con, with_ratings(source, config.train, config.test))
+    marked = sqlfiles.run(con, "features/from_file", {"name": str(config.test.absolute())}).fetchnumpy()
+    position = marked["user_index"].astype(np.int64) * snapshot.movies + marked["movie_index"]
+    entries = snapshot.rating_users * snapshot.movies + snapshot.ratings.indices
+    return from_mask(snapshot, np.isin(entries, position), source=config.test.name)
+
+
+def _snapshot(con: duckdb.DuckDBPyConnection, source: Source) -> features.Snapshot:
+    migrate(con, Path("memory"))
+    ingest_stage.ingest(con, source, IngestConfig())
+    return features.snapshot(con)
