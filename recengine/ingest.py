@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import tempfile
 import time
 import uuid
@@ -16,45 +15,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
-from pydantic import BaseModel
 
-from recengine import __version__
 from recengine.config import IngestConfig
 from recengine.errors import BadSource, RecengineError, TooManyBadRows
 from recengine.movielens.files import load_file, quarantine_left_out
 from recengine.movielens.layouts import Source
 from recengine.movielens.reader import PARSER_VERSION, FileFacts, facts_of, stamp_of
 from recengine.warehouse import sqlfiles
-
-log = logging.getLogger(__name__)
+from recengine.warehouse.loads import LoadReport, fill_from_last_load, log_line, record
 
 # A clock may be a little ahead; a rating from the day after tomorrow is wrong.
 FUTURE_SECONDS = 86_400
-
-
-class LoadReport(BaseModel):
-    """What one load did. Counts are of the core tables after it."""
-
-    load_id: str
-    status: str
-    dataset: str
-    source: str
-    layout: str
-    input_fingerprint: str | None = None
-    seconds: float = 0.0
-    files_read: int = 0
-    files_unchanged: int = 0
-    files_removed: int = 0
-    rows_read: int = 0
-    bytes_read: int = 0
-    ratings: int = 0
-    movies: int = 0
-    users: int = 0
-    users_without_attributes: int = 0
-    repeated_ratings: int = 0
-    superseded_ratings: int = 0
-    quarantined: int = 0
-    quarantined_by_reason: dict[str, int] = {}
 
 
 def ingest(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig) -> LoadReport:
@@ -92,19 +63,20 @@ def ingest(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig)
         facts = {file.name: facts_of(file.path) for file in source.files}
         report.input_fingerprint = input_fingerprint(source, facts, config)
         if input_of(con) == report.input_fingerprint:
-            _unchanged(con, report)
+            report.status, report.files_unchanged = "unchanged", len(source.files)
+            fill_from_last_load(con, report)
         else:
             _load(con, source, facts, config, report)
         report.seconds = time.perf_counter() - began
-        _record(con, report, started_at)
+        record(con, report, started_at)
         con.execute("COMMIT")
     except Exception as error:
         con.execute("ROLLBACK")
         report.status, report.seconds = "failed", time.perf_counter() - began
         known = isinstance(error, RecengineError)
-        _record(con, report, started_at, str(error) if known else f"{type(error).__name__}: {error}")
+        record(con, report, started_at, str(error) if known else f"{type(error).__name__}: {error}")
         raise
-    _log(report)
+    log_line(report)
     return report
 
 
@@ -223,31 +195,6 @@ def _one(result: duckdb.DuckDBPyConnection) -> int:
     return int(row[0])
 
 
-_COUNTS = (
-    "ratings",
-    "movies",
-    "users",
-    "users_without_attributes",
-    "repeated_ratings",
-    "superseded_ratings",
-    "quarantined",
-)
-
-
-def _unchanged(con: duckdb.DuckDBPyConnection, report: LoadReport) -> None:
-    """The counts of the load that made the core tables what they are."""
-    report.status = "unchanged"
-    report.files_unchanged = _one(con.execute("SELECT count(*) FROM ops.files"))
-    row = con.execute(
-        f"SELECT {', '.join(_COUNTS)}, quarantined_by_reason FROM ops.loads "
-        "WHERE status = 'loaded' ORDER BY started_at DESC LIMIT 1"
-    ).fetchone()
-    assert row is not None
-    for name, value in zip(_COUNTS, row[:-1], strict=True):
-        setattr(report, name, value)
-    report.quarantined_by_reason = json.loads(row[-1])
-
-
 def _count(con: duckdb.DuckDBPyConnection, report: LoadReport) -> None:
     row = sqlfiles.run(con, "ingest/counts").fetchone()
     assert row is not None
@@ -292,30 +239,4 @@ def _remember(con: duckdb.DuckDBPyConnection, source: Source, report: LoadReport
     con.execute(
         "INSERT INTO ops.dataset VALUES (?, ?, ?, ?, ?, ?, now()::TIMESTAMP)",
         [source.dataset, source.layout.name, scale.low, scale.high, scale.step, report.input_fingerprint],
-    )
-
-
-def _record(
-    con: duckdb.DuckDBPyConnection, report: LoadReport, started_at: datetime, problem: str | None = None
-) -> None:
-    values = report.model_dump(exclude={"rows_read", "bytes_read"})
-    values["quarantined_by_reason"] = json.dumps(report.quarantined_by_reason)
-    values |= {"started_at": started_at, "problem": problem, "recengine_version": __version__}
-    names = ", ".join(values)
-    marks = ", ".join(f"${name}" for name in values)
-    con.execute(f"INSERT INTO ops.loads ({names}) VALUES ({marks})", values)
-
-
-def _log(report: LoadReport) -> None:
-    log.info(
-        "ingest: %s %s, %s ratings, %s users, %s movies; %s rows read, %s quarantined, %.1f MB in %.2f s",
-        report.dataset,
-        report.status,
-        f"{report.ratings:,}",
-        f"{report.users:,}",
-        f"{report.movies:,}",
-        f"{report.rows_read:,}",
-        f"{report.quarantined:,}",
-        report.bytes_read / 1e6,
-        report.seconds,
     )
