@@ -128,13 +128,19 @@ def test_every_bad_movie_is_quarantined(layout: str, tmp_path: Path) -> None:
         "just text",
         movie(layout, 50, "Good (1995)"),
     ]
-    reasons = ["missing id", "unparsable id", "unparsable id", "missing title", "duplicate movie", "unparsable"]
+    reasons = [
+        "missing id",
+        "unparsable id",
+        "unparsable id",
+        "missing title",
+        "duplicate movie",
+        "unparsable",
+    ]
     con = warehouse_in_memory()
     load(con, write(tmp_path / "f", frame(layout, movies="\n".join(lines))))
     name, first = name_of(layout, "movies"), 4 + (layout == "csv")
     assert table(con, "quarantine") == [
-        (name, first + i, reason, line)
-        for i, (reason, line) in enumerate(zip(reasons, lines, strict=False))
+        (name, first + i, reason, line) for i, (reason, line) in enumerate(zip(reasons, lines, strict=False))
     ]
     assert table(con, "movies") == [
         *MOVIES,
@@ -151,8 +157,7 @@ def test_every_bad_user_is_quarantined(layout: str, tmp_path: Path) -> None:
     load(con, write(tmp_path / "f", frame(layout, users="\n".join(lines))))
     name, first = name_of(layout, "users"), 3 + (layout == "csv")
     assert table(con, "quarantine") == [
-        (name, first + i, reason, line)
-        for i, (reason, line) in enumerate(zip(reasons, lines, strict=False))
+        (name, first + i, reason, line) for i, (reason, line) in enumerate(zip(reasons, lines, strict=False))
     ]
     assert table(con, "users") == [*users_of(layout), (7, "M", 24, "other", 0)]
 
@@ -199,9 +204,7 @@ def test_the_first_of_two_movies_files_by_date_describes_a_movie(tmp_path: Path)
     }
     load(con, write(tmp_path / "f", files))
     assert table(con, "movies") == [*MOVIES, (40, "New (2026)", 2026, [])]
-    assert table(con, "quarantine") == [
-        ("movies-2026-11-24.csv", 2, "duplicate movie", "10,Renamed (1995),")
-    ]
+    assert table(con, "quarantine") == [("movies-2026-11-24.csv", 2, "duplicate movie", "10,Renamed (1995),")]
 
 
 def test_loading_twice_changes_nothing_and_reads_nothing(tmp_path: Path) -> None:
