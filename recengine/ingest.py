@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import tempfile
 import time
 import uuid
@@ -16,45 +15,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
-from pydantic import BaseModel
 
-from recengine import __version__
 from recengine.config import IngestConfig
 from recengine.errors import BadSource, RecengineError, TooManyBadRows
-from recengine.movielens.files import FileLoad, load_file, quarantine_file
+from recengine.movielens.files import load_file, quarantine_left_out
 from recengine.movielens.layouts import Source
-from recengine.movielens.reader import PARSER_VERSION, FileFacts, facts_of
+from recengine.movielens.reader import PARSER_VERSION, FileFacts, facts_of, stamp_of
 from recengine.warehouse import sqlfiles
-
-log = logging.getLogger(__name__)
+from recengine.warehouse.loads import LoadReport, fill_from_last_load, log_line, record
 
 # A clock may be a little ahead; a rating from the day after tomorrow is wrong.
 FUTURE_SECONDS = 86_400
-
-
-class LoadReport(BaseModel):
-    """What one load did. Counts are of the core tables after it."""
-
-    load_id: str
-    status: str
-    dataset: str
-    source: str
-    layout: str
-    input_fingerprint: str
-    seconds: float = 0.0
-    files_read: int = 0
-    files_unchanged: int = 0
-    files_removed: int = 0
-    rows_read: int = 0
-    bytes_read: int = 0
-    ratings: int = 0
-    movies: int = 0
-    users: int = 0
-    users_without_attributes: int = 0
-    repeated_ratings: int = 0
-    superseded_ratings: int = 0
-    quarantined: int = 0
-    quarantined_by_reason: dict[str, int] = {}
 
 
 def ingest(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig) -> LoadReport:
@@ -80,31 +51,32 @@ def ingest(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig)
         The load was refused; the previous data is as it was and ``ops.loads`` has a failed entry.
     """
     began, started_at = time.perf_counter(), datetime.now(UTC).replace(tzinfo=None)
-    facts = {file.name: facts_of(file.path) for file in source.files}
     report = LoadReport(
         load_id=uuid.uuid4().hex[:12],
         status="loaded",
         dataset=source.dataset,
         source=str(source.folder),
         layout=source.layout.name,
-        input_fingerprint=input_fingerprint(source, facts, config),
     )
     con.execute("BEGIN")
     try:
+        facts = {file.name: facts_of(file.path) for file in source.files}
+        report.input_fingerprint = input_fingerprint(source, facts, config)
         if input_of(con) == report.input_fingerprint:
-            report = _unchanged(con, report)
+            report.status, report.files_unchanged = "unchanged", len(source.files)
+            fill_from_last_load(con, report)
         else:
-            report = _load(con, source, facts, config, report)
+            _load(con, source, facts, config, report)
         report.seconds = time.perf_counter() - began
-        _record(con, report, started_at)
+        record(con, report, started_at)
         con.execute("COMMIT")
     except Exception as error:
         con.execute("ROLLBACK")
-        if isinstance(error, RecengineError):
-            failed = report.model_copy(update={"status": "failed", "seconds": time.perf_counter() - began})
-            _record(con, failed, started_at, problem=str(error))
+        report.status, report.seconds = "failed", time.perf_counter() - began
+        known = isinstance(error, RecengineError)
+        record(con, report, started_at, str(error) if known else f"{type(error).__name__}: {error}")
         raise
-    _log(report)
+    log_line(report)
     return report
 
 
@@ -134,33 +106,53 @@ def _load(
     facts: dict[str, FileFacts],
     config: IngestConfig,
     report: LoadReport,
-) -> LoadReport:
+) -> None:
     reading = _reading(source, config)
     _set_variables(con, source, config)
     known = dict(
         con.execute("SELECT name || sha256, file_id FROM ops.files WHERE reading = ?", [reading]).fetchall()
     )
     kept = {file.name: known.get(file.name + facts[file.name].sha256) for file in source.files}
-    removed = _remove_all_but(con, [file_id for file_id in kept.values() if file_id is not None])
+    removed_roles = _remove_all_but(con, [file_id for file_id in kept.values() if file_id is not None])
     with tempfile.TemporaryDirectory(prefix="recengine-ingest-") as scratch:
-        loads: list[FileLoad] = []
-        for file in source.files:
-            if kept[file.name] is None:
-                loads.append(load_file(con, file, source.layout, facts[file.name], reading, Path(scratch)))
-                report.bytes_read += facts[file.name].bytes
+        loads = [
+            load_file(con, file, source.layout, facts[file.name], reading, Path(scratch))
+            for file in source.files
+            if kept[file.name] is None
+        ]
         _build_core(con)
-        metadata_changed = removed > 0 or any(load.file.role != "ratings" for load in loads)
-        new = {load.file.name for load in loads}
-        for file in source.files:
-            if file.name in new or metadata_changed:
-                quarantine_file(con, file, source.layout, Path(scratch))
+        metadata_changed = {"movies", "users"} & {*removed_roles, *(load.file.role for load in loads)}
+        new_ids = {load.file.name: load.file_id for load in loads}
+        every_id = new_ids | {name: file_id for name, file_id in kept.items() if file_id is not None}
+        _quarantine_left_out(con, source, every_id if metadata_changed else new_ids, Path(scratch))
     report.files_read, report.files_unchanged = len(loads), len(source.files) - len(loads)
-    report.files_removed = removed
+    report.files_removed = len(removed_roles)
     report.rows_read = sum(load.rows for load in loads)
+    report.bytes_read = sum(facts[load.file.name].bytes for load in loads)
     _count(con, report)
     _check(con, report, config)
+    _check_still(source, facts)
     _remember(con, source, report)
-    return report
+
+
+def _quarantine_left_out(
+    con: duckdb.DuckDBPyConnection, source: Source, file_ids: dict[str, int], scratch: Path
+) -> None:
+    """Quarantine anew, for these files, the lines that other lines or files rule out; count all bad rows."""
+    sqlfiles.run(con, "ingest/left_out")
+    con.execute(
+        "DELETE FROM ops.quarantine WHERE list_contains(?::INTEGER[], file_id) "
+        "AND reason IN ('unknown movie', 'duplicate movie', 'duplicate user')",
+        [list(file_ids.values())],
+    )
+    concerned = {row[0] for row in con.execute("SELECT DISTINCT file_id FROM left_out").fetchall()}
+    for file in source.files:
+        if file_ids.get(file.name) in concerned:
+            quarantine_left_out(con, file, file_ids[file.name], scratch)
+    con.execute(
+        "UPDATE ops.files SET bad_rows = "
+        "(SELECT count(*) FROM ops.quarantine WHERE quarantine.file_id = files.file_id)"
+    )
 
 
 def _set_variables(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig) -> None:
@@ -177,47 +169,41 @@ def _set_variables(con: duckdb.DuckDBPyConnection, source: Source, config: Inges
     con.execute(sqlfiles.load("ingest/macros"))
 
 
-def _remove_all_but(con: duckdb.DuckDBPyConnection, kept: list[int]) -> int:
-    """Delete the rows of every file that changed or left; returns how many files that were."""
-    gone = [
-        row[0]
-        for row in con.execute(
-            "SELECT file_id FROM ops.files WHERE NOT list_contains(?::INTEGER[], file_id)", [kept]
-        ).fetchall()
-    ]
+def _remove_all_but(con: duckdb.DuckDBPyConnection, kept: list[int]) -> list[str]:
+    """Delete the rows of every file that changed or left; returns the roles of those files."""
+    gone = con.execute(
+        "SELECT file_id, role FROM ops.files WHERE NOT list_contains(?::INTEGER[], file_id)", [kept]
+    ).fetchall()
     if gone:
         for table in ("raw.ratings", "raw.movies", "raw.users", "ops.quarantine", "ops.files"):
-            con.execute(f"DELETE FROM {table} WHERE list_contains(?::INTEGER[], file_id)", [gone])
-    return len(gone)
+            con.execute(
+                f"DELETE FROM {table} WHERE list_contains(?::INTEGER[], file_id)", [[row[0] for row in gone]]
+            )
+    return [row[1] for row in gone]
 
 
 def _build_core(con: duckdb.DuckDBPyConnection) -> None:
-    for table in ("core_movies", "core_ratings", "core_users"):
-        sqlfiles.run(con, f"ingest/{table}")
+    sqlfiles.run(con, "ingest/core_movies")
+    ascending = _one(sqlfiles.run(con, "ingest/ascending"))
+    sqlfiles.run(con, "ingest/core_ratings_ascending" if ascending else "ingest/core_ratings")
+    sqlfiles.run(con, "ingest/core_users")
 
 
-def _unchanged(con: duckdb.DuckDBPyConnection, report: LoadReport) -> LoadReport:
-    report.status = "unchanged"
-    row = con.execute("SELECT count(*) FROM ops.files").fetchone()
-    report.files_unchanged = row[0] if row else 0
-    _count(con, report)
-    return report
+def _one(result: duckdb.DuckDBPyConnection) -> int:
+    row = result.fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _count(con: duckdb.DuckDBPyConnection, report: LoadReport) -> None:
     row = sqlfiles.run(con, "ingest/counts").fetchone()
     assert row is not None
-    fields = (
-        "ratings",
-        "movies",
-        "users",
-        "users_without_attributes",
-        "repeated_ratings",
-        "superseded_ratings",
-        "quarantined",
-    )
-    for name, value in zip(fields, row, strict=True):
-        setattr(report, name, int(value))
+    report.ratings, report.movies, report.users, report.users_without_attributes, usable, bad = row
+    left = usable - report.ratings
+    if left:
+        report.repeated_ratings = usable - _one(sqlfiles.run(con, "ingest/distinct_ratings"))
+    report.superseded_ratings = left - report.repeated_ratings
+    report.quarantined = bad
     report.quarantined_by_reason = dict(
         con.execute(
             "SELECT reason, count(*) FROM ops.quarantine GROUP BY reason ORDER BY 2 DESC, 1"
@@ -226,22 +212,25 @@ def _count(con: duckdb.DuckDBPyConnection, report: LoadReport) -> None:
 
 
 def _check(con: duckdb.DuckDBPyConnection, report: LoadReport, config: IngestConfig) -> None:
-    row = con.execute("SELECT sum(rows)::BIGINT FROM ops.files").fetchone()
-    total = row[0] if row else 0
+    total = _one(con.execute("SELECT coalesce(sum(rows), 0)::BIGINT FROM ops.files"))
     if report.quarantined > config.max_bad_share * total:
         first = con.execute(
-            "SELECT file || coalesce(' line ' || line, '') || ': ' || left(coalesce(raw, ''), 80) "
-            "FROM ops.quarantine ORDER BY file, line LIMIT 1"
+            "SELECT file || ' line ' || line || ': ' || left(raw, 80) FROM ops.quarantine "
+            "ORDER BY file, line LIMIT 1"
         ).fetchone()
+        assert first is not None
         raise TooManyBadRows(
-            report.quarantined,
-            total,
-            config.max_bad_share,
-            report.quarantined_by_reason,
-            first[0] if first else "",
+            report.quarantined, total, config.max_bad_share, report.quarantined_by_reason, first[0]
         )
     if report.ratings == 0:
         raise BadSource(report.source, "its ratings files hold no usable rating", "check the files")
+
+
+def _check_still(source: Source, facts: dict[str, FileFacts]) -> None:
+    """Refuse a load of files that were written to meanwhile: what was hashed is not what was read."""
+    for file in source.files:
+        if not file.path.exists() or stamp_of(file.path) != facts[file.name].stamp:
+            raise BadSource(file.path, "changed while it was read", "load again once it is written")
 
 
 def _remember(con: duckdb.DuckDBPyConnection, source: Source, report: LoadReport) -> None:
@@ -250,30 +239,4 @@ def _remember(con: duckdb.DuckDBPyConnection, source: Source, report: LoadReport
     con.execute(
         "INSERT INTO ops.dataset VALUES (?, ?, ?, ?, ?, ?, now()::TIMESTAMP)",
         [source.dataset, source.layout.name, scale.low, scale.high, scale.step, report.input_fingerprint],
-    )
-
-
-def _record(
-    con: duckdb.DuckDBPyConnection, report: LoadReport, started_at: datetime, problem: str | None = None
-) -> None:
-    values = report.model_dump(exclude={"rows_read", "bytes_read"})
-    values["quarantined_by_reason"] = json.dumps(report.quarantined_by_reason)
-    values |= {"started_at": started_at, "problem": problem, "recengine_version": __version__}
-    names = ", ".join(values)
-    marks = ", ".join(f"${name}" for name in values)
-    con.execute(f"INSERT INTO ops.loads ({names}) VALUES ({marks})", values)
-
-
-def _log(report: LoadReport) -> None:
-    log.info(
-        "ingest: %s %s, %s ratings of %s users and %s movies, %s rows read, %s quarantined, %.1f MB in %.2f s",
-        report.dataset,
-        report.status,
-        f"{report.ratings:,}",
-        f"{report.users:,}",
-        f"{report.movies:,}",
-        f"{report.rows_read:,}",
-        f"{report.quarantined:,}",
-        report.bytes_read / 1e6,
-        report.seconds,
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from recengine.movielens.layouts import Layout, SourceFile
+from recengine.errors import BadSource
+from recengine.movielens.layouts import Layout, Role, SourceFile
 from recengine.movielens.reader import (
     GENRES_OF_100K,
     FileFacts,
@@ -43,12 +44,20 @@ OCCUPATIONS_OF_1M = (
     "writer",
 )
 
+# The macros of ingest/macros.sql that judge a line.
+_REASONS: dict[Role, str] = {
+    "ratings": "rating_reason(user_id, movie_id, rating, rated_at)",
+    "movies": "movie_reason(movie_id, title)",
+    "users": "user_reason(user_id)",
+}
+
 
 @dataclass(frozen=True)
 class FileLoad:
-    """One file that was read: how many data rows it has."""
+    """One file that was read: its id in ``ops.files`` and how many data lines it has."""
 
     file: SourceFile
+    file_id: int
     rows: int
 
 
@@ -60,49 +69,86 @@ def load_file(
     reading_key: str,
     scratch: Path,
 ) -> FileLoad:
-    """Parse one file into ``raw.<role>`` and register it in ``ops.files``."""
+    """Parse one file into ``raw.<role>`` and register it in ``ops.files``.
+
+    The reader takes the whole file first. Only if a line is missing afterwards (blank ones too), the file is
+    read again line by line: the lines that cannot be used go to ``ops.quarantine``, the others to
+    ``raw.<role>``, and none can be in both or in neither.
+
+    Raises
+    ------
+    BadSource
+        The file cannot be read at all.
+    """
     row = con.execute("SELECT coalesce(max(file_id), 0) + 1 FROM ops.files").fetchone()
-    file_id = row[0] if row else 1
-    if file.role == "ratings":
-        usable = _load_ratings(con, file, layout, facts, file_id, scratch)
-    else:
-        usable = _load_metadata(con, file, layout, file_id, scratch)
-    rows = facts.lines - reading_of(file, layout).header
+    file_id = int(row[0]) if row else 1
+    reading = reading_of(file, layout)
+    expected = facts.lines - reading.header
+    # Metadata is small and in the old releases latin-1; a clean ratings file is read as it is.
+    copied = file.role != "ratings" or facts.odd_line_ends
+    path = normalised(file.path, scratch / file.name) if copied else file.path
+    try:
+        rows = (
+            None
+            if facts.odd_line_ends
+            else _insert(con, file, layout, reading, reading.records_of(path), file_id)
+        )
+        if rows != expected:
+            path = path if copied else normalised(file.path, scratch / file.name)
+            rows = _load_by_line(con, file, layout, reading, file_id, path)
+    except duckdb.InvalidInputException as error:
+        problem = " ".join(str(error).split())[:200]
+        raise BadSource(file.path, f"cannot be read as {layout.name} ({problem})", "mend the file") from error
     con.execute(
-        "INSERT INTO ops.files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [file_id, file.role, file.name, facts.sha256, reading_key, facts.bytes, rows, rows - usable],
+        "INSERT INTO ops.files VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+        [file_id, file.role, file.name, facts.sha256, reading_key, facts.bytes, rows],
     )
-    return FileLoad(file, rows)
+    return FileLoad(file, file_id, rows)
 
 
-def _load_ratings(
+def _insert(
     con: duckdb.DuckDBPyConnection,
     file: SourceFile,
     layout: Layout,
-    facts: FileFacts,
+    reading: Reading,
+    records: str,
     file_id: int,
-    scratch: Path,
 ) -> int:
-    path = normalised(file.path, scratch / "ratings") if facts.odd_line_ends else file.path
-    relation = reading_of(file, layout, path).relation(numbers=True)
-    return _inserted(sqlfiles.run(con, "ingest/ratings", {"file_id": file_id}, relation=relation))
+    fragments = {"records": records}
+    if file.role == "movies":
+        fragments |= _movie_columns(layout)
+    if file.role == "users":
+        fragments |= _user_columns(layout, reading)
+    row = sqlfiles.run(con, f"ingest/{file.role}", {"file_id": file_id}, **fragments).fetchone()
+    return int(row[0]) if row else 0
 
 
-def _load_metadata(
-    con: duckdb.DuckDBPyConnection, file: SourceFile, layout: Layout, file_id: int, scratch: Path
+def _load_by_line(
+    con: duckdb.DuckDBPyConnection,
+    file: SourceFile,
+    layout: Layout,
+    reading: Reading,
+    file_id: int,
+    copy: Path,
 ) -> int:
-    copy = normalised(file.path, scratch / file.role, quoted=layout.name == "csv")
-    reading = reading_of(file, layout, copy)
-    fragments = _movie_columns(layout) if file.role == "movies" else _user_columns(layout, reading)
-    return _inserted(
-        sqlfiles.run(
-            con, f"ingest/{file.role}", {"file_id": file_id}, relation=reading.relation(), **fragments
-        )
+    con.execute(f"DELETE FROM raw.{file.role} WHERE file_id = ?", [file_id])
+    sqlfiles.run(
+        con,
+        "ingest/by_line",
+        lines=lines_of(copy),
+        header_lines=str(int(reading.header)),
+        fields=reading.fields(),
+        problem=reading.problem(),
+        named=reading.named(),
+        reason=_REASONS[file.role],
     )
-
-
-def _inserted(con: duckdb.DuckDBPyConnection) -> int:
-    row = con.fetchone()
+    _insert(con, file, layout, reading, "(SELECT * FROM judged WHERE reason IS NULL)", file_id)
+    con.execute(
+        "INSERT INTO ops.quarantine SELECT ?, ?, line, reason, raw FROM judged WHERE reason IS NOT NULL",
+        [file_id, file.name],
+    )
+    row = con.execute("SELECT count(*) FROM judged").fetchone()
+    con.execute("DROP TABLE judged")
     return int(row[0]) if row else 0
 
 
@@ -130,65 +176,10 @@ def _user_columns(layout: Layout, reading: Reading) -> dict[str, str]:
     return columns
 
 
-def quarantine_file(con: duckdb.DuckDBPyConnection, file: SourceFile, layout: Layout, scratch: Path) -> None:
-    """Write the file's unusable lines to ``ops.quarantine`` (replacing what it had) and count its rows.
-
-    Does nothing for a file in which every line was usable, without reading it again.
-    """
-    row = sqlfiles.run(con, f"ingest/left_out_{file.role}", {"name": file.name}).fetchone()
-    file_id, left_out = row if row else (0, 0)
-    con.execute("DELETE FROM ops.quarantine WHERE file_id = ?", [file_id])
-    if not left_out:
-        return
-    reading = reading_of(file, layout)
-    copy = normalised(file.path, scratch / "lines")
-    about = {"file_id": file_id, "file": file.name, "header_lines": int(reading.header)}
-    judgement = _ratings_judgement(reading) if file.role == "ratings" else _metadata_judgement(file, reading)
-    sqlfiles.run(
-        con, "ingest/quarantine", about | {"delimiter": reading.delimiter}, lines=lines_of(copy), **judgement
-    )
-    sqlfiles.run(con, "ingest/unlocated", about, lines=lines_of(copy), role=file.role)
-
-
-def _field(reading: Reading, column: str) -> str:
-    return f"field[{reading.columns.index(column) + 1}]"
-
-
-def _ratings_judgement(reading: Reading) -> dict[str, str]:
-    values = [
-        f"try_cast({_field(reading, name)} AS DOUBLE)"
-        for name in ("user_id", "movie_id", "rating", "rated_at")
-    ]
-    texts = [_field(reading, name) for name in ("user_id", "movie_id", "rating", "rated_at")]
-    not_numbers = " OR ".join(
-        f"({text} IS NOT NULL AND {value} IS NULL)" for text, value in zip(texts, values, strict=True)
-    )
-    return {
-        "id_field": str(reading.columns.index("movie_id") + 1),
-        "unsplittable": f"len(field) <> {len(reading.columns)} OR {not_numbers}",
-        "reason": f"rating_reason({', '.join(values)})",
-        "cross_reason": "CASE WHEN id NOT IN (SELECT movie_id FROM core.movies) THEN 'unknown movie' END",
-    }
-
-
-def _metadata_judgement(file: SourceFile, reading: Reading) -> dict[str, str]:
-    key = "movie_id" if file.role == "movies" else "user_id"
-    columns = len(reading.columns)
-    values = [_field(reading, name) for name in (key, "title") if name in reading.columns]
-    reason = f"{file.role.removesuffix('s')}_reason({', '.join(values)})"
-    if reading.quote:  # a quoted field may hold commas, so only too few fields are surely wrong
-        odd_quotes = "length(replace(raw, '\"', '')) % 2 <> length(raw) % 2"
-        unsplittable = f"len(field) < {columns} AND NOT {odd_quotes}"
-        reason = f"CASE WHEN {odd_quotes} THEN 'unclosed quote' ELSE {reason} END"
-    else:
-        unsplittable = f"len(field) <> {columns}"
-    earlier = f"SELECT {key} FROM raw.{file.role} JOIN ops.files USING (file_id) WHERE name < {sqlfiles.literal(file.name)}"
-    return {
-        "id_field": str(reading.columns.index(key) + 1),
-        "unsplittable": unsplittable,
-        "reason": reason,
-        "cross_reason": (
-            "CASE WHEN row_number() OVER (PARTITION BY id, reason IS NULL ORDER BY line) > 1 "
-            f"OR id IN ({earlier}) THEN 'duplicate {file.role.removesuffix('s')}' END"
-        ),
-    }
+def quarantine_left_out(
+    con: duckdb.DuckDBPyConnection, file: SourceFile, file_id: int, scratch: Path
+) -> None:
+    """Write the file's lines that the table ``left_out`` names to ``ops.quarantine``, with their text."""
+    copy = normalised(file.path, scratch / file.name)
+    about = {"file_id": file_id, "file": file.name}
+    sqlfiles.run(con, "ingest/quarantine", about, lines=lines_of(copy))

@@ -1,11 +1,15 @@
 """Source files as DuckDB table expressions, with every column named: nothing is left to be guessed.
 
+A file is read as a whole by DuckDB's CSV reader; only one in which that leaves a line out is read again,
+line by line, to find every bad line and to be sure of the good ones (see ``files.py``).
+
 Numbers are read as DOUBLE and made integers later, under a check, because DuckDB's reader silently rounds
 ``3.7`` into an integer column.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 from dataclasses import dataclass
@@ -18,7 +22,9 @@ from recengine.warehouse.sqlfiles import literal
 # Raised when a file would be read differently than before: unchanged files are then read again.
 PARSER_VERSION = 1
 
-GENRES_OF_100K = [
+_NUMBERS = ("user_id", "movie_id", "rating", "rated_at")
+
+GENRES_OF_100K = (
     "unknown",
     "Action",
     "Adventure",
@@ -38,7 +44,7 @@ GENRES_OF_100K = [
     "Thriller",
     "War",
     "Western",
-]
+)
 
 _COLUMNS: dict[tuple[str, Role], tuple[str, ...]] = {
     ("ml-100k", "ratings"): ("user_id", "movie_id", "rating", "rated_at"),
@@ -64,8 +70,13 @@ _HEADERS: dict[Role, dict[str, str]] = {
     "users": {"userId": "user_id", "gender": "gender", "age": "age", "occupation": "occupation"},
 }
 
-# Never stands in these files, so a whole line is one field.
-_NO_DELIMITER = "\x1f"
+# Parts the columns where a line is wanted whole; a file that holds it would only have it shown as a space.
+_NO_DELIMITER = "\x1f\x1e\x1f"
+MAX_LINE_BYTES = 20_000_000
+MAX_HEADER_CHARACTERS = 10_000
+
+# One field of a csv line that starts with a comma: quoted with doubled quotes inside, or bare.
+_CSV_FIELD = ',("(?:[^"]|"")*"|[^,]*)'
 
 
 @dataclass(frozen=True)
@@ -76,95 +87,170 @@ class Reading:
     ----------
     columns : tuple[str, ...]
         Our names of the file's columns, in the file's order ("extra_3" for one we do not use).
+    numbers : bool
+        Whether the columns we use are all numbers, which is so for ratings.
     header : bool
         Whether the first line names the columns.
+    quoted : bool
+        Whether a field may be in double quotes.
     """
 
-    path: Path
     delimiter: str
     columns: tuple[str, ...]
+    numbers: bool
     header: bool
-    quote: str
+    quoted: bool
 
-    def relation(self, *, numbers: bool = False) -> str:
-        """``read_csv(...)`` with all columns as DOUBLE (``numbers``) or VARCHAR; bad lines are left out."""
-        kind = "DOUBLE" if numbers else "VARCHAR"
-        kinds = {name: "VARCHAR" if name.startswith("extra_") else kind for name in self.columns}
+    def records_of(self, path: Path) -> str:
+        """The file as a relation of ``line`` and our columns (DOUBLE or VARCHAR); bad lines are left out.
+
+        ``line`` is right only when no line was left out.
+        """
+        kinds = {name: "DOUBLE" if self.numbers and name in _NUMBERS else "VARCHAR" for name in self.columns}
         columns = ", ".join(f"{literal(name)}: '{kind}'" for name, kind in kinds.items())
+        quote = '"' if self.quoted else ""
         return (
-            f"read_csv({literal(self.path)}, delim={literal(self.delimiter)}, header={self.header}, "
-            f"auto_detect=false, quote={literal(self.quote)}, escape={literal(self.quote)}, "
-            f"columns={{{columns}}}, ignore_errors=true)"
+            f"(SELECT row_number() OVER () + {int(self.header)} AS line, * FROM read_csv({literal(path)}, "
+            f"delim={literal(self.delimiter)}, header={self.header}, auto_detect=false, quote='{quote}', "
+            f"escape='{quote}', columns={{{columns}}}, ignore_errors=true))"
         )
+
+    def fields(self) -> str:
+        """SQL expression: the column ``raw``, a whole line, as a list of its fields."""
+        split = f"string_split(raw, {literal(self.delimiter)})"
+        if not self.quoted:
+            return split
+        quoted = f"regexp_extract_all(',' || raw, {literal(_CSV_FIELD)}, 1)"
+        return f"CASE WHEN contains(raw, '\"') THEN {quoted} ELSE {split} END"
+
+    def named(self) -> str:
+        """SQL select list: our columns from the list ``field``, typed as in ``records_of``."""
+        texts = {
+            name: f"unquoted(field[{i}])" if self.quoted else f"nullif(field[{i}], '')"
+            for i, name in enumerate(self.columns, 1)
+            if not name.startswith("extra_")
+        }
+        return ", ".join(
+            f"try_cast({text} AS DOUBLE) AS {name}" if self.numbers else f"{text} AS {name}"
+            for name, text in texts.items()
+        )
+
+    def problem(self) -> str:
+        """SQL expression: why the line ``raw``, ``field`` cannot be taken apart; NULL when it can."""
+        cases = [f"WHEN len(field) <> {len(self.columns)} THEN 'unparsable'"]
+        if self.quoted:
+            # What a regular expression leaves over is text after a closing quote.
+            left_over = "length(raw) + 1 <> list_sum(list_transform(field, lambda f: length(f) + 1))"
+            cases.insert(0, "WHEN odd_quotes(raw) THEN 'unclosed quote'")
+            cases.append(f"WHEN contains(raw, '\"') AND {left_over} THEN 'unparsable'")
+        if self.numbers:
+            places = [i for i, name in enumerate(self.columns, 1) if name in _NUMBERS]
+            texts = [f"unquoted(field[{i}])" if self.quoted else f"nullif(field[{i}], '')" for i in places]
+            broken = " OR ".join(f"({t} IS NOT NULL AND try_cast({t} AS DOUBLE) IS NULL)" for t in texts)
+            cases.append(f"WHEN {broken} THEN 'unparsable'")
+        return f"CASE {' '.join(cases)} END"
 
 
 def lines_of(path: Path) -> str:
-    """``read_csv(...)`` of a normalised copy, each line whole in a column named ``raw``."""
+    """A normalised copy as a relation of ``line`` (from 1, blank ones too) and ``raw``, the line whole."""
     return (
-        f"read_csv({literal(path)}, delim='{_NO_DELIMITER}', header=false, auto_detect=false, quote='', "
-        "escape='', columns={'raw': 'VARCHAR'}, max_line_size=20000000)"
+        f"(SELECT row_number() OVER () AS line, raw FROM read_csv({literal(path)}, "
+        f"delim={literal(_NO_DELIMITER)}, header=false, auto_detect=false, quote='', escape='', "
+        f"columns={{'raw': 'VARCHAR'}}, max_line_size={MAX_LINE_BYTES}))"
     )
 
 
-def reading_of(file: SourceFile, layout: Layout, path: Path | None = None) -> Reading:
-    """How to read a source file (or a normalised copy of it at ``path``).
+def reading_of(file: SourceFile, layout: Layout) -> Reading:
+    """How to read a source file.
 
     Raises
     ------
     BadSource
-        A csv file whose header lacks a column.
+        A csv file whose header lacks a column or names one twice.
     """
-    path = path or file.path
+    numbers = file.role == "ratings"
     if layout.name == "csv":
-        return Reading(path, ",", _columns_from_header(file), header=True, quote=_quote_of(file))
+        return Reading(",", _columns_from_header(file), numbers, header=True, quoted=True)
     delimiter = "\t" if (layout.name, file.role) == ("ml-100k", "ratings") else layout.delimiter
-    return Reading(path, delimiter, _COLUMNS[layout.name, file.role], header=False, quote="")
+    return Reading(delimiter, _COLUMNS[layout.name, file.role], numbers, header=False, quoted=False)
 
 
-def normalised(path: Path, copy: Path, *, quoted: bool = False) -> Path:
+def _as_latin_1(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("latin-1"), error.end
+
+
+codecs.register_error("recengine-latin-1", _as_latin_1)
+
+
+def normalised(path: Path, copy: Path) -> Path:
     """Write a copy as UTF-8 with ``\\n`` line ends, whatever the encoding and line ends of the original.
 
     Old releases are latin-1, which DuckDB refuses where a byte is 0x80-0x9F; files put together on two
-    systems mix line ends, which its reader refuses too. Bytes that are not UTF-8 are taken as latin-1,
-    line by line. With ``quoted``, a line with an unclosed quote is left blank, because the reader would
-    let it swallow the lines up to the next quote; line numbers stay.
+    systems mix line ends, which its reader refuses too. Bytes that are not UTF-8 are taken as latin-1.
     """
-    with path.open("rb") as source, copy.open("wb") as target:
-        for number, line in enumerate(source):
-            text = line.removeprefix(b"\xef\xbb\xbf") if number == 0 else line
-            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(_NO_DELIMITER.encode(), b" ")
-            try:
-                text.decode("utf-8")
-            except UnicodeDecodeError:
-                text = text.decode("latin-1").encode("utf-8")
-            target.write(b"\n" if quoted and text.count(b'"') % 2 else text)
+    with (
+        path.open(encoding="utf-8-sig", errors="recengine-latin-1") as source,
+        copy.open("w", encoding="utf-8", newline="") as target,
+    ):
+        while text := source.read(1 << 22):
+            target.write(text.replace(_NO_DELIMITER, " "))
     return copy
 
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What reading a file's bytes once tells: its content hash, size, number of lines, and mixed line ends."""
+    """What reading a file's bytes once tells: content hash, size, number of lines, and mixed line ends.
+
+    ``stamp`` is from before the reading; another one afterwards says that the file was written to.
+    """
 
     sha256: str
     bytes: int
     lines: int
     odd_line_ends: bool
+    stamp: tuple[int, int]
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    """A file's size and time of change, the latter in nanoseconds."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def facts_of(path: Path) -> FileFacts:
-    """Hash a file and count its lines (a last line without line end counts)."""
-    digest, size, newlines, returns, last = hashlib.sha256(), 0, 0, 0, b"\n"
-    with path.open("rb") as handle:
-        while chunk := handle.read(1 << 22):
-            digest.update(chunk)
-            size, last = size + len(chunk), chunk[-1:]
-            newlines, returns = newlines + chunk.count(b"\n"), returns + chunk.count(b"\r")
-    return FileFacts(digest.hexdigest(), size, newlines + (last != b"\n"), returns not in (0, newlines))
+    """Hash a file and count its lines (a last line without line end counts).
+
+    ``odd_line_ends`` says that some line ends in neither ``\\n`` nor ``\\r\\n``, or that both occur; the
+    number of lines is then that of the ``\\n`` only.
+
+    Raises
+    ------
+    BadSource
+        The file cannot be read.
+    """
+    digest, size, newlines, returns, pairs, last = hashlib.sha256(), 0, 0, 0, 0, b"\n"
+    try:
+        stamp = stamp_of(path)
+        with path.open("rb") as handle:
+            while chunk := handle.read(1 << 22):
+                digest.update(chunk)
+                newlines, returns = newlines + chunk.count(b"\n"), returns + chunk.count(b"\r")
+                if returns:
+                    pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
+                size, last = size + len(chunk), chunk[-1:]
+    except OSError as error:
+        raise BadSource(
+            path, f"cannot be read ({error.strerror})", "mend its permissions or its disk"
+        ) from error
+    odd = bool(returns) and not (pairs == newlines == returns)
+    return FileFacts(digest.hexdigest(), size, newlines + (last != b"\n"), odd, stamp)
 
 
 def _columns_from_header(file: SourceFile) -> tuple[str, ...]:
-    with file.path.open(encoding="utf-8-sig", errors="replace", newline="") as handle:
-        header = next(csv.reader(handle), [])
+    with file.path.open(encoding="utf-8-sig", errors="replace") as handle:
+        header = next(csv.reader([handle.readline(MAX_HEADER_CHARACTERS)]), [])
     wanted = {name.lower(): ours for name, ours in _HEADERS[file.role].items()}
     columns = tuple(wanted.get(name.strip().lower(), f"extra_{i}") for i, name in enumerate(header))
     required = {"user_id"} if file.role == "users" else set(wanted.values())
@@ -180,15 +266,3 @@ def _columns_from_header(file: SourceFile) -> tuple[str, ...]:
     if twice:
         raise BadSource(file.path, f"the header names {', '.join(sorted(twice))} twice", "remove one column")
     return columns
-
-
-def _quote_of(file: SourceFile) -> str:
-    """Titles are quoted; ratings are only taken as quoted when their first row is.
-
-    With quoting on, one stray ``"`` in a ratings file would swallow the rows up to the next one.
-    """
-    if file.role != "ratings":
-        return '"'
-    with file.path.open("rb") as handle:
-        handle.readline()
-        return '"' if b'"' in handle.readline() else ""

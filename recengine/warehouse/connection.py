@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from tenacity import RetryError, Retrying, before_sleep_log, retry_if_exception, stop_after_delay, wait_fixed
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 LOCK_WAIT_SECONDS = 60.0
 
 
-def settings(temp_directory: Path | None = None) -> dict[str, str]:
+def settings(temp_directory: Path | None = None) -> dict[str, Any]:
     """DuckDB settings every connection of ours uses: bounded, quiet, and never reaching for the network."""
     chosen = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     if threads := os.environ.get("RECENGINE_THREADS"):
@@ -64,7 +65,7 @@ def memory() -> duckdb.DuckDBPyConnection:
     return con
 
 
-def _locked_open(path: Path, config: dict[str, str], wait_seconds: float) -> duckdb.DuckDBPyConnection:
+def _locked_open(path: Path, config: dict[str, Any], wait_seconds: float) -> duckdb.DuckDBPyConnection:
     attempts = Retrying(
         retry=retry_if_exception(_is_lock_conflict),
         stop=stop_after_delay(wait_seconds),

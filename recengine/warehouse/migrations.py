@@ -1,4 +1,4 @@
-"""The warehouse's schema has a version; an older file is brought up in one transaction, a newer one refused."""
+"""The warehouse's schema has a version; an older file is brought up in one transaction, a newer refused."""
 
 from __future__ import annotations
 

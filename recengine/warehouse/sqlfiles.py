@@ -1,4 +1,4 @@
-"""SQL lives in files: this loads them from ``recengine/sql`` and fills in the few names that cannot be bound."""
+"""SQL lives in files: this loads them from ``recengine/sql`` and fills in what cannot be bound."""
 
 from __future__ import annotations
 

@@ -3,5 +3,5 @@
 CREATE OR REPLACE TABLE core.movies AS
 SELECT movie_id, title, year, genres
 FROM raw.movies JOIN ops.files USING (file_id)
-QUALIFY row_number() OVER (PARTITION BY movie_id ORDER BY name, position) = 1
+QUALIFY row_number() OVER (PARTITION BY movie_id ORDER BY stem(name), name, line) = 1
 ORDER BY movie_id

@@ -4,7 +4,7 @@ CREATE OR REPLACE TABLE core.users AS
 WITH described AS (
     SELECT user_id, gender, age, occupation, zip
     FROM raw.users JOIN ops.files USING (file_id)
-    QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY name, position) = 1
+    QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY stem(name), name, line) = 1
 ),
 activity AS (
     SELECT user_id, count(*) AS ratings, min(rated_at) AS first_rated_at, max(rated_at) AS last_rated_at

@@ -1,6 +1,16 @@
 -- What makes a value usable. Reads the variables scale_low, scale_high, scale_step, earliest, latest.
 -- Ids and timestamps arrive as DOUBLE, exact up to 2^53.
 
+-- A file's name without its ending, so that ratings.csv comes before ratings-2026-11-24.csv.
+CREATE OR REPLACE TEMP MACRO stem(name) AS regexp_replace(name, '\.[^.]*$', '');
+
+-- The text of a csv field, NULL when empty.
+CREATE OR REPLACE TEMP MACRO unquoted(field) AS nullif(
+    CASE WHEN length(field) >= 2 AND starts_with(field, '"') AND ends_with(field, '"')
+        THEN replace(field[2:-2], '""', '"') ELSE field END, '');
+
+CREATE OR REPLACE TEMP MACRO odd_quotes(raw) AS (length(raw) - length(replace(raw, '"', ''))) % 2 = 1;
+
 CREATE OR REPLACE TEMP MACRO bad_id(x) AS NOT coalesce(x BETWEEN 0 AND 9007199254740991 AND x = floor(x), false);
 
 -- Why a rating line cannot be used; NULL when it can.

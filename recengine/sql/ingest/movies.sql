@@ -1,11 +1,10 @@
--- Grain: one row per usable line of a movies file, position counting the file's records.
--- Reads: {relation}, the file as text columns; {genres} is the layout's genres expression.
+-- Grain: one row per usable line of a movies file.
+-- Reads: {records}, the file as line and text columns; {title} and {genres} are the layout's expressions.
 -- Writes: raw.movies.
 INSERT INTO raw.movies
 WITH records AS (
-    SELECT row_number() OVER () AS position, movie_id, {title} AS title, {genres} AS genres
-    FROM {relation}
+    SELECT line, movie_id, {title} AS title, {genres} AS genres FROM {records}
 )
-SELECT $file_id, position, movie_id::DOUBLE::BIGINT, trim(title), year_of(title), genres
+SELECT $file_id, line, movie_id::DOUBLE::BIGINT, trim(title), year_of(title), genres
 FROM records
 WHERE movie_reason(movie_id, title) IS NULL

@@ -1,15 +1,15 @@
 -- Grain: one row per usable line of a users file, position counting the file's records.
--- Reads: {relation}, the file as text columns. Writes: raw.users. An age or gender that cannot be read is
+-- Reads: {records}, the file as line and text columns. Writes: raw.users. An age or gender that cannot be read is
 -- missing, not a reason to lose the user.
 INSERT INTO raw.users
 WITH records AS (
-    SELECT row_number() OVER () AS position, user_id, {gender} AS gender, {age} AS age,
+    SELECT line, user_id, {gender} AS gender, {age} AS age,
         {occupation} AS occupation, {zip} AS zip
-    FROM {relation}
+    FROM {records}
 ),
 final AS (
     SELECT
-        $file_id, position, user_id::DOUBLE::BIGINT AS user_id,
+        $file_id, line, user_id::DOUBLE::BIGINT AS user_id,
         CASE upper(trim(gender))[1] WHEN 'F' THEN 'F' WHEN 'M' THEN 'M' END AS gender,
         CASE WHEN try_cast(age AS DOUBLE) BETWEEN 1 AND 120 THEN floor(try_cast(age AS DOUBLE))::INTEGER END AS age,
         nullif(trim(occupation), '') AS occupation,

@@ -58,34 +58,34 @@ CREATE TABLE ops.files (
     sha256 VARCHAR NOT NULL,
     reading VARCHAR NOT NULL,              -- layout, scale and parser version it was read with
     bytes BIGINT NOT NULL,
-    rows BIGINT NOT NULL,                  -- data rows in the file, good and bad
-    bad_rows BIGINT NOT NULL
+    rows BIGINT NOT NULL,                  -- data lines, good and bad; blank ones do not count
+    bad_rows BIGINT NOT NULL               -- how many of them are in ops.quarantine
 );
 
 -- One row per source row that cannot be used.
 CREATE TABLE ops.quarantine (
     file_id INTEGER NOT NULL,
     file VARCHAR NOT NULL,
-    line BIGINT,                           -- 1 is the file's first line
+    line BIGINT NOT NULL,                  -- 1 is the file's first line
     reason VARCHAR NOT NULL,
-    raw VARCHAR
+    raw VARCHAR NOT NULL                   -- the line's text, at most 2000 characters
 );
 
 -- One row per usable line of a ratings file, whether or not the movie is known.
 CREATE TABLE raw.ratings (
-    file_id INTEGER NOT NULL, user_id BIGINT NOT NULL, movie_id BIGINT NOT NULL,
+    file_id INTEGER NOT NULL, line BIGINT NOT NULL, user_id BIGINT NOT NULL, movie_id BIGINT NOT NULL,
     rating FLOAT NOT NULL, rated_at BIGINT NOT NULL      -- seconds since 1970, UTC
 );
 
 -- One row per usable line of a movies file.
 CREATE TABLE raw.movies (
-    file_id INTEGER NOT NULL, position BIGINT NOT NULL, movie_id BIGINT NOT NULL,
+    file_id INTEGER NOT NULL, line BIGINT NOT NULL, movie_id BIGINT NOT NULL,
     title VARCHAR NOT NULL, year INTEGER, genres VARCHAR[] NOT NULL
 );
 
 -- One row per usable line of a users file.
 CREATE TABLE raw.users (
-    file_id INTEGER NOT NULL, position BIGINT NOT NULL, user_id BIGINT NOT NULL,
+    file_id INTEGER NOT NULL, line BIGINT NOT NULL, user_id BIGINT NOT NULL,
     gender VARCHAR, age INTEGER, occupation VARCHAR, zip VARCHAR
 );
 

@@ -1,0 +1,86 @@
+"""The warehouse's schema: made in one transaction, kept, and refused when it is newer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from recengine.errors import WarehouseTooNew
+from recengine.warehouse import sqlfiles
+from recengine.warehouse.connection import warehouse
+from recengine.warehouse.migrations import migrate, newest_version, version_of
+
+
+def schema_of(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    return con.execute("SELECT schema_name, table_name FROM duckdb_tables() ORDER BY ALL").fetchall()
+
+
+def test_an_empty_file_gets_the_newest_schema_once(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    with warehouse(path) as con:
+        schema = schema_of(con)
+        assert ("core", "ratings") in schema
+        assert ("ops", "quarantine") in schema
+        assert version_of(con) == newest_version()
+    with warehouse(path) as con:
+        assert schema_of(con) == schema
+        versions = con.execute("SELECT version FROM ops.schema_version ORDER BY 1").fetchall()
+        assert versions == [(number,) for number in range(1, newest_version() + 1)]
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    numbers = [int(name.split("_", 1)[0]) for name in sqlfiles.names("migrations")]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_only_what_is_pending_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    con = duckdb.connect()
+    migrate(con, Path("w"))
+    con.execute("INSERT INTO core.ratings VALUES (1, 2, 3, TIMESTAMP '2000-01-01')")
+    texts = {"002_next": "ALTER TABLE core.ratings ADD COLUMN weight DOUBLE DEFAULT 1;"}
+    _pretend(monkeypatch, texts)
+    migrate(con, Path("w"))
+    assert version_of(con) == 2
+    assert con.execute("SELECT user_id, weight FROM core.ratings").fetchall() == [(1, 1.0)]
+
+
+def test_a_failing_migration_undoes_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    con = duckdb.connect()
+    migrate(con, Path("w"))
+    schema = schema_of(con)
+    _pretend(
+        monkeypatch,
+        {"002_good": "CREATE TABLE core.more (x INTEGER);", "003_bad": "DROP TABLE core.nothing;"},
+    )
+    with pytest.raises(duckdb.CatalogException, match="nothing"):
+        migrate(con, Path("w"))
+    assert (schema_of(con), version_of(con)) == (schema, 1)
+
+
+def _pretend(monkeypatch: pytest.MonkeyPatch, texts: dict[str, str]) -> None:
+    names, load = sqlfiles.names, sqlfiles.load
+    monkeypatch.setattr(sqlfiles, "names", lambda folder: sorted([*names(folder)[:1], *texts]))
+    monkeypatch.setattr(sqlfiles, "load", lambda name: texts.get(name.split("/")[-1]) or load(name))
+
+
+def test_a_newer_schema_is_refused_with_a_sentence_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    with warehouse(path) as con:
+        con.execute("INSERT INTO ops.schema_version VALUES (99, now())")
+    with pytest.raises(WarehouseTooNew) as caught, warehouse(path):
+        pass
+    assert str(caught.value) == (
+        f"{path} has schema version 99, newer than version {newest_version()} that this recengine knows; "
+        "upgrade recengine or use another --home."
+    )
+    with duckdb.connect(str(path)) as con:
+        assert version_of(con) == 99
+
+
+def test_an_unknown_fragment_and_quotes_in_literals() -> None:
+    with pytest.raises(KeyError, match="has no {nothing}"):
+        sqlfiles.load("ingest/ratings", nothing="x")
+    assert sqlfiles.literal("it's") == "'it''s'"
+    assert duckdb.sql(f"SELECT {sqlfiles.literal(chr(39) + ';--')}").fetchall() == [("';--",)]
