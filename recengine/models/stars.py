@@ -1,0 +1,166 @@
+"""Predicted stars: a Bayesian linear autoencoder, the half of the default model that says how much, not what.
+
+A user's ratings, attributes and the mere set of movies rated are encoded into a code of K numbers and a
+bias, by the exact posterior of a linear Gaussian model (``stars_chain``); the decoder is the movies' codes,
+encoded alike from their own side. Prediction is the posterior mean: the average of decoder times code over
+the draws of a Gibbs chain, kept as one low-rank product.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from recengine.errors import NotReady
+from recengine.models.base import ModelConfig, OnProgress, silent
+from recengine.models.stars_chain import Chain
+from recengine.models.stars_features import movie_groups, user_groups
+from recengine.snapshot import Snapshot
+
+COMPRESS_COLUMNS = 256  # stacked columns between two compressions of the posterior mean
+PREDICT_PAIRS = 1 << 17
+
+
+class StarsConfig(ModelConfig):
+    """Recipe of ``Stars``."""
+
+    factors: int = Field(14, ge=1, le=100, description="Length K of a code")
+    sweeps: int = Field(300, ge=1, description="Gibbs sweeps, those of the burn-in included")
+    burn_in: int = Field(30, ge=0, description="First sweeps that are not averaged; at most half of all")
+    most_work: int = Field(
+        60_000_000, ge=1, description="Bound on sweeps times ratings: larger data, fewer sweeps (at least 20)"
+    )
+    implicit_rank: int = Field(100, ge=0, description="Directions kept of the rated-at-all matrix; 0: unused")
+    rank: int = Field(100, ge=1, description="Rank of the stored posterior mean")
+
+
+class Stars:
+    """Predicted stars of any user and movie of a snapshot.
+
+    Attributes
+    ----------
+    config : StarsConfig
+    history : list of dict
+        Per sweep: "step", "train" (RMSE of the drawn codes on the ratings, in stars).
+    """
+
+    Config: ClassVar[type[StarsConfig]] = StarsConfig
+
+    def __init__(self, config: StarsConfig | None = None) -> None:
+        self.config = config if config is not None else StarsConfig()
+        self.history: list[dict[str, float]] = []
+        self._state: dict[str, torch.Tensor] = {}
+
+    def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
+        """Learn from every rating of the snapshot.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+            Attribute columns may be missing, and users or movies may have no ratings.
+        device : str
+            Torch device of the chain. On the CPU the same seed gives the same bits.
+        on_progress : callable
+            Called once per sweep.
+
+        Raises
+        ------
+        NotReady
+            If the snapshot has no rating at all.
+        """
+        if snapshot.ratings.nnz == 0:
+            raise NotReady(f"The snapshot of {snapshot.dataset} has no ratings", "ingest some, then train")
+        config, sides = self.config, (self.config.implicit_rank, self.config.seed, device)
+        chain = Chain(
+            snapshot.ratings,
+            user_groups(snapshot, *sides),
+            movie_groups(snapshot, *sides),
+            factors=config.factors,
+            seed=config.seed,
+            device=device,
+        )
+        sweeps = min(config.sweeps, max(config.most_work // snapshot.ratings.nnz, 20))
+        mean, self.history = PosteriorMean(config.rank), []
+        for sweep in range(sweeps):
+            users, movies = chain.sweep()
+            if sweep >= min(config.burn_in, sweeps // 2):
+                mean.add(users, movies)
+            self.history.append({"step": sweep + 1, "train": chain.train_rmse})
+            on_progress("stars", sweep + 1, sweeps)
+        self._state = mean.state(chain.mean)
+        return self
+
+    def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
+        """Predicted stars of P pairs.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+            The one the model was fitted on; only its scale is read.
+        user_index, movie_index : ndarray of int, shape (P,)
+
+        Returns
+        -------
+        ndarray of float32, shape (P,)
+            Clipped to the data's scale.
+        """
+        if not self._state:
+            raise NotReady("The stars model has not been fitted", "call fit or restore first")
+        stars = np.empty(len(user_index), dtype=np.float32)
+        for start in range(0, len(stars), PREDICT_PAIRS):
+            part = slice(start, start + PREDICT_PAIRS)
+            users = self._state["users"][torch.as_tensor(user_index[part], dtype=torch.int64)]
+            movies = self._state["movies"][torch.as_tensor(movie_index[part], dtype=torch.int64)]
+            stars[part] = (users * movies).sum(dim=1).numpy()
+        return np.clip(stars, *snapshot.scale)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Posterior mean as two float32 factors on the CPU, "users" (U, R + 2) and "movies" (M, R + 2)."""
+        return dict(self._state)
+
+    def restore(self, state: dict[str, torch.Tensor]) -> Self:
+        """Take back what ``state`` gave."""
+        self._state = {name: state[name] for name in ("users", "movies")}
+        return self
+
+
+class PosteriorMean:
+    """The running mean of products P_s Q_s' over draws s, kept as one product of rank R.
+
+    Draws are stacked as columns, and now and then cut to the R leading directions of their product (QR of
+    both stacks, then a small singular value decomposition). Biases are averaged exactly.
+    """
+
+    def __init__(self, rank: int) -> None:
+        self.rank, self.draws = rank, 0
+        self._users: list[torch.Tensor] = []
+        self._movies: list[torch.Tensor] = []
+        self._user_bias = self._movie_bias = torch.zeros(())
+
+    def add(self, users: torch.Tensor, movies: torch.Tensor) -> None:
+        """Add one draw: codes of shapes (U, K + 1) and (M, K + 1), bias last."""
+        self._user_bias = self._user_bias + users[:, -1:]
+        self._movie_bias = self._movie_bias + movies[:, -1:]
+        self._users.append(users[:, :-1])
+        self._movies.append(movies[:, :-1])
+        self.draws += 1
+        if sum(part.shape[1] for part in self._users) >= self.rank + COMPRESS_COLUMNS:
+            self._compress()
+
+    def state(self, mean: float) -> dict[str, torch.Tensor]:
+        """Both factors on the CPU, with the biases and the overall mean folded in as two more columns."""
+        self._compress()
+        user_bias, movie_bias = self._user_bias / self.draws, self._movie_bias / self.draws
+        users = [self._users[0] / self.draws, user_bias + mean, torch.ones_like(user_bias)]
+        movies = [self._movies[0], torch.ones_like(movie_bias), movie_bias]
+        return {"users": torch.cat(users, dim=1).cpu(), "movies": torch.cat(movies, dim=1).cpu()}
+
+    def _compress(self) -> None:
+        users, movies = (torch.linalg.qr(torch.cat(part, dim=1)) for part in (self._users, self._movies))
+        left, singular, right = torch.linalg.svd(users.R @ movies.R.T, full_matrices=False)
+        root = singular[: self.rank].sqrt()
+        self._users = [users.Q @ (left[:, : self.rank] * root)]
+        self._movies = [movies.Q @ (right[: self.rank].T * root)]
