@@ -31,6 +31,10 @@ _FIT_ROUNDS = 12
 _THREADS = 2
 
 
+OnProgress = Callable[[str, int, int], None]
+"""Called as ``on_progress(what, done, total)``."""
+
+
 @dataclass(frozen=True)
 class Picks:
     """The movies that every user rates.
@@ -123,7 +127,7 @@ def pick_movies(
     counts: np.ndarray,
     calendar: Calendar,
     seed: int,
-    on_progress: Callable[[str, int, int], None],
+    on_progress: OnProgress,
 ) -> Picks:
     """Draw every user's movies.
 
@@ -145,24 +149,34 @@ def pick_movies(
     popularity = _fit_popularity(taste, movies, counts, visits, novelty, on_progress)
     race = Race.of(taste, movies.taste, counts, visits, novelty * popularity)
     offsets = np.concatenate([[0], np.cumsum(counts)])
+    picked = _run(race, offsets, seed, on_progress)
+    _rate_the_unrated(picked, offsets, first, visits, rng)
+    return Picks(offsets=offsets, movie=picked, visits=visits, novelty=np.ascontiguousarray(novelty.T))
+
+
+def _run(race: Race, offsets: np.ndarray, seed: int, on_progress: OnProgress) -> np.ndarray:
+    """Run the race in blocks of users; each block has its own random numbers, so threads change nothing."""
     picked = np.empty(offsets[-1], dtype=np.int32)
-    by_count = np.argsort(counts, kind="stable")  # users of one block rate about as much
-    size = max(1, _BLOCK // min(len(popularity), HEAD))
+    by_count = np.argsort(race.counts, kind="stable")  # users of one block rate about as much
+    size = max(1, _BLOCK // min(len(race.movie), HEAD))
     blocks = [by_count[start : start + size] for start in range(0, len(by_count), size)]
 
     def run(block: int) -> int:
         users = blocks[block]
-        places = np.repeat(offsets[users] - (np.cumsum(counts[users]) - counts[users]), counts[users])
+        counts = race.counts[users]
+        places = np.repeat(offsets[users] - (np.cumsum(counts) - counts), counts)
         picked[places + np.arange(len(places))] = race.winners(users, np.random.default_rng([seed, 3, block]))
         return len(users)
 
+    done = 0
     with ThreadPoolExecutor(_THREADS) as pool:
-        done = 0
-        for finished in pool.map(run, range(len(blocks))):
-            done += finished
-            on_progress("pick movies", done, len(counts))
-    _rate_the_unrated(picked, offsets, first, visits, rng)
-    return Picks(offsets=offsets, movie=picked, visits=visits, novelty=np.ascontiguousarray(novelty.T))
+        try:
+            for finished in pool.map(run, range(len(blocks))):
+                done += finished
+                on_progress("pick movies", done, len(by_count))
+        finally:
+            pool.shutdown(cancel_futures=True)  # Ctrl-C need not wait for the blocks not begun
+    return picked
 
 
 def _fit_popularity(
@@ -171,7 +185,7 @@ def _fit_popularity(
     counts: np.ndarray,
     visits: Visits,
     novelty: np.ndarray,
-    on_progress: Callable[[str, int, int], None],
+    on_progress: OnProgress,
 ) -> np.ndarray:
     """Popularities with which the expected ratings per movie follow the targets, float32 of shape (M,).
 
@@ -183,14 +197,8 @@ def _fit_popularity(
         np.unique(np.linspace(0, users - 1, min(users, max(400, _SAMPLE // size))).astype(np.int64))
     ]
     per_period = visits.by_period(sample).toarray()
-    available = (per_period.mean(axis=0) @ (novelty > 0)).astype(
-        np.float64
-    )  # (M,) share of ratings given after release
-    order = np.argsort(-(movies.appeal + np.log(np.maximum(available, 1e-3))), kind="stable")
-    target = np.empty(size)
-    target[order] = popularity_targets(users, size, int(counts.sum()))
-    target = np.minimum(target, 0.9 * users * np.maximum(available, 1 / users))
-    target *= counts.sum() / target.sum()
+    available = (per_period.mean(axis=0) @ (novelty > 0)).astype(np.float64)
+    target = _targets(movies.appeal, available, counts)
     unit = np.exp(taste[sample] @ movies.taste) * (per_period @ novelty)  # (S, M)
     wanted = counts[sample].astype(np.float64)
     popularity = target / target.sum()
@@ -209,6 +217,20 @@ def _fit_popularity(
     return (popularity / popularity.max()).astype(np.float32)
 
 
+def _targets(appeal: np.ndarray, available: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Ratings each movie should have: the curve, dealt out by appeal and by how long the movie was out.
+
+    ``available`` is the share of all ratings given after the movie's release; all arrays have shape (M,),
+    but ``counts``, the ratings per user, (U,).
+    """
+    users = len(counts)
+    order = np.argsort(-(appeal + np.log(np.maximum(available, 1e-3))), kind="stable")
+    target = np.empty(len(appeal))
+    target[order] = popularity_targets(users, len(appeal), int(counts.sum()))
+    target = np.minimum(target, 0.9 * users * np.maximum(available, 1 / users))
+    return target * counts.sum() / target.sum()
+
+
 def _rate_the_unrated(
     picked: np.ndarray, offsets: np.ndarray, first: np.ndarray, visits: Visits, rng: np.random.Generator
 ) -> None:
@@ -223,13 +245,14 @@ def _rate_the_unrated(
     rated = np.bincount(picked, minlength=movies)
     last = np.where(visits.share > 0, visits.period, 0).max(axis=1)  # (U,)
     much = max(5, int(np.median(rated)))
-    for _ in range(50):  # a place that does not fit is drawn again; what is left then stays unrated
-        unrated = np.flatnonzero(rated == 0)
-        place, once = np.unique(rng.integers(0, len(picked), len(unrated)), return_index=True)
-        movie = unrated[once]
+    for _ in range(20):  # a movie none of whose places fits is drawn again; what is left then stays unrated
+        tried = np.repeat(np.flatnonzero(rated == 0), 50)
+        place = rng.integers(0, len(picked), len(tried))
         user = np.searchsorted(offsets, place, side="right") - 1
-        fits = (rated[picked[place]] > much) & (last[user] >= first[movie])
-        picked[place[fits]] = movie[fits]
+        fits = (rated[picked[place]] > much) & (last[user] >= first[tried])
+        movie, once = np.unique(tried[fits], return_index=True)
+        place, other = np.unique(place[fits][once], return_index=True)
+        picked[place] = movie[other]
         rated = np.bincount(picked, minlength=movies)
     key = np.repeat(np.arange(len(offsets) - 1) * movies, np.diff(offsets)) + picked
     key.sort()  # ascending per user again
