@@ -16,14 +16,14 @@ import numpy as np
 from scipy.special import ndtri
 
 from recengine.movielens.population import Movies
-from recengine.movielens.race import HEAD, Race
+from recengine.movielens.race import BUSY, HEAD, Race
 from recengine.movielens.visits import VISITS, Calendar, Visits, draw_novelty, draw_visits, first_periods
 
 MIN_RATINGS_PER_USER = 20  # in every release
 
 _TOP_MOVIE_SHARE = 0.55  # of users who rate the most rated movie: .62 in ml-100k, .57 in ml-1m, .50 in ml-25m
 _TOP_USER_SHARE = 0.55  # of movies the busiest user rates: .44 in ml-100k, .55 in ml-25m
-_HEAD_CURVE = 0.5  # bend of the popularity curve's head, fitted to ml-100k and ml-25m
+_HEAD_CURVE = 0.42  # bend of the popularity curve's head, fitted to ml-100k and ml-25m
 _USER_SPREAD = 1.5  # of the logarithm of ratings per user
 _BLOCK = 2**20  # users x movies of one block: a few matrices of 4 MB
 _SAMPLE = 2**23  # users x movies in the fit of the popularities
@@ -107,7 +107,7 @@ def _level(total: Callable[[float], float], wanted: float) -> float:
 def popularity_targets(users: int, movies: int, ratings: int) -> np.ndarray:
     """Ratings that the i-th most rated movie should have, float64 of shape (M,), falling.
 
-    ``top ** ((1 - rank ** 0.5) ** bend)``: a straight line against rank in logarithms, bent at the head;
+    ``top ** ((1 - rank ** 0.42) ** bend)``: a straight line against rank in logarithms, bent at the head;
     the bend is solved for the total.
     """
     density = ratings / (users * movies)
@@ -158,8 +158,13 @@ def _run(race: Race, offsets: np.ndarray, seed: int, on_progress: OnProgress) ->
     """Run the race in blocks of users; each block has its own random numbers, so threads change nothing."""
     picked = np.empty(offsets[-1], dtype=np.int32)
     by_count = np.argsort(race.counts, kind="stable")  # users of one block rate about as much
-    size = max(1, _BLOCK // min(len(race.movie), HEAD))
-    blocks = [by_count[start : start + size] for start in range(0, len(by_count), size)]
+    busy = int(np.searchsorted(race.counts[by_count], BUSY, side="right"))
+    sizes = (max(1, _BLOCK // min(len(race.movie), HEAD)), max(1, _BLOCK // len(race.movie)))
+    blocks = [
+        part[start : start + size]
+        for part, size in zip((by_count[:busy], by_count[busy:]), sizes, strict=True)
+        for start in range(0, len(part), size)
+    ]
 
     def run(block: int) -> int:
         users = blocks[block]
@@ -192,29 +197,39 @@ def _fit_popularity(
     On a sample of users: u rates m with probability ``1 - exp(-pace(u) * weight(u, m))``, where the pace is
     such that these add up to u's count; popularities are multiplied by target / expected until they agree.
     """
-    users, size = len(counts), len(movies.appeal)
-    sample = np.argsort(counts, kind="stable")[
-        np.unique(np.linspace(0, users - 1, min(users, max(400, _SAMPLE // size))).astype(np.int64))
-    ]
-    per_period = visits.by_period(sample).toarray()
-    available = (per_period.mean(axis=0) @ (novelty > 0)).astype(np.float64)
-    target = _targets(movies.appeal, available, counts)
-    unit = np.exp(taste[sample] @ movies.taste) * (per_period @ novelty)  # (S, M)
+    sample, stands_for = _sample_users(counts, max(400, _SAMPLE // len(movies.appeal)))
     wanted = counts[sample].astype(np.float64)
+    per_period = visits.by_period(sample).toarray()
+    given = (stands_for * wanted) @ per_period  # ratings by period
+    target = _targets(movies.appeal, given / given.sum() @ (novelty > 0), counts)
+    unit = np.exp(taste[sample] @ movies.taste) * (per_period @ novelty)  # (S, M)
     popularity = target / target.sum()
     pace = wanted / (unit @ popularity.astype(np.float32))
-    weight, missed = np.empty_like(unit), np.empty_like(unit)
+    weight, half = np.empty_like(unit), np.empty_like(unit)
     for turn in range(_FIT_ROUNDS):
         np.multiply(unit, popularity.astype(np.float32), out=weight)
         for _ in range(2):  # Newton, from where the last round ended
-            np.exp(np.multiply(weight, -pace[:, None].astype(np.float32), out=missed), out=missed)
-            slope = np.einsum("um,um->u", weight, missed)
-            step = (wanted - (size - missed.sum(axis=1))) / np.maximum(slope, 1e-30)
+            # 1 - exp(-x) = 2 t / (1 + t) with t = tanh(x / 2), which keeps the digits of a tiny x
+            np.tanh(np.multiply(weight, pace[:, None].astype(np.float32) / 2, out=half), out=half)
+            rated = 2 * half / (1 + half)  # probabilities, (S, M)
+            slope = np.einsum("um,um->u", weight, 1 - rated)
+            step = (wanted - rated.sum(axis=1)) / np.maximum(slope, 1e-30)
             pace = np.clip(pace + step, pace / 4, pace * 4)  # a row that is all rated has no root
-        expected = (len(sample) - missed.sum(axis=0)) * (users / len(sample))
+        expected = stands_for @ rated
         popularity *= np.clip(target / np.maximum(expected, 1e-9), 0.2, 5.0)
         on_progress("fit popularity", turn + 1, _FIT_ROUNDS)
     return (popularity / popularity.max()).astype(np.float32)
+
+
+def _sample_users(counts: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """A sample of users and how many each stands for; half of it follows the ratings, for the busy users."""
+    users = len(counts)
+    if users <= size:
+        return np.arange(users), np.ones(users)
+    by_count = np.argsort(counts, kind="stable")
+    chance = 0.5 / users + 0.5 * counts[by_count] / counts.sum()
+    place = np.searchsorted(np.cumsum(chance), (np.arange(size) + 0.5) / size)
+    return by_count[place], 1 / (size * chance[place])
 
 
 def _targets(appeal: np.ndarray, available: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -106,6 +106,19 @@ def test_shape_follows_ml25m_at_its_size() -> None:
     assert per_movie.min() >= 0.9
 
 
+def test_ratings_per_movie_follow_the_curve_past_the_head() -> None:
+    users, movies, ratings = (
+        3_000,
+        9_000,
+        300_000,
+    )  # more movies than the head, more users than the fit's sample
+    data = simulate(GeneratorConfig(layout="csv", users=users, movies=movies, ratings=ratings, seed=2))
+    counts = np.sort(np.bincount(data.ratings.movie, minlength=movies))[::-1]
+    wanted = popularity_targets(users, movies, ratings)
+    for first, last in ((0, 100), (100, 1_000), (1_000, 4_000), (4_000, 9_000)):
+        assert counts[first:last].sum() == pytest.approx(wanted[first:last].sum(), rel=0.15)
+
+
 def test_fewer_than_twenty_ratings_each_only_where_the_total_forces_it() -> None:
     rng = np.random.default_rng(0)
     assert rating_counts(100, 500, 2_000, rng).min() == 20
