@@ -140,7 +140,7 @@ def generate(folder: Path, config: GeneratorConfig, on_progress: OnProgress = _s
 
 
 def simulate(config: GeneratorConfig, on_progress: OnProgress = _silent) -> Simulation:
-    """Draw users, movies and ratings; memory is about 50 bytes per rating and some blocks of users x movies."""
+    """Draw users, movies and ratings; about 50 bytes per rating and some blocks of users x movies."""
     rng = np.random.default_rng([config.seed, 0])
     users = draw_users(config.users, rng)
     calendar = Calendar.over_years(SPAN_YEARS[config.layout])

@@ -21,12 +21,15 @@ from recengine.movielens.visits import VISITS, Calendar, Visits, draw_novelty, d
 
 MIN_RATINGS_PER_USER = 20  # in every release
 
-_TOP_MOVIE_SHARE = 0.55  # of users who rate the most rated movie: .62 in ml-100k, .57 in ml-1m, .50 in ml-25m
+# The popularity curve, fitted to the releases at both ends: log10 of the number of movies, then by it the
+# share of users who rate the most rated movie (.62 in ml-100k, .50 in ml-25m) and the bend of the head.
+_CATALOGUES = (3.2, 4.8)
+_TOP_MOVIE_SHARES = (0.60, 0.55)
+_HEAD_CURVES = (0.50, 0.42)
 _TOP_USER_SHARE = 0.55  # of movies the busiest user rates: .44 in ml-100k, .55 in ml-25m
-_HEAD_CURVE = 0.42  # bend of the popularity curve's head, fitted to ml-100k and ml-25m
 _USER_SPREAD = 1.5  # of the logarithm of ratings per user
 _BLOCK = 2**20  # users x movies of one block: a few matrices of 4 MB
-_SAMPLE = 2**23  # users x movies in the fit of the popularities
+_SAMPLE = 2**22  # users x movies in the fit of the popularities
 _FIT_ROUNDS = 12
 _THREADS = 2
 
@@ -107,15 +110,16 @@ def _level(total: Callable[[float], float], wanted: float) -> float:
 def popularity_targets(users: int, movies: int, ratings: int) -> np.ndarray:
     """Ratings that the i-th most rated movie should have, float64 of shape (M,), falling.
 
-    ``top ** ((1 - rank ** 0.42) ** bend)``: a straight line against rank in logarithms, bent at the head;
+    ``top ** ((1 - rank ** head) ** bend)``: a straight line against rank in logarithms, bent at the head;
     the bend is solved for the total.
     """
-    density = ratings / (users * movies)
-    top = max(users * max(_TOP_MOVIE_SHARE, density**0.5), 1.0)
+    share = float(np.interp(np.log10(movies), _CATALOGUES, _TOP_MOVIE_SHARES))
+    head = float(np.interp(np.log10(movies), _CATALOGUES, _HEAD_CURVES))
+    top = max(users * max(share, (ratings / (users * movies)) ** 0.5), 1.0)
     rank = (np.arange(movies) + 0.5) / movies
 
     def curve(level: float) -> np.ndarray:
-        return top ** ((1 - rank**_HEAD_CURVE) ** np.exp(-level))
+        return top ** ((1 - rank**head) ** np.exp(-level))
 
     target = curve(_level(lambda level: float(curve(level).sum()), ratings))
     return target * ratings / target.sum()
