@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,19 +18,16 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from recengine.errors import BadInput
 from recengine.movielens import writer
 from recengine.movielens.population import Movies, Users, draw_movies, draw_users
-from recengine.movielens.sampling import Picks, pick_movies, rating_counts
+from recengine.movielens.sampling import OnProgress, Picks, pick_movies, rating_counts
 from recengine.movielens.titles import draw_titles
 from recengine.movielens.visits import Calendar
 
 log = logging.getLogger(__name__)
 
-OnProgress = Callable[[str, int, int], None]
-"""Called as ``on_progress(what, done, total)``."""
-
 LAYOUTS = ("ml-100k", "ml-1m", "ml-10m", "csv")
 CSV_RELEASES = ("ml-20m", "ml-25m", "ml-32m", "ml-latest", "ml-latest-small")
 SPAN_YEARS = {"ml-100k": 2, "ml-1m": 2, "ml-10m": 14, "csv": 20}
-"""From the first arrival to the newest rating, 2026-06-30: about what the real releases cover."""
+"""From the first arrival to the newest rating, 2026-06-30."""
 
 _MEAN_STARS = 3.59  # before the ends of the scale cut; 3.53 after it, as in ml-100k
 _TASTE_IN_STARS = 0.52  # stars per unit of the taste's log-odds
@@ -144,7 +140,7 @@ def generate(folder: Path, config: GeneratorConfig, on_progress: OnProgress = _s
 
 
 def simulate(config: GeneratorConfig, on_progress: OnProgress = _silent) -> Simulation:
-    """Draw users, movies and ratings; memory is about 17 bytes per rating and a block of users x movies."""
+    """Draw users, movies and ratings; about 50 bytes per rating and some blocks of users x movies."""
     rng = np.random.default_rng([config.seed, 0])
     users = draw_users(config.users, rng)
     calendar = Calendar.over_years(SPAN_YEARS[config.layout])

@@ -57,10 +57,11 @@ _GENRE_SHARE = {
     "Mystery": 0.03, "Romance": 0.09, "Sci-Fi": 0.06, "Thriller": 0.09, "War": 0.03, "Western": 0.02,
 }  # fmt: skip
 _GENRES_TOGETHER = (
-    ("Animation", "Children's"), ("Children's", "Adventure"), ("Children's", "Musical"), ("Action", "Adventure"),
-    ("Action", "Thriller"), ("Action", "Sci-Fi"), ("Action", "War"), ("Drama", "War"), ("Crime", "Thriller"),
-    ("Crime", "Film-Noir"), ("Mystery", "Thriller"), ("Mystery", "Film-Noir"), ("Comedy", "Romance"),
-    ("Drama", "Romance"), ("Horror", "Thriller"), ("Horror", "Sci-Fi"), ("Fantasy", "Adventure"),
+    ("Animation", "Children's"), ("Children's", "Adventure"), ("Children's", "Musical"),
+    ("Action", "Adventure"), ("Action", "Thriller"), ("Action", "Sci-Fi"), ("Action", "War"),
+    ("Drama", "War"), ("Drama", "Romance"), ("Comedy", "Romance"), ("Crime", "Thriller"),
+    ("Crime", "Film-Noir"), ("Mystery", "Thriller"), ("Mystery", "Film-Noir"), ("Horror", "Thriller"),
+    ("Horror", "Sci-Fi"), ("Fantasy", "Adventure"),
 )  # fmt: skip
 _GENRE_NUMBER_SHARE = (0.45, 0.33, 0.17, 0.05)  # one, two, three, four genres
 _TOGETHER_BOOST = 8.0

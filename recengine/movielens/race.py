@@ -17,6 +17,7 @@ import numpy as np
 from recengine.movielens.visits import PERIODS, Visits
 
 HEAD = 4_096  # movies that race one by one; the rest holds a tenth of ml-25m's ratings
+BUSY = HEAD // 4  # who rates more than this races against all movies
 _TASTE_CAP = 3.5  # log-odds; the tail's proposals are exp(3.5) times too many and thinned to taste
 
 
@@ -66,12 +67,13 @@ class Race:
     def winners(self, users: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The movies that ``users`` win, user after user, each user's in ascending order."""
         counts = self.counts[users]
-        row, column, arrival, full = self._head(users, HEAD, rng)
-        if len(self.movie) > HEAD:
+        columns = HEAD if counts.max() <= BUSY else len(self.movie)
+        row, column, arrival, full = self._head(users, columns, rng)
+        if len(self.movie) > columns:
             if np.isfinite(full).all():
                 parts = zip((row, column, arrival), self._tail(users, full, rng), strict=True)
                 row, column, arrival = (np.concatenate(part) for part in parts)
-            else:  # somebody rates more than the head holds
+            else:  # somebody came too early to find that many of the head released
                 row, column, arrival, _ = self._head(users, len(self.movie), rng)
         order = np.lexsort((arrival, row))
         row, column = row[order], column[order]

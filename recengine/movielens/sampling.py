@@ -16,19 +16,26 @@ import numpy as np
 from scipy.special import ndtri
 
 from recengine.movielens.population import Movies
-from recengine.movielens.race import HEAD, Race
+from recengine.movielens.race import BUSY, HEAD, Race
 from recengine.movielens.visits import VISITS, Calendar, Visits, draw_novelty, draw_visits, first_periods
 
 MIN_RATINGS_PER_USER = 20  # in every release
 
-_TOP_MOVIE_SHARE = 0.55  # of users who rate the most rated movie: .62 in ml-100k, .57 in ml-1m, .50 in ml-25m
+# The popularity curve, fitted to the releases at both ends: log10 of the number of movies, then by it the
+# share of users who rate the most rated movie (.62 in ml-100k, .50 in ml-25m) and the bend of the head.
+_CATALOGUES = (3.2, 4.8)
+_TOP_MOVIE_SHARES = (0.60, 0.55)
+_HEAD_CURVES = (0.50, 0.42)
 _TOP_USER_SHARE = 0.55  # of movies the busiest user rates: .44 in ml-100k, .55 in ml-25m
-_HEAD_CURVE = 0.5  # bend of the popularity curve's head, fitted to ml-100k and ml-25m
 _USER_SPREAD = 1.5  # of the logarithm of ratings per user
 _BLOCK = 2**20  # users x movies of one block: a few matrices of 4 MB
-_SAMPLE = 2**23  # users x movies in the fit of the popularities
+_SAMPLE = 2**22  # users x movies in the fit of the popularities
 _FIT_ROUNDS = 12
 _THREADS = 2
+
+
+OnProgress = Callable[[str, int, int], None]
+"""Called as ``on_progress(what, done, total)``."""
 
 
 @dataclass(frozen=True)
@@ -103,15 +110,16 @@ def _level(total: Callable[[float], float], wanted: float) -> float:
 def popularity_targets(users: int, movies: int, ratings: int) -> np.ndarray:
     """Ratings that the i-th most rated movie should have, float64 of shape (M,), falling.
 
-    ``top ** ((1 - rank ** 0.5) ** bend)``: a straight line against rank in logarithms, bent at the head;
+    ``top ** ((1 - rank ** head) ** bend)``: a straight line against rank in logarithms, bent at the head;
     the bend is solved for the total.
     """
-    density = ratings / (users * movies)
-    top = max(users * max(_TOP_MOVIE_SHARE, density**0.5), 1.0)
+    share = float(np.interp(np.log10(movies), _CATALOGUES, _TOP_MOVIE_SHARES))
+    head = float(np.interp(np.log10(movies), _CATALOGUES, _HEAD_CURVES))
+    top = max(users * max(share, (ratings / (users * movies)) ** 0.5), 1.0)
     rank = (np.arange(movies) + 0.5) / movies
 
     def curve(level: float) -> np.ndarray:
-        return top ** ((1 - rank**_HEAD_CURVE) ** np.exp(-level))
+        return top ** ((1 - rank**head) ** np.exp(-level))
 
     target = curve(_level(lambda level: float(curve(level).sum()), ratings))
     return target * ratings / target.sum()
@@ -123,7 +131,7 @@ def pick_movies(
     counts: np.ndarray,
     calendar: Calendar,
     seed: int,
-    on_progress: Callable[[str, int, int], None],
+    on_progress: OnProgress,
 ) -> Picks:
     """Draw every user's movies.
 
@@ -145,24 +153,39 @@ def pick_movies(
     popularity = _fit_popularity(taste, movies, counts, visits, novelty, on_progress)
     race = Race.of(taste, movies.taste, counts, visits, novelty * popularity)
     offsets = np.concatenate([[0], np.cumsum(counts)])
+    picked = _run(race, offsets, seed, on_progress)
+    _rate_the_unrated(picked, offsets, first, visits, rng)
+    return Picks(offsets=offsets, movie=picked, visits=visits, novelty=np.ascontiguousarray(novelty.T))
+
+
+def _run(race: Race, offsets: np.ndarray, seed: int, on_progress: OnProgress) -> np.ndarray:
+    """Run the race in blocks of users; each block has its own random numbers, so threads change nothing."""
     picked = np.empty(offsets[-1], dtype=np.int32)
-    by_count = np.argsort(counts, kind="stable")  # users of one block rate about as much
-    size = max(1, _BLOCK // min(len(popularity), HEAD))
-    blocks = [by_count[start : start + size] for start in range(0, len(by_count), size)]
+    by_count = np.argsort(race.counts, kind="stable")  # users of one block rate about as much
+    busy = int(np.searchsorted(race.counts[by_count], BUSY, side="right"))
+    sizes = (max(1, _BLOCK // min(len(race.movie), HEAD)), max(1, _BLOCK // len(race.movie)))
+    blocks = [
+        part[start : start + size]
+        for part, size in zip((by_count[:busy], by_count[busy:]), sizes, strict=True)
+        for start in range(0, len(part), size)
+    ]
 
     def run(block: int) -> int:
         users = blocks[block]
-        places = np.repeat(offsets[users] - (np.cumsum(counts[users]) - counts[users]), counts[users])
+        counts = race.counts[users]
+        places = np.repeat(offsets[users] - (np.cumsum(counts) - counts), counts)
         picked[places + np.arange(len(places))] = race.winners(users, np.random.default_rng([seed, 3, block]))
         return len(users)
 
+    done = 0
     with ThreadPoolExecutor(_THREADS) as pool:
-        done = 0
-        for finished in pool.map(run, range(len(blocks))):
-            done += finished
-            on_progress("pick movies", done, len(counts))
-    _rate_the_unrated(picked, offsets, first, visits, rng)
-    return Picks(offsets=offsets, movie=picked, visits=visits, novelty=np.ascontiguousarray(novelty.T))
+        try:
+            for finished in pool.map(run, range(len(blocks))):
+                done += finished
+                on_progress("pick movies", done, len(by_count))
+        finally:
+            pool.shutdown(cancel_futures=True)  # Ctrl-C need not wait for the blocks not begun
+    return picked
 
 
 def _fit_popularity(
@@ -171,42 +194,60 @@ def _fit_popularity(
     counts: np.ndarray,
     visits: Visits,
     novelty: np.ndarray,
-    on_progress: Callable[[str, int, int], None],
+    on_progress: OnProgress,
 ) -> np.ndarray:
     """Popularities with which the expected ratings per movie follow the targets, float32 of shape (M,).
 
     On a sample of users: u rates m with probability ``1 - exp(-pace(u) * weight(u, m))``, where the pace is
     such that these add up to u's count; popularities are multiplied by target / expected until they agree.
     """
-    users, size = len(counts), len(movies.appeal)
-    sample = np.argsort(counts, kind="stable")[
-        np.unique(np.linspace(0, users - 1, min(users, max(400, _SAMPLE // size))).astype(np.int64))
-    ]
-    per_period = visits.by_period(sample).toarray()
-    available = (per_period.mean(axis=0) @ (novelty > 0)).astype(
-        np.float64
-    )  # (M,) share of ratings given after release
-    order = np.argsort(-(movies.appeal + np.log(np.maximum(available, 1e-3))), kind="stable")
-    target = np.empty(size)
-    target[order] = popularity_targets(users, size, int(counts.sum()))
-    target = np.minimum(target, 0.9 * users * np.maximum(available, 1 / users))
-    target *= counts.sum() / target.sum()
-    unit = np.exp(taste[sample] @ movies.taste) * (per_period @ novelty)  # (S, M)
+    sample, stands_for = _sample_users(counts, max(400, _SAMPLE // len(movies.appeal)))
     wanted = counts[sample].astype(np.float64)
+    per_period = visits.by_period(sample).toarray()
+    given = (stands_for * wanted) @ per_period  # ratings by period
+    target = _targets(movies.appeal, given / given.sum() @ (novelty > 0), counts)
+    unit = np.exp(taste[sample] @ movies.taste) * (per_period @ novelty)  # (S, M)
     popularity = target / target.sum()
     pace = wanted / (unit @ popularity.astype(np.float32))
-    weight, missed = np.empty_like(unit), np.empty_like(unit)
+    weight, half = np.empty_like(unit), np.empty_like(unit)
     for turn in range(_FIT_ROUNDS):
         np.multiply(unit, popularity.astype(np.float32), out=weight)
         for _ in range(2):  # Newton, from where the last round ended
-            np.exp(np.multiply(weight, -pace[:, None].astype(np.float32), out=missed), out=missed)
-            slope = np.einsum("um,um->u", weight, missed)
-            step = (wanted - (size - missed.sum(axis=1))) / np.maximum(slope, 1e-30)
+            # 1 - exp(-x) = 2 t / (1 + t) with t = tanh(x / 2), which keeps the digits of a tiny x
+            np.tanh(np.multiply(weight, pace[:, None].astype(np.float32) / 2, out=half), out=half)
+            rated = 2 * half / (1 + half)  # probabilities, (S, M)
+            slope = np.einsum("um,um->u", weight, 1 - rated)
+            step = (wanted - rated.sum(axis=1)) / np.maximum(slope, 1e-30)
             pace = np.clip(pace + step, pace / 4, pace * 4)  # a row that is all rated has no root
-        expected = (len(sample) - missed.sum(axis=0)) * (users / len(sample))
+        expected = stands_for @ rated
         popularity *= np.clip(target / np.maximum(expected, 1e-9), 0.2, 5.0)
         on_progress("fit popularity", turn + 1, _FIT_ROUNDS)
     return (popularity / popularity.max()).astype(np.float32)
+
+
+def _sample_users(counts: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """A sample of users and how many each stands for; half of it follows the ratings, for the busy users."""
+    users = len(counts)
+    if users <= size:
+        return np.arange(users), np.ones(users)
+    by_count = np.argsort(counts, kind="stable")
+    chance = 0.5 / users + 0.5 * counts[by_count] / counts.sum()
+    place = np.searchsorted(np.cumsum(chance), (np.arange(size) + 0.5) / size)
+    return by_count[place], 1 / (size * chance[place])
+
+
+def _targets(appeal: np.ndarray, available: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Ratings each movie should have: the curve, dealt out by appeal and by how long the movie was out.
+
+    ``available`` is the share of all ratings given after the movie's release; all arrays have shape (M,),
+    but ``counts``, the ratings per user, (U,).
+    """
+    users = len(counts)
+    order = np.argsort(-(appeal + np.log(np.maximum(available, 1e-3))), kind="stable")
+    target = np.empty(len(appeal))
+    target[order] = popularity_targets(users, len(appeal), int(counts.sum()))
+    target = np.minimum(target, 0.9 * users * np.maximum(available, 1 / users))
+    return target * counts.sum() / target.sum()
 
 
 def _rate_the_unrated(
@@ -223,13 +264,14 @@ def _rate_the_unrated(
     rated = np.bincount(picked, minlength=movies)
     last = np.where(visits.share > 0, visits.period, 0).max(axis=1)  # (U,)
     much = max(5, int(np.median(rated)))
-    for _ in range(50):  # a place that does not fit is drawn again; what is left then stays unrated
-        unrated = np.flatnonzero(rated == 0)
-        place, once = np.unique(rng.integers(0, len(picked), len(unrated)), return_index=True)
-        movie = unrated[once]
+    for _ in range(20):  # a movie none of whose places fits is drawn again; what is left then stays unrated
+        tried = np.repeat(np.flatnonzero(rated == 0), 50)
+        place = rng.integers(0, len(picked), len(tried))
         user = np.searchsorted(offsets, place, side="right") - 1
-        fits = (rated[picked[place]] > much) & (last[user] >= first[movie])
-        picked[place[fits]] = movie[fits]
+        fits = (rated[picked[place]] > much) & (last[user] >= first[tried])
+        movie, once = np.unique(tried[fits], return_index=True)
+        place, other = np.unique(place[fits][once], return_index=True)
+        picked[place] = movie[other]
         rated = np.bincount(picked, minlength=movies)
     key = np.repeat(np.arange(len(offsets) - 1) * movies, np.diff(offsets)) + picked
     key.sort()  # ascending per user again

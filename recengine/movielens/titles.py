@@ -58,7 +58,16 @@ def draw_titles(year: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     ndarray of str objects, shape (M,)
         All different; only characters that latin-1 has; some hold commas, some double quotes.
     """
-    movies = len(year)
+    stem, article = _names(len(year), rng)
+    # The second movie of one name is its sequel; past the fifth they are numbered parts.
+    turn = pd.Series(stem).groupby(stem + article).cumcount().to_numpy()
+    numbered = " Part " + (turn + 1).astype(str).astype(object)
+    part = np.where(turn < len(_ROMAN), _ROMAN[np.minimum(turn, len(_ROMAN) - 1)], numbered)
+    return stem + part + article + " (" + year.astype(str).astype(object) + ")"
+
+
+def _names(movies: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Names, not yet unique, and the article that follows some after a comma."""
 
     def words(text: str, separator: str | None = None) -> np.ndarray:
         choices = np.array([" ".join(word.split()) for word in text.split(separator)], dtype=object)
@@ -82,9 +91,4 @@ def draw_titles(year: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     article = np.array(["", ", The", "", ", The", "", "", "", "", "", "", ""], dtype=object)
     share = np.array([14, 14, 14, 8, 9, 5, 5, 10, 2, 5, 14]) / 100
     pattern = rng.choice(len(patterns), movies, p=share)
-    stem = np.choose(pattern, patterns)
-    # The second movie of one name is its sequel; past the fifth they are numbered parts.
-    turn = pd.Series(stem).groupby(stem + article[pattern]).cumcount().to_numpy()
-    numbered = " Part " + (turn + 1).astype(str).astype(object)
-    part = np.where(turn < len(_ROMAN), _ROMAN[np.minimum(turn, len(_ROMAN) - 1)], numbered)
-    return stem + part + article[pattern] + " (" + year.astype(str).astype(object) + ")"
+    return np.choose(pattern, patterns), article[pattern]

@@ -13,7 +13,7 @@ PERIODS = 96  # steps of the calendar in which a movie's novelty is constant
 VISITS = 12  # at most, per user
 
 _RETURNING = 0.5  # share of users who come back another day
-_FASHION_SPREAD = 0.6  # of the logarithm of a movie's popularity over the years
+_FASHION_SPREAD = 0.75  # of the logarithm of a movie's popularity over the years
 _FASHION_KEEPS = 0.95  # from one period to the next
 
 
