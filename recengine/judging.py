@@ -51,8 +51,7 @@ def evaluate(home: Home, config: EvaluateConfig, on_progress: OnProgress = silen
         The protocol and the options do not fit, or nothing can be held out.
     """
     recipe = challenger_of(TrainConfig(model=config.model, recency=config.recency, seed=config.seed))
-    with memory() as con:
-        split = _split(con, locate(home, config.dataset, config.source), config)
+    split = read_split(home, config)
     model = make(recipe.model, **recipe.config)
     return evaluation.evaluate(
         model.fit(split.train, on_progress=on_progress),
@@ -61,6 +60,12 @@ def evaluate(home: Home, config: EvaluateConfig, on_progress: OnProgress = silen
         bootstrap=Bootstrap(draws=config.draws, seed=config.seed),
         on_progress=on_progress,
     )
+
+
+def read_split(home: Home, config: EvaluateConfig) -> Split:
+    """Read the dataset into memory and hold out what the protocol says."""
+    with memory() as con:
+        return _split(con, locate(home, config.dataset, config.source), config)
 
 
 def _split(con: duckdb.DuckDBPyConnection, source: Source, config: EvaluateConfig) -> Split:

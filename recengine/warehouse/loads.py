@@ -32,7 +32,7 @@ class LoadReport(BaseModel):
     dataset: str
     source: str
     layout: str
-    input_fingerprint: str | None = None
+    input_fingerprint: str = ""
     seconds: float = 0.0
     files_read: int = 0
     files_unchanged: int = 0

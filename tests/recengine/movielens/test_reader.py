@@ -181,9 +181,8 @@ def test_users_csv_needs_only_ids(tmp_path: Path) -> None:
 
 def test_zip_codes_keep_their_zeros_and_job_codes_get_names(tmp_path: Path) -> None:
     con = loaded(tmp_path, frame("ml-1m", users="5::M::1::20::02460\n6::F::1::99::1\n"))
-    assert con.execute("SELECT zip, occupation FROM core.users WHERE user_id > 2 ORDER BY user_id").fetchall() == [
-        ("02460", "writer"), ("1", "99")
-    ]  # fmt: skip
+    query = "SELECT zip, occupation FROM core.users WHERE user_id > 2 ORDER BY user_id"
+    assert con.execute(query).fetchall() == [("02460", "writer"), ("1", "99")]
 
 
 def test_the_text_of_an_endless_line_is_cut_and_a_longer_one_is_an_error(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_a_newer_schema_is_refused_with_a_sentence_and_left_alone(tmp_path: Path
 
 
 def test_an_unknown_fragment_and_quotes_in_literals() -> None:
-    with pytest.raises(KeyError, match="has no {nothing}"):
+    with pytest.raises(KeyError, match=r"has no \{nothing\}"):
         sqlfiles.load("ingest/ratings", nothing="x")
     assert sqlfiles.literal("it's") == "'it''s'"
     assert duckdb.sql(f"SELECT {sqlfiles.literal(chr(39) + ';--')}").fetchall() == [("';--",)]

@@ -1,0 +1,1 @@
+"""One command per published table; each prints machine, data and versions, and writes JSON and Markdown."""
