@@ -136,7 +136,7 @@ class Sae(Model):
         self._side_scale = torch.ones(side.shape[1]) if self.config.faithful else largest.clamp_min(1e-6)
         width = snapshot.movies * (1 if self.config.faithful else 2) + side.shape[1]
         net = _stack(width, SHAPES[self.config.layers], snapshot.movies)
-        _initialise(net, self._random)
+        _initialise(net, self._random, faithful=self.config.faithful)
         self._net = net.to(device)
         if not self.config.faithful:  # start from the biases: a residual of 0
             for parameter in self._net[-1].parameters():
@@ -251,10 +251,18 @@ def _stack(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
 
 
-def _initialise(net: nn.Sequential, random: torch.Generator) -> None:
-    """PyTorch's own initial weights, drawn from a given generator."""
-    for layer in net:
+def _initialise(net: nn.Sequential, random: torch.Generator, *, faithful: bool) -> None:
+    """PyTorch's own initial weights as published; by default Glorot's for sigmoids in the hidden layers.
+
+    With the former the deeper stacks never leave the biases (X. Glorot and Y. Bengio, "Understanding the
+    difficulty of training deep feedforward neural networks", 2010).
+    """
+    for number, layer in enumerate(net):
         if isinstance(layer, nn.Linear):
             bound = layer.in_features**-0.5
+            if number and not faithful:
+                bound = 4 * (6 / (layer.in_features + layer.out_features)) ** 0.5
             nn.init.uniform_(layer.weight, -bound, bound, generator=random)
-            nn.init.uniform_(layer.bias, -bound, bound, generator=random)
+            nn.init.uniform_(
+                layer.bias, -(layer.in_features**-0.5), layer.in_features**-0.5, generator=random
+            )
