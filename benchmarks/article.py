@@ -44,8 +44,9 @@ def main() -> None:
     table = markdown(header, [[row[name] for name in header] for row in rows])
     notes = [
         "ml-100k, u1.base (80,000 ratings) -> u1.test (20,000). Lower is better. RMSE is over all test ratings; "
-        "the article reports the mean over users of each user's own RMSE, which weighs users with few ratings "
-        "more. Columns beside the ratings: genres (movies rated >= 3 per genre), attributes (female, male, age, "
+        "the article reports the mean over users of each user's own RMSE, which weighs users with few "
+        "ratings more.",
+        "Columns beside the ratings: genres (movies rated >= 3 per genre), attributes (female, male, age, "
         f"registration months), both. Seed 0, {options.threads} thread(s). The article trains 200 epochs; "
         f"{options.epochs} are run here.",
     ]
