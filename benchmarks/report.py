@@ -33,10 +33,18 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(lines)
 
 
-def write(name: str, title: str, notes: Sequence[str], tables: Sequence[str], data: Any) -> None:
+def write(
+    name: str,
+    title: str,
+    notes: Sequence[str],
+    tables: Sequence[str],
+    data: Any,
+    *,
+    command: str | None = None,
+) -> None:
     """Print the page and write ``results/<name>.md`` and ``results/<name>.json``."""
     where = ", ".join(f"{key} {value}" if key != "machine" else value for key, value in machine().items())
-    command = f"python -m benchmarks.{name} {' '.join(sys.argv[1:])}".strip()
+    command = command or f"python -m benchmarks.{name} {' '.join(sys.argv[1:])}".strip()
     page = "\n\n".join([f"# {title}", f"Made by `{command}` on {where}.", *notes, *tables]) + "\n"
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.md").write_text(page, encoding="utf-8")

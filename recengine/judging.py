@@ -62,6 +62,12 @@ def evaluate(home: Home, config: EvaluateConfig, on_progress: OnProgress = silen
     )
 
 
+def read_snapshot(home: Home, config: EvaluateConfig) -> features.Snapshot:
+    """Read the dataset into memory as a snapshot of all its ratings."""
+    with memory() as con:
+        return _snapshot(con, locate(home, config.dataset, config.source))
+
+
 def read_split(home: Home, config: EvaluateConfig) -> Split:
     """Read the dataset into memory and hold out what the protocol says."""
     with memory() as con:

@@ -1,0 +1,51 @@
+"""All quality tables on one page: ``python -m benchmarks.quality`` (about an hour on two cores)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+import torch
+
+from benchmarks.movielens import datasets
+from benchmarks.quality import new_users, ranking, rolling, stars
+from benchmarks.report import write
+from recengine.config import Home
+from recengine.judging import EvaluateConfig, read_snapshot
+from recengine.snapshot import Snapshot
+
+
+def main() -> None:
+    """Run the chosen tables and write their pages."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tables", nargs="*", help="ranking, stars, rolling, new_users; all when left out")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    chosen = options.tables or ["ranking", "stars", "rolling", "new_users"]
+    ml100k = snapshot_of("ml-100k")
+    if "ranking" in chosen:
+        page("ranking", "Lists under a random split", *ranking.run(ml100k))
+    if "stars" in chosen:
+        page("stars", "Predicted stars", *stars.run())
+    if "rolling" in chosen:
+        snapshots = {"ml-100k": ml100k, "ml-latest-small": snapshot_of("ml-latest-small")}
+        page("rolling", "Lists under global time splits", *rolling.run(snapshots))
+    if "new_users" in chosen:
+        page("new_users", "Users with few ratings", *new_users.run(ml100k))
+
+
+def page(name: str, title: str, table: str, data: Any) -> None:
+    """Write one table's page."""
+    write(f"quality_{name}", title, [], [table], data, command=f"python -m benchmarks.quality {name}")
+
+
+def snapshot_of(name: str) -> Snapshot:
+    """A dataset as a snapshot in memory."""
+    home = Home.at(os.environ.get("RECENGINE_HOME", "data"))
+    return read_snapshot(home, EvaluateConfig(source=datasets() / name))
+
+
+if __name__ == "__main__":
+    main()
