@@ -22,7 +22,6 @@ from flows.cli.options import (
 )
 from recengine.config import Home
 
-
 _HOW_TO_QUERY = """
 Query them:
   recengine top {user} --home {home}
