@@ -82,6 +82,17 @@ class WarehouseTooNew(RecengineError):
         )
 
 
+class NotFinite(RecengineError):
+    """A model whose scores or stars are infinite or not a number."""
+
+    def __init__(self, model: str, what: str) -> None:
+        self.model, self.what = model, what
+        super().__init__(
+            f"The model {model} gives {what} that are not finite; train it again with a lower learning rate "
+            "or another seed."
+        )
+
+
 class NotReady(RecengineError):
     """A stage was asked for before the one it needs has run."""
 

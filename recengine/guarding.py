@@ -50,7 +50,7 @@ def guard_tables(con: duckdb.DuckDBPyConnection, home: Home, *, force: bool = Fa
 
 def _published(home: Home, dataset: str) -> tuple[pa.Table | None, str | None]:
     """The published lists and their model's name, None when they are another dataset's or not there."""
-    if current_version(home) is None or not home.serving_link.exists():
+    if current_version(home) is None:
         return None, None
     with duckdb.connect(str(home.serving_link), read_only=True) as published:
         [(model, published_dataset)] = published.execute("SELECT model, dataset FROM publication").fetchall()

@@ -90,14 +90,20 @@ def _split(con: duckdb.DuckDBPyConnection, source: Source, config: EvaluateConfi
 def _files_split(con: duckdb.DuckDBPyConnection, source: Source, config: EvaluateConfig) -> Split:
     if config.train is None or config.test is None:
         raise BadInput("--protocol files needs both --train FILE and --test FILE, in the layout of --source.")
-    snapshot = _snapshot(con, with_ratings(source, config.train, config.test))
-    marked = sqlfiles.run(con, "features/from_file", {"name": str(config.test.absolute())}).fetchnumpy()
+    train, test = (_in_or_beside(source, path) for path in (config.train, config.test))
+    snapshot = _snapshot(con, with_ratings(source, train, test))
+    marked = sqlfiles.run(con, "features/from_file", {"name": str(test.absolute())}).fetchnumpy()
     position = marked["user_index"].astype(np.int64) * snapshot.movies + marked["movie_index"]
     entries = snapshot.rating_users * snapshot.movies + snapshot.ratings.indices
-    return from_mask(snapshot, np.isin(entries, position), source=config.test.name)
+    return from_mask(snapshot, np.isin(entries, position), source=test.name)
 
 
 def _snapshot(con: duckdb.DuckDBPyConnection, source: Source) -> features.Snapshot:
     migrate(con, Path("memory"))
     ingest_stage.ingest(con, source, IngestConfig())
     return features.snapshot(con)
+
+
+def _in_or_beside(source: Source, path: Path) -> Path:
+    """The file as given, or of that name in the source folder: ``--train u1.base`` is enough."""
+    return path if path.is_file() or not (source.folder / path).is_file() else source.folder / path

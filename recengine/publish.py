@@ -24,7 +24,16 @@ from recengine.config import Home, StageConfig
 from recengine.errors import AuditFailed, BadInput, NotReady
 from recengine.guarding import guard_tables
 from recengine.models import store
-from recengine.versions import SIDE_FILES, current_version, new_version, point_to, prune, sync, versions
+from recengine.versions import (
+    SIDE_FILES,
+    clear_unfinished,
+    current_version,
+    new_version,
+    point_to,
+    prune,
+    sync,
+    versions,
+)
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.transaction import transaction
 
@@ -174,12 +183,14 @@ def rollback(con: duckdb.DuckDBPyConnection, home: Home, version: str | None = N
 
 @contextmanager
 def _only_publisher(home: Home) -> Iterator[None]:
-    """One publication at a time; clears what a killed one left."""
+    """One publication at a time; clears what a killed one left, and what this one does when it fails."""
     home.serving.mkdir(exist_ok=True)
     with FileLock(home.serving / ".lock"):
-        for leftover in home.serving.glob("building-*"):
-            leftover.unlink(missing_ok=True)
-        yield
+        clear_unfinished(home)
+        try:
+            yield
+        finally:
+            clear_unfinished(home)
 
 
 def _build(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import duckdb
 import pandas as pd
 
 from recengine.config import Home
-from recengine.errors import BadInput, NotReady, WarehouseBusy
+from recengine.errors import BadInput, BadSource, NotReady, WarehouseBusy
 from recengine.versions import current_version, versions
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import warehouse
@@ -60,13 +61,17 @@ def sql(home: Home, query: str) -> pd.DataFrame:
     with serving(home) as con:
         try:
             statements = con.extract_statements(query)
-            if len(statements) != 1:
-                raise BadInput(f"Give one statement, not {len(statements)}.")
+            if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+                raise BadInput("Give one SELECT and nothing else: the published tables are for reading.")
+            # No files, no network, no variables of this program: only what is published.
             con.execute("SET enable_external_access = false")
+            con.execute("SET python_enable_replacements = false")
             con.execute("SET lock_configuration = true")
             return con.execute(statements[0]).df()
         except duckdb.Error as error:
-            raise BadInput(f"DuckDB refused the query: {error}") from error
+            # DuckDB's own text goes on with the query and a pointer into it.
+            sentence = " ".join(str(error).partition("\n\nLINE ")[0].split())
+            raise BadInput(f"DuckDB refused the query: {sentence}") from error
 
 
 def status(home: Home) -> dict[str, Any]:
@@ -79,12 +84,16 @@ def status(home: Home) -> dict[str, Any]:
     """
     with serving(home) as con:
         publication = con.execute("FROM publication").df().iloc[0].to_dict()
+    publication["metrics"] = json.loads(publication["metrics"])
     found = {"publication": publication, "version": current_version(home), "versions": versions(home)}
+    found |= {"loads": [], "publications": []}
+    if not home.warehouse.exists():
+        return found
     try:
         with warehouse(home.warehouse, wait_seconds=0) as con:
             for name in ("loads", "publications"):
                 frame = sqlfiles.run(con, f"reading/last_{name}").df()
                 found[name] = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    except WarehouseBusy as busy:
-        found |= {"loads": [], "publications": [], "busy": str(busy)}
+    except (WarehouseBusy, BadSource) as closed:  # a reader may not be allowed to open it
+        found["busy"] = str(closed)
     return found

@@ -17,8 +17,9 @@ import pyarrow as pa
 import torch
 from pydantic import BaseModel, Field
 
-from recengine import ingest
+from recengine import features, ingest
 from recengine.config import Home, StageConfig
+from recengine.errors import NotFinite, NotReady
 from recengine.models import store
 from recengine.models.base import Model, OnProgress, silent
 from recengine.similar import similar_movies
@@ -70,12 +71,12 @@ def unseen(model: Model, snapshot: Snapshot, users: slice) -> torch.Tensor:
 
     Raises
     ------
-    FloatingPointError
+    NotFinite
         The model gave a score that is not finite.
     """
     scores = model.score(snapshot, users).clone()  # a model may hand out its own tensor
     if not torch.isfinite(scores).all():
-        raise FloatingPointError(f"model {model.name} gave scores that are not finite for users {users}")
+        raise NotFinite(model.name, "scores")
     start, stop, _ = users.indices(snapshot.users)
     indptr = snapshot.ratings.indptr[start : stop + 1]
     rows = np.repeat(np.arange(stop - start), np.diff(indptr))
@@ -134,9 +135,18 @@ def score(
     config: ScoreConfig,
     on_progress: OnProgress = silent,
 ) -> ScoreReport:
-    """Score every user and movie and replace ``scores.*`` in the warehouse, in one transaction."""
+    """Score every user and movie and replace ``scores.*`` in the warehouse, in one transaction.
+
+    Raises
+    ------
+    NotReady
+        The warehouse holds other data than the snapshot, or the model was trained on another one.
+    NotFinite
+        The model gave a score that is not finite; the scored tables stay as they were.
+    """
     began = time.perf_counter()
     snapshot, model = Snapshot.load(snapshot_folder), store.load(home, model_id)
+    _check_same_data(con, home, snapshot, model_id)
     batches = recommend(model, snapshot, config.top_n, on_progress=on_progress)
     similar = similar_movies(snapshot, config.similar_n)
     with transaction(con):
@@ -175,14 +185,36 @@ def score(
     return report
 
 
+def _check_same_data(con: duckdb.DuckDBPyConnection, home: Home, snapshot: Snapshot, model_id: str) -> None:
+    if features.fingerprint_of(con) != snapshot.fingerprint:
+        raise NotReady("The warehouse was loaded anew since the features were built", "run the stages again")
+    if store.manifest_of(home, model_id).snapshot != snapshot.fingerprint:
+        raise NotReady(
+            f"The model {model_id} was trained on other data than the warehouse holds",
+            "run `recengine train`, or score with one that `recengine models` lists for this data",
+        )
+
+
 def _replace(
     con: duckdb.DuckDBPyConnection, table: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]
 ) -> int:
     """Replace a table's rows by a stream of batches; DuckDB pulls them as it writes."""
     con.execute(f"DELETE FROM scores.{table}")
-    con.register("scored", pa.RecordBatchReader.from_batches(schema, batches))
+    raised: list[Exception] = []
+    con.register("scored", pa.RecordBatchReader.from_batches(schema, _noting(batches, raised)))
     try:
         row = con.execute(f"INSERT INTO scores.{table} SELECT * FROM scored").fetchall()
+    except duckdb.Error as error:
+        raise (raised or [error])[0] from error
     finally:
         con.unregister("scored")
     return int(row[0][0])
+
+
+def _noting(batches: Iterator[pa.RecordBatch], raised: list[Exception]) -> Iterator[pa.RecordBatch]:
+    """The same batches; what making one raised is noted, because DuckDB would pass on only its text."""
+    try:
+        yield from batches
+    except Exception as error:
+        raised.append(error)
+        raise

@@ -100,11 +100,8 @@ def champion_of(home: Home, dataset: str) -> Recipe | None:
 
     A version that was rolled back to counts: it is what readers see.
     """
-    if current_version(home) is None:
-        return None
-    with duckdb.connect(str(home.serving_link), read_only=True) as published:
-        [(name, model_id)] = published.execute("SELECT dataset, model_id FROM publication").fetchall()
-    if name != dataset or not (home.models / model_id).exists():
+    published_dataset, model_id = _published(home)
+    if published_dataset != dataset or not (home.models / model_id).exists():
         return None
     manifest = store.manifest_of(home, model_id)
     return Recipe(model=manifest.model, config=manifest.config)
@@ -136,7 +133,7 @@ def judge(
     result = evaluation.evaluate(
         model.fit(split.train, device=device, on_progress=on_progress),
         split,
-        ks=(10,),
+        ks=sorted({10, int(config.gate.metric.rpartition("@")[2])}),
         bootstrap=Bootstrap(draws=200, seed=config.gate.seed, confidence=config.gate.confidence),
         on_progress=on_progress,
     )
@@ -166,6 +163,9 @@ def judge(
 
 def split_of(snapshot: Snapshot, config: TrainConfig) -> Split:
     """The newest slice of all ratings; where no user has ratings on both sides of it, each user's newest."""
+    times = snapshot.rated_at
+    if len(np.unique(times)) < 2:
+        return leave_one_out(snapshot)
     split = temporal(snapshot, config.holdout_share)
     return split if len(split.known_users) else leave_one_out(snapshot)
 
@@ -191,11 +191,31 @@ def select(judgements: dict[str, Judgement], config: TrainConfig, *, force: bool
 
 
 def first_publication(home: Home, snapshot_folder: Path, selection: Selection) -> Selection:
-    """Where nothing of this dataset is published yet, popularity is better than no table at all."""
-    if selection.action == "publish" or champion_of(home, Snapshot.load(snapshot_folder).dataset) is not None:
+    """Popularity goes on where the gate keeps nothing better than it.
+
+    Where nothing of this dataset is published yet, popularity is better than no table at all; where
+    popularity is the champion, its recipe goes on, rescored on the new data.
+    """
+    if selection.action == "publish":
         return selection
-    reason = f"{selection.reason} Nothing is published yet, so popularity is."
-    return selection.model_copy(update={"action": "publish", "reason": reason})
+    dataset = Snapshot.load(snapshot_folder).dataset
+    champion = champion_of(home, dataset)
+    if _published(home)[0] != dataset:
+        why = "Nothing is published yet, so popularity is."
+    elif champion is not None and champion.model == "popularity":
+        why = "The champion's recipe, popularity, goes on instead."
+    else:
+        return selection
+    return selection.model_copy(update={"action": "publish", "reason": f"{selection.reason} {why}"})
+
+
+def _published(home: Home) -> tuple[str, str]:
+    """Dataset and model id of what readers see, empty where they see nothing."""
+    if current_version(home) is None:
+        return "", ""
+    with duckdb.connect(str(home.serving_link), read_only=True) as published:
+        [found] = published.execute("SELECT dataset, model_id FROM publication").fetchall()
+    return found
 
 
 def _same(one: Recipe, other: Recipe) -> bool:

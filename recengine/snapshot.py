@@ -6,15 +6,17 @@ warehouse, so a shard of the work can run in another process or on another host.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack
 
 GENRE_LIKED_FROM = 3.0  # the article counts a user's movies rated at least three stars, per genre
+YEARS_PER_AGE = 100.0  # the column "age" is scaled so that 100 years are 1
 SECONDS_PER_MONTH = 365.2425 / 12 * 86_400
 
 _CSR_FIELDS = ("ratings", "genre_counts", "user_features", "movie_features")
@@ -79,6 +81,36 @@ class Snapshot:
         """User index of every stored rating, int64 of shape (nnz,)."""
         return np.repeat(np.arange(self.users), np.diff(self.ratings.indptr))
 
+    @property
+    def tenure(self) -> np.ndarray:
+        """Registration months scaled to 0..1 by the longest, 0 without ratings, float32 of shape (U,)."""
+        months = np.nan_to_num(self.registration_months)
+        return months / max(months.max(initial=0), np.float32(1e-6))
+
+    def article_rows(self, users: slice = slice(None)) -> csr_array:
+        """The article's matrix: [ratings | genre counts | female, male, age, registration months].
+
+        Parameters
+        ----------
+        users : slice
+            Range of user indices, B users.
+
+        Returns
+        -------
+        csr_array of float32, shape (B, M + G + 4)
+            Unscaled as in the article: stars, counts, 0 or 1, years, months. The columns of attributes that
+            the data does not have are absent.
+        """
+        return csr_array(
+            hstack([self.ratings[users], self.genre_counts[users], self.article_attributes(users)])
+        )
+
+    def article_attributes(self, users: slice = slice(None)) -> csr_array:
+        """Female, male, age in years and registration months, shape (B, 4); fewer where the data has none."""
+        years = self.user_group("age")[users].toarray() * np.float32(YEARS_PER_AGE)
+        months = np.nan_to_num(self.registration_months[users])
+        return csr_array(hstack([self.user_group("gender")[users], np.rint(years), months[:, None]]))
+
     def user_group(self, *groups: str) -> csr_array:
         """Columns of ``user_features`` whose name is a group or starts with ``group=``, shape (U, k)."""
         return self.user_features[:, _columns_of(self.user_columns, groups)]
@@ -108,7 +140,7 @@ class Snapshot:
         rated_at = self.rated_at[keep]
         return replace(
             self,
-            fingerprint=f"{self.fingerprint}-part",
+            fingerprint=f"{self.fingerprint}-{hashlib.sha256(np.packbits(keep).tobytes()).hexdigest()[:8]}",
             ratings=ratings,
             rated_at=rated_at,
             genre_counts=_genre_counts(ratings, self.movie_group("genre")),
@@ -127,7 +159,7 @@ class Snapshot:
         shapes = {name: list(getattr(self, name).shape) for name in _CSR_FIELDS}
         plain = ("fingerprint", "dataset", "scale", "user_columns", "movie_columns")
         manifest = {"shapes": shapes} | {name: getattr(self, name) for name in plain}
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False))
+        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
 
     @classmethod
     def load(cls, folder: Path) -> Self:

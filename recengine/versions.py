@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +23,8 @@ def versions(home: Home) -> list[str]:
 
 
 def current_version(home: Home) -> str | None:
-    """The version readers see, None before the first publication."""
-    if not home.serving_link.is_symlink():
+    """The version readers see, None when they see nothing."""
+    if not home.serving_link.is_symlink() or not home.serving_link.exists():
         return None
     match = _VERSION.fullmatch(Path(os.readlink(home.serving_link)).name)
     return match[1] if match else None
@@ -43,8 +44,14 @@ def prune(home: Home, keep: int) -> list[str]:
     current = current_version(home)
     removed = [version for version in versions(home)[:-keep] if version != current]
     for version in removed:
-        _remove(home.serving / f"serving-{version}.duckdb")
+        remove(home.serving / f"serving-{version}.duckdb")
     return removed
+
+
+def clear_unfinished(home: Home) -> None:
+    """Remove what a publication that failed or was killed left behind."""
+    for leftover in home.serving.glob("building-*.duckdb*"):
+        remove(leftover)
 
 
 def new_version(home: Home) -> str:
@@ -66,6 +73,10 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def _remove(path: Path) -> None:
-    for suffix in ("", *SIDE_FILES):
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
+def remove(path: Path) -> None:
+    """Remove a database file and what DuckDB keeps beside it; ``.tmp`` is a folder it spills into."""
+    for name in (path, *(Path(f"{path}{suffix}") for suffix in SIDE_FILES)):
+        if name.is_dir():
+            shutil.rmtree(name)
+        else:
+            name.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ import logging
 import sys
 
 import typer
+from pydantic import ValidationError
 
 from flows.cli import console
 from recengine.errors import RecengineError
@@ -35,4 +36,11 @@ def main() -> None:
         app()
     except RecengineError as error:
         console.complain(str(error))
-        sys.exit(2)
+    except ValidationError as error:  # an option that its config refuses
+        problems = (f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
+        console.complain(f"{'; '.join(problems)}; see --help.")
+    except OSError as error:  # a folder that may not be written, a full disk
+        console.complain(f"{error.filename or 'The system'}: {error.strerror or error}.")
+    else:
+        return
+    sys.exit(2)

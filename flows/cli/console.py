@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import sys
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ def log_to_stderr(level: int) -> None:
     handler = RichHandler(
         console=err, show_path=False, show_level=False, markup=False, log_time_format="%H:%M:%S"
     )
+    handler.setFormatter(_Plain("%(message)s"))
     logger = logging.getLogger("recengine")
     logger.handlers = [handler]
     logger.setLevel(level)
@@ -49,8 +51,15 @@ def complain(text: str) -> None:
 
 
 def printable(text: str) -> str:
-    """Text without the control characters that could drive a terminal."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "�", text)
+    """Text without the characters that could drive a terminal or turn its writing direction."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "�", text)
+
+
+class _Plain(logging.Formatter):
+    """Log lines as plain as everything else: a folder's name may hold anything."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 @contextmanager
@@ -71,14 +80,18 @@ def progress() -> Iterator[OnProgress]:
 def show(frame: pd.DataFrame, form: Format, title: str | None = None) -> None:
     """A result on stdout: a table to read, or csv or JSON for programs."""
     if form == "csv":
-        print(frame.to_csv(index=False), end="")
+        text = _lists_as_json(frame).to_csv(index=False)
+        print(printable(text) if sys.stdout.isatty() else text, end="")
     elif form == "json":
-        print(frame.to_json(orient="records", date_format="iso", double_precision=10, force_ascii=False))
+        text = frame.to_json(orient="records", date_format="iso", double_precision=10, force_ascii=False)
+        print(_escaped(text))
     else:
         table = Table(title=title, title_justify="left")
         for name in frame.columns:
             number = frame[name].dtype.kind in "iuf"
-            table.add_column(printable(str(name)), justify="right" if number else "left", no_wrap=number)
+            table.add_column(
+                Text(printable(str(name))), justify="right" if number else "left", no_wrap=number
+            )
         for row in frame.itertuples(index=False):
             table.add_row(*(Text(_cell(value)) for value in row))
         out.print(table)
@@ -86,7 +99,37 @@ def show(frame: pd.DataFrame, form: Format, title: str | None = None) -> None:
 
 def show_json(value: Any) -> None:
     """A value as JSON on stdout."""
-    print(json.dumps(value, default=str, ensure_ascii=False, indent=1))
+    print(_escaped(json.dumps(_finite(value), default=str, ensure_ascii=False, indent=1)))
+
+
+def _escaped(text: str) -> str:
+    """JSON with the control characters that JSON itself would let through written as escapes."""
+    return re.sub(r"[\x7f-\x9f\u202a-\u202e\u2066-\u2069]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _finite(value: Any) -> Any:
+    """The same value with null for what JSON has no number for."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _lists_as_json(frame: pd.DataFrame) -> pd.DataFrame:
+    """Lists (a movie's genres) as JSON, so that a csv cell can be read back."""
+    lists = [name for name in frame.columns if frame[name].map(lambda cell: hasattr(cell, "tolist")).any()]
+    texts = {
+        name: frame[name].map(
+            lambda cell: (
+                json.dumps(cell.tolist(), default=str, ensure_ascii=False)
+                if hasattr(cell, "tolist")
+                else cell
+            )
+        )
+        for name in lists
+    }
+    return frame.assign(**texts)
 
 
 def _cell(value: Any) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from recengine.errors import BadInput
+from recengine.errors import BadInput, NotFinite
 from recengine.evaluation import beyond_accuracy
 from recengine.evaluation.bootstrap import Bootstrap
 from recengine.evaluation.figures import exposure_figures, list_figures, mean_figures, rating_figures
@@ -108,7 +108,9 @@ def evaluate(
     Raises
     ------
     BadInput
-        If no known user has anything relevant held out, or the model's scores or stars are not finite.
+        If no known user has anything relevant held out.
+    NotFinite
+        If the model's scores or stars are not finite.
     """
     users, relevant = split.relevance(relevant_from)
     if not len(users):
@@ -125,7 +127,7 @@ def evaluate(
     clock.lap("score")
     predicted = model.predict(split.train, split.test.user_index, split.test.movie_index)
     if not np.isfinite(predicted).all():
-        raise _not_finite(model, "stars")
+        raise NotFinite(model.name, "stars")
     clock.lap("predict")
     per_user = ranking_metrics(top, relevant, ks)
     figures = mean_figures(per_user, bootstrap) | rating_figures(split, predicted, bootstrap)
@@ -181,7 +183,7 @@ def recommend(
         # Fancy indexing copies, so that masking never writes into what the model keeps.
         scores = model.score(train, slice(first, int(block[-1]) + 1))[torch.from_numpy(block - first)]
         if not torch.isfinite(scores).all():
-            raise _not_finite(model, "scores")
+            raise NotFinite(model.name, "scores")
         seen = train.ratings[block]
         rows = np.repeat(np.arange(len(block)), np.diff(seen.indptr))
         scores[torch.from_numpy(rows), torch.from_numpy(seen.indices.astype(np.int64))] = -torch.inf
@@ -201,10 +203,3 @@ class _Clock:
     def lap(self, name: str) -> None:
         now = time.perf_counter()
         self.seconds[name], self.since = now - self.since, now
-
-
-def _not_finite(model: Model, what: str) -> BadInput:
-    return BadInput(
-        f"The model {model.name} gives {what} that are not finite; train it again with a lower learning "
-        "rate or another seed."
-    )

@@ -148,8 +148,7 @@ class Sae(Model):
         if self.config.columns in ("genres", "both"):
             parts.append(snapshot.genre_counts[start:stop].toarray())
         if self.config.columns in ("attributes", "both"):
-            parts.append(snapshot.user_group("gender", "age")[start:stop].toarray())
-            parts.append(np.nan_to_num(snapshot.registration_months[start:stop, None]))
+            parts.append(snapshot.article_attributes(slice(start, stop)).toarray())
         stacked = np.hstack(parts) if parts else np.empty((stop - start, 0))
         return torch.from_numpy(stacked.astype(np.float32))
 

@@ -1,5 +1,6 @@
 -- Grain: one row per rank of one user's list; for a user nobody knows, of the popular movies.
--- Reads: recommendations, popular_movies, movies (of the published file). Writes: nothing.
+-- A known user may have no row: who has rated every movie.
+-- Reads: recommendations, popular_movies, movies, users (of the published file). Writes: nothing.
 WITH known AS (
     SELECT rank, movie_id, score, predicted_rating, 'recommendations' AS source
     FROM recommendations WHERE user_id = $user_id
@@ -7,7 +8,7 @@ WITH known AS (
 fallback AS (
     SELECT rank, movie_id, score, NULL::FLOAT AS predicted_rating, 'popular_movies' AS source
     FROM popular_movies, publication
-    WHERE segment = 'all' AND rank <= top_n AND NOT EXISTS (FROM known)
+    WHERE segment = 'all' AND rank <= top_n AND NOT EXISTS (FROM users WHERE user_id = $user_id)
 ),
 final AS (
     FROM known UNION ALL FROM fallback
