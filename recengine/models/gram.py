@@ -40,14 +40,20 @@ def user_weights(snapshot: Snapshot, exponent: float) -> np.ndarray:
 
 
 def pair_sums(
-    snapshot: Snapshot, weights: np.ndarray, session_share: float = 0.0, session_hours: float = 1.0
+    rows: csr_array,
+    rated_at: np.ndarray,
+    weights: np.ndarray,
+    session_share: float = 0.0,
+    session_hours: float = 1.0,
 ) -> np.ndarray:
     """Weighted number of users who rated both movies, more for pairs rated in one sitting.
 
     Parameters
     ----------
-    snapshot : Snapshot
-        Ratings and their times.
+    rows : csr_array, shape (U, M)
+        A stored entry is a rating; rows sorted by movie.
+    rated_at : ndarray of int64, shape (nnz,)
+        Seconds since 1970 of each stored entry.
     weights : ndarray of float32, shape (U,)
         Weight of each user.
     session_share : float
@@ -61,13 +67,13 @@ def pair_sums(
     ndarray of float32, shape (M, M)
         Symmetric; the sums are made in a fixed order, so that they are the same with any number of threads.
     """
-    movies = snapshot.movies
+    movies = rows.shape[1]
     gram = np.zeros((movies, movies), dtype=np.float32)
     edges = np.linspace(0, movies, BANDS + 1).astype(np.int64)
     _add_pairs(
-        np.asarray(snapshot.ratings.indptr, dtype=np.int64),
-        np.asarray(snapshot.ratings.indices, dtype=np.int64),
-        snapshot.rated_at,
+        np.asarray(rows.indptr, dtype=np.int64),
+        np.asarray(rows.indices, dtype=np.int64),
+        np.asarray(rated_at, dtype=np.int64),
         np.asarray(weights, dtype=np.float32),
         session_share,
         session_hours * 3600,

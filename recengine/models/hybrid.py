@@ -1,0 +1,79 @@
+"""``hybrid``, the default: autoencoders for the ranking, one for the stars, and a recency lift."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from recengine.models.base import Model, ModelConfig, OnProgress, silent
+from recengine.models.biases import BiasConfig, Biases
+from recengine.models.ranking import Ranking, RankingConfig, part_of
+from recengine.models.recency import Recency, RecencyConfig
+from recengine.snapshot import Snapshot
+
+
+class HybridConfig(ModelConfig):
+    """The default model's recipe, part by part."""
+
+    recency: Literal["auto", "off"] = Field(
+        "auto", description="auto: learn how much to lift what is popular now; off: all-time taste"
+    )
+    ranking: RankingConfig = Field(RankingConfig(), description="Which movies, in which order")
+    stars: BiasConfig = Field(BiasConfig(), description="Predicted stars")
+    lift: RecencyConfig = Field(RecencyConfig(), description="What recency=auto tries")
+
+
+class Hybrid(Model):
+    """Ranking scores from two added autoencoders, stars from a third, lifted by recency.
+
+    See ``ranking``, ``stars`` and ``recency`` for the parts, and for what each is worth.
+    """
+
+    name: ClassVar[str] = "hybrid"
+    Config: ClassVar[type[ModelConfig]] = HybridConfig
+
+    def __init__(self, config: ModelConfig | None = None) -> None:
+        super().__init__(config)
+        self.ranking = Ranking(self.config.ranking, self.config.seed)
+        self.stars = Biases(self.config.stars)
+        self.recency = Recency()
+
+    def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
+        """Fit ranking and stars on everything; with recency=auto, replay the past to choose the lift."""
+        config = self.config
+        self.ranking.fit(snapshot, device=device, on_progress=on_progress)
+        self.stars.fit(snapshot)
+
+        def past(part: Snapshot, users: np.ndarray) -> np.ndarray:
+            return Ranking(config.ranking, config.seed).fit(part, device=device).score(part, users)
+
+        if config.recency == "auto":
+            self.recency.learn(snapshot, past, config.lift, config.seed, on_progress)
+        return self
+
+    def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
+        """Lifted ranking scores of a block of users, (B, M)."""
+        return torch.from_numpy(self.recency.apply(self.ranking.score(snapshot, users)))
+
+    def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
+        """Stars, from the stars part alone."""
+        return self.stars.predict(user_index, movie_index)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All parts' tensors, named ``part.name``."""
+        parts = {
+            "ranking": self.ranking.state(),
+            "stars": self.stars.state(),
+            "recency": self.recency.state(),
+        }
+        return {f"{part}.{name}": tensor for part, state in parts.items() for name, tensor in state.items()}
+
+    def restore(self, state: dict[str, torch.Tensor]) -> Self:
+        """Take back what ``state`` gave."""
+        self.ranking.restore(part_of(state, "ranking"))
+        self.stars.restore(part_of(state, "stars"))
+        self.recency.restore(part_of(state, "recency"))
+        return self

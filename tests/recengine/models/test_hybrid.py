@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+import torch
+from planted import DAY, best_unseen, checkerboard, snapshot, tiny
+
+from recengine.models.gram import rated
+from recengine.models.hybrid import Hybrid, HybridConfig
+from recengine.models.low_rank import LowRank, LowRankConfig
+from recengine.models.prior import Prior, PriorConfig
+from recengine.models.ranking import RankingConfig
+from recengine.models.recency import RecencyConfig
+
+SMALL = RankingConfig(ridge=1.0, min_ratings=1, low_rank=LowRankConfig(factors=4))
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(7)
+    stars = rng.integers(1, 6, (60, 25)) * (rng.random((60, 25)) < 0.3)
+    stars[-2:] = 0
+    return snapshot(
+        stars,
+        times=rng.integers(0, 100 * DAY, (60, 25)),
+        users={"gender=F": np.arange(60) % 2, "gender=M": 1 - np.arange(60) % 2},
+        movies={"genre=Drama": np.arange(25) % 2, "year_bin=1990": np.arange(25) % 3 == 0},
+    )
+
+
+@pytest.fixture(scope="module")
+def model(data):
+    lift = RecencyConfig(weights=(1,), half_lives=(30,))
+    return Hybrid(HybridConfig(ranking=SMALL, lift=lift)).fit(data)
+
+
+def test_checkerboard_is_recovered():
+    data, missing = checkerboard()
+    model = Hybrid(HybridConfig(ranking=SMALL, recency="off")).fit(data)
+    np.testing.assert_array_equal(best_unseen(model, data), missing)
+
+
+def test_low_rank_codes_solve_the_weighted_least_squares():
+    rng = np.random.default_rng(2)
+    dense = (rng.random((9, 6)) < 0.4).astype(np.float32)
+    config = LowRankConfig(factors=3, sweeps=2, restarts=1, unrated_weight=0.3, ridge=0.1)
+    model = LowRank(config).fit(rated(snapshot(dense * 4)))
+    movies = model.movies.numpy().astype(float)
+    for user in range(9):
+        seen = movies[dense[user] > 0]
+        penalty = 0.1 * (dense[user].sum() + 0.3 * 6)
+        system = seen.T @ seen + 0.3 * movies.T @ movies + penalty * np.eye(3)
+        np.testing.assert_allclose(model.users[user], np.linalg.solve(system, seen.sum(0)), atol=1e-4)
+
+
+def test_prior_without_attributes_is_popularity_and_fades():
+    stars = np.zeros((12, 4))
+    stars[:6, 0], stars[:3, 1], stars[:1, 2] = 4, 4, 4
+    data = snapshot(stars)
+    prior = Prior(PriorConfig(strength=1, fades_over=2)).fit(data, (stars.sum(1) > 0).astype(np.float32))
+    scores = prior.score(data, slice(0, 12))
+    np.testing.assert_allclose(scores[-1], [1, 0.5, 1 / 6, 0], atol=1e-4)
+    np.testing.assert_allclose(scores[3], scores[-1] * 2 / 3, atol=1e-4)  # one rating
+
+
+def test_attributes_help_a_user_without_ratings():
+    rng = np.random.default_rng(4)
+    stars = np.zeros((202, 20))
+    stars[:100, :10] = 4 * (rng.random((100, 10)) < 0.6)
+    stars[100:200, 10:] = 4 * (rng.random((100, 10)) < 0.4)
+    women = np.r_[np.zeros(100), np.ones(100), 0, 1]
+    data = snapshot(stars, users={"gender=F": women, "gender=M": 1 - women})
+    config = RankingConfig(prior=PriorConfig(ridge=10))
+    scores = Hybrid(HybridConfig(recency="off", ranking=config)).fit(data).score(data, slice(200, 202))
+    assert scores[0, :10].min() > scores[0, 10:].max()
+    assert scores[1, 10:].min() > scores[1, :10].max()
+
+
+def test_an_unknown_user_gets_the_popular_list():
+    rng = np.random.default_rng(5)
+    stars = 4.0 * (rng.random((80, 10)) < np.linspace(0.9, 0.1, 10))
+    stars[-1] = 0
+    data = snapshot(stars)
+    config = HybridConfig(recency="off", ranking=RankingConfig(count_exponent=0))
+    order = Hybrid(config).fit(data).score(data, slice(79, 80))[0].argsort(descending=True)
+    counts = (stars > 0).sum(0)
+    assert (np.diff(counts[order.numpy()]) <= 0).all()
+
+
+def test_batch_equals_single(data, model):
+    batch = model.score(data, slice(0, 60))
+    single = torch.cat([model.score(data, slice(u, u + 1)) for u in range(60)])
+    assert (batch.dtype, batch.shape) == (torch.float32, (60, 25))
+    torch.testing.assert_close(batch, single, rtol=0, atol=1e-6)
+    assert torch.equal(batch.argsort(dim=1, stable=True), single.argsort(dim=1, stable=True))
+
+
+def test_state_restores_the_same_tables(data, model):
+    again = Hybrid(model.config).restore(model.state())
+    assert torch.equal(model.score(data, slice(0, 60)), again.score(data, slice(0, 60)))
+    pairs = np.array([0, 30, 59]), np.array([1, 24, 3])
+    np.testing.assert_array_equal(model.predict(data, *pairs), again.predict(data, *pairs))
+
+
+def test_the_seed_decides(data):
+    def scores(seed):
+        config = HybridConfig(seed=seed, recency="off", ranking=SMALL)
+        return Hybrid(config).fit(data).score(data, slice(0, 60))
+
+    assert torch.equal(scores(1), scores(1))
+    assert not torch.equal(scores(1), scores(2))
+
+
+@pytest.mark.parametrize("recency", ["auto", "off"])
+def test_tiny_data_without_features_gives_finite_scores_and_stars(recency):
+    data = tiny()
+    model = Hybrid(HybridConfig(recency=recency)).fit(data)
+    assert torch.isfinite(model.score(data, slice(0, 3))).all()
+    stars = model.predict(data, np.arange(3), np.array([3, 0, 1]))
+    assert ((stars >= 1) & (stars <= 5)).all()
+
+
+def test_head_is_bounded_to_the_most_rated_movies():
+    stars = np.zeros((20, 6))
+    stars[:, 0], stars[:12, 1], stars[:8, 2], stars[:5, 3], stars[:2, 4] = 4, 4, 4, 4, 4
+    config = RankingConfig(most_movies=3)
+    model = Hybrid(HybridConfig(recency="off", ranking=config)).fit(snapshot(stars))
+    np.testing.assert_array_equal(model.ranking.head, [0, 1, 2])
+    assert model.ranking.weights.shape == (3, 3)

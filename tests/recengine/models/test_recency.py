@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+import torch
+from planted import DAY, snapshot
+
+from recengine.models.recency import Recency, RecencyConfig, lift_of, standardised
+
+
+def popularity(part, users):
+    """A scorer without any taste: log counts before the cut."""
+    counts = np.bincount(part.ratings.indices, minlength=part.movies)
+    return np.tile(np.log1p(counts).astype(np.float32), (len(users), 1))
+
+
+def waves(trend: bool):
+    """200 users over 100 days, 60 movies; with a trend each rates what is new that day."""
+    rng = np.random.default_rng(1)
+    stars, times = np.zeros((200, 60)), np.zeros((200, 60), dtype=np.int64)
+    for user in range(200):
+        for day in rng.integers(0, 100, 12):
+            movie = int(day * 0.55 + rng.integers(0, 5)) if trend else rng.integers(0, 60)
+            stars[user, movie], times[user, movie] = 4, day * DAY + user
+    return snapshot(stars, times=times)
+
+
+def test_lift_is_the_log_ratio_of_recent_and_all_time_counts():
+    stars = np.array([[4, 4, 0], [0, 4, 0]])
+    data = snapshot(stars, times=np.array([[0, 10 * DAY, 0], [0, 10 * DAY, 0]]))
+    recent = np.array([0.5, 2, 0]) * 3 / 2.5
+    expected = np.log((recent + 1) / (np.array([1, 2, 0]) + 1))
+    np.testing.assert_allclose(lift_of(data, half_life=10, floor=1), expected, rtol=1e-6)
+
+
+def test_a_planted_trend_is_found_and_lifts_what_is_rated_now():
+    data = waves(trend=True)
+    recency = Recency().learn(data, popularity, RecencyConfig())
+    assert recency.weight > 0
+    assert recency.half_life <= 30
+    assert recency.gain > 0.1
+    lifted = recency.apply(popularity(data, np.arange(3)))
+    newest = np.argsort(-lifted, axis=1)[:, :5]
+    assert newest.min() >= 45
+
+
+def test_static_data_gets_no_lift_that_matters():
+    data = waves(trend=False)
+    recency = Recency().learn(data, popularity, RecencyConfig())
+    scores = popularity(data, np.arange(3))
+    assert recency.weight == 0
+    np.testing.assert_array_equal(recency.apply(scores), scores)
+
+
+def test_data_of_one_moment_gets_no_lift():
+    data = snapshot(np.full((5, 4), 3.0))
+    recency = Recency().learn(data, popularity, RecencyConfig())
+    assert (recency.weight, recency.lift) == (0, None)
+
+
+def test_the_future_of_a_cut_is_hidden_from_the_scorer():
+    data = waves(trend=True)
+    newest_seen = []
+
+    def scorer(part, users):
+        newest_seen.append(part.rated_at.max())
+        assert set(users) <= set(part.rating_users)
+        return popularity(part, users)
+
+    Recency().learn(data, scorer, RecencyConfig(cuts=(0.5, 0.75)))
+    bounds = np.quantile(data.rated_at, [0.5, 0.75], method="higher")
+    assert len(newest_seen) == 2
+    assert (np.array(newest_seen) < bounds).all()
+
+
+@pytest.mark.parametrize("trend", [True, False])
+def test_state_restores_the_same_lift(trend):
+    data = waves(trend)
+    recency = Recency().learn(data, popularity, RecencyConfig())
+    again = Recency().restore(recency.state())
+    scores = popularity(data, np.arange(4))
+    np.testing.assert_array_equal(again.apply(scores), recency.apply(scores))
+
+
+def test_standardised_rows_and_a_row_of_equal_scores():
+    scores = np.array([[1, 2, 3], [5, 5, 5]], dtype=np.float32)
+    result = standardised(scores)
+    np.testing.assert_allclose(result, [[-1.2247449, 0, 1.2247449], [0, 0, 0]], atol=1e-6)
+    assert torch.isfinite(torch.from_numpy(result)).all()
