@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from ingest_frames import FRAMES, frame, load, name_of, table, warehouse_in_memory, write
 
@@ -20,7 +20,10 @@ HEADER = "userId,movieId,rating,timestamp"
 Rating = tuple[int, int, float, int]
 
 fuzzing = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 
@@ -94,7 +97,8 @@ def expected(
     layout: str, files: list[list[Line]]
 ) -> tuple[list[Rating], Counter[tuple[object, ...]], int, int]:
     """Core ratings, quarantine as (file, line, reason, raw), exact repeats, superseded ratings."""
-    names, newest, bad = list(named(layout, [""] * len(files))), {}, Counter[tuple[object, ...]]()
+    names, bad = list(named(layout, [""] * len(files))), Counter[tuple[object, ...]]()
+    newest: dict[tuple[int, int], tuple[int, int, float]] = {}
     all_ratings = []
     for position, file in enumerate(files):
         for number, line in enumerate(file, 1 + (layout == "csv")):
@@ -115,7 +119,9 @@ def expected(
 def test_every_line_is_in_core_counted_or_quarantined(
     layout: str, data: st.DataObject, con: duckdb.DuckDBPyConnection
 ) -> None:
-    one_file = st.lists(st.tuples(lines(layout), st.sampled_from(["\n", "\n", "\r\n", "\r"])), max_size=12)
+    # Not "\r" beside "\n": around an empty line the two would be one line end.
+    ends = data.draw(st.sampled_from([["\n"], ["\r\n"], ["\n", "\r\n"], ["\r", "\r\n"]]))
+    one_file = st.lists(st.tuples(lines(layout), st.sampled_from(ends)), max_size=12)
     drawn = data.draw(st.lists(one_file, min_size=1, max_size=3))
     drawn[0].append((Line(DELIMITER[layout].join(["9", "10", "4", "1000000000"]), (9, 10, 4.0, 10**9)), "\n"))
     texts = [content(layout, file, data.draw(st.booleans())) for file in drawn]
@@ -134,7 +140,7 @@ def test_every_line_is_in_core_counted_or_quarantined(
 
 
 @pytest.mark.parametrize("layout", sorted(FRAMES))
-@settings(fuzzing, max_examples=8)
+@settings(fuzzing, max_examples=3)
 @given(data=st.data())
 def test_neither_the_way_here_nor_a_file_that_left_can_be_seen(
     layout: str, data: st.DataObject, con: duckdb.DuckDBPyConnection
@@ -161,7 +167,7 @@ def test_neither_the_way_here_nor_a_file_that_left_can_be_seen(
 
 @pytest.mark.parametrize("layout", sorted(FRAMES))
 @pytest.mark.parametrize("role", ["movies", "ratings"])
-@settings(fuzzing, max_examples=15)
+@settings(fuzzing, max_examples=6)
 @given(data=st.data())
 def test_no_bytes_make_a_line_vanish(
     layout: str, role: str, data: st.DataObject, con: duckdb.DuckDBPyConnection
@@ -177,7 +183,9 @@ def test_no_bytes_make_a_line_vanish(
         except BadSource:
             pytest.fail("a file of text lines must not stop a load")
     name, header = name_of(layout, role), int(layout == "csv")
-    text = bytes(files[name]).decode("utf-8", "recengine-latin-1").replace("\r\n", "\n").replace("\r", "\n")
+    content = files[name]
+    assert isinstance(content, bytes)
+    text = content.decode("utf-8", "recengine-latin-1").replace("\r\n", "\n").replace("\r", "\n")
     numbered = {i: line for i, line in enumerate(text.split("\n"), 1) if i > header and line.strip(" \t")}
     used = {row[0] for row in con.execute(f"SELECT line FROM raw.{role} JOIN ops.files USING (file_id) "
                                           "WHERE name = ?", [name]).fetchall()}  # fmt: skip

@@ -33,7 +33,9 @@ def csv_with(**files: str | bytes) -> dict[str, str | bytes]:
     ids=["crlf", "cr", "blank lines", "lines of spaces", "mixed"],
 )
 def test_line_ends_and_blank_lines_do_not_matter(layout: str, old: str, new: str, tmp_path: Path) -> None:
-    files = {name: str(text).replace(old, new) for name, text in frame(layout).items()}
+    files: dict[str, str | bytes] = {
+        name: str(text).replace(old, new) for name, text in frame(layout).items()
+    }
     con = loaded(tmp_path, files)
     assert (table(con, "ratings"), table(con, "movies"), table(con, "quarantine")) == (RATINGS, MOVIES, [])
     assert {rows for _, rows, _ in table(con, "files")} <= {2, 3}
