@@ -20,7 +20,7 @@ HEADER = "userId,movieId,rating,timestamp"
 Rating = tuple[int, int, float, int]
 
 fuzzing = settings(
-    max_examples=8,
+    max_examples=6,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -167,7 +167,7 @@ def test_neither_the_way_here_nor_a_file_that_left_can_be_seen(
 
 @pytest.mark.parametrize("layout", sorted(FRAMES))
 @pytest.mark.parametrize("role", ["movies", "ratings"])
-@settings(fuzzing, max_examples=6)
+@settings(fuzzing, max_examples=4)
 @given(data=st.data())
 def test_no_bytes_make_a_line_vanish(
     layout: str, role: str, data: st.DataObject, con: duckdb.DuckDBPyConnection
@@ -183,9 +183,9 @@ def test_no_bytes_make_a_line_vanish(
         except BadSource:
             pytest.fail("a file of text lines must not stop a load")
     name, header = name_of(layout, role), int(layout == "csv")
-    content = files[name]
-    assert isinstance(content, bytes)
-    text = content.decode("utf-8", "recengine-latin-1").replace("\r\n", "\n").replace("\r", "\n")
+    written = files[name]
+    assert isinstance(written, bytes)
+    text = written.decode("utf-8", "recengine-latin-1").replace("\r\n", "\n").replace("\r", "\n")
     numbered = {i: line for i, line in enumerate(text.split("\n"), 1) if i > header and line.strip(" \t")}
     used = {row[0] for row in con.execute(f"SELECT line FROM raw.{role} JOIN ops.files USING (file_id) "
                                           "WHERE name = ?", [name]).fetchall()}  # fmt: skip
