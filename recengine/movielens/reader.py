@@ -136,7 +136,7 @@ class Reading:
         )
 
     def problem(self) -> str:
-        """SQL expression: why the line ``raw``, ``field`` cannot be taken apart; NULL when it can."""
+        """SQL expression over ``raw``, ``field`` and our columns: why a line cannot be split, or NULL."""
         cases = [f"WHEN len(field) <> {len(self.columns)} THEN 'unparsable'"]
         if self.quoted:
             # What a regular expression leaves over is text after a closing quote.
@@ -144,9 +144,11 @@ class Reading:
             cases.insert(0, "WHEN odd_quotes(raw) THEN 'unclosed quote'")
             cases.append(f"WHEN contains(raw, '\"') AND {left_over} THEN 'unparsable'")
         if self.numbers:
-            places = [i for i, name in enumerate(self.columns, 1) if name in _NUMBERS]
-            texts = [f"unquoted(field[{i}])" if self.quoted else f"nullif(field[{i}], '')" for i in places]
-            broken = " OR ".join(f"({t} IS NOT NULL AND try_cast({t} AS DOUBLE) IS NULL)" for t in texts)
+            broken = " OR ".join(
+                f"({name} IS NULL AND coalesce(field[{i}], '') NOT IN ('', '\"\"'))"
+                for i, name in enumerate(self.columns, 1)
+                if name in _NUMBERS
+            )
             cases.append(f"WHEN {broken} THEN 'unparsable'")
         return f"CASE {' '.join(cases)} END"
 

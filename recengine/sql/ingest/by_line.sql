@@ -8,9 +8,9 @@ WITH fields AS (
     WHERE line > {header_lines} AND trim(raw, E' \t') <> ''
 ),
 named AS (
-    SELECT line, raw, {problem} AS problem, {named} FROM fields
+    SELECT line, raw, field, {named} FROM fields
 ),
 final AS (
-    SELECT *, coalesce(problem, {reason}) AS reason FROM named
+    SELECT * EXCLUDE (field), coalesce({problem}, {reason}) AS reason FROM named
 )
-SELECT * EXCLUDE (problem) REPLACE (CASE WHEN reason IS NOT NULL THEN left(raw, 2000) END AS raw) FROM final
+SELECT * REPLACE (CASE WHEN reason IS NOT NULL THEN left(raw, 2000) END AS raw) FROM final

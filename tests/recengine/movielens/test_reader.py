@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -17,9 +18,15 @@ HEADER = "userId,movieId,rating,timestamp\n"
 
 
 def loaded(tmp_path: Path, files: dict[str, str | bytes]) -> duckdb.DuckDBPyConnection:
-    con = warehouse_in_memory()
+    """One warehouse for all tests of this file: each load replaces what the one before left."""
+    con = _warehouse()
     load(con, write(tmp_path / "f", files))
     return con
+
+
+@cache
+def _warehouse() -> duckdb.DuckDBPyConnection:
+    return warehouse_in_memory()
 
 
 def csv_with(**files: str | bytes) -> dict[str, str | bytes]:
@@ -33,7 +40,9 @@ def csv_with(**files: str | bytes) -> dict[str, str | bytes]:
     ids=["crlf", "cr", "blank lines", "lines of spaces", "mixed"],
 )
 def test_line_ends_and_blank_lines_do_not_matter(layout: str, old: str, new: str, tmp_path: Path) -> None:
-    files = {name: str(text).replace(old, new) for name, text in frame(layout).items()}
+    files: dict[str, str | bytes] = {
+        name: str(text).replace(old, new) for name, text in frame(layout).items()
+    }
     con = loaded(tmp_path, files)
     assert (table(con, "ratings"), table(con, "movies"), table(con, "quarantine")) == (RATINGS, MOVIES, [])
     assert {rows for _, rows, _ in table(con, "files")} <= {2, 3}

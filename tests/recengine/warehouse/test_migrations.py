@@ -83,4 +83,4 @@ def test_an_unknown_fragment_and_quotes_in_literals() -> None:
     with pytest.raises(KeyError, match=r"has no \{nothing\}"):
         sqlfiles.load("ingest/ratings", nothing="x")
     assert sqlfiles.literal("it's") == "'it''s'"
-    assert duckdb.sql(f"SELECT {sqlfiles.literal(chr(39) + ';--')}").fetchall() == [("';--",)]
+    assert duckdb.execute(f"SELECT {sqlfiles.literal(chr(39) + ';--')}").fetchall() == [("';--",)]
