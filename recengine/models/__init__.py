@@ -7,12 +7,13 @@ from typing import Any, Literal, get_args
 from recengine.errors import BadInput
 from recengine.models.base import Model
 from recengine.models.ease import Ease
+from recengine.models.hybrid import Hybrid
 from recengine.models.popularity import Popularity
 from recengine.models.sae import Sae
 
-ModelName = Literal["popularity", "sae", "ease"]
-DEFAULT: ModelName = "ease"
-MODELS: dict[str, type[Model]] = {model.name: model for model in (Popularity, Sae, Ease)}
+ModelName = Literal["popularity", "sae", "ease", "hybrid"]
+DEFAULT: ModelName = "hybrid"
+MODELS: dict[str, type[Model]] = {model.name: model for model in (Popularity, Sae, Ease, Hybrid)}
 
 
 def checked_model(name: str | None) -> ModelName:

@@ -9,9 +9,9 @@ import torch
 from pydantic import Field
 
 from recengine.models.base import Model, ModelConfig, OnProgress, silent
-from recengine.models.biases import BiasConfig, Biases
 from recengine.models.ranking import Ranking, RankingConfig, part_of
 from recengine.models.recency import Recency, RecencyConfig
+from recengine.models.stars import Stars, StarsConfig
 from recengine.snapshot import Snapshot
 
 
@@ -22,7 +22,7 @@ class HybridConfig(ModelConfig):
         "auto", description="auto: learn how much to lift what is popular now; off: all-time taste"
     )
     ranking: RankingConfig = Field(RankingConfig(), description="Which movies, in which order")
-    stars: BiasConfig = Field(BiasConfig(), description="Predicted stars")
+    stars: StarsConfig = Field(StarsConfig(), description="Predicted stars")
     lift: RecencyConfig = Field(RecencyConfig(), description="What recency=auto tries")
 
 
@@ -38,14 +38,15 @@ class Hybrid(Model):
     def __init__(self, config: ModelConfig | None = None) -> None:
         super().__init__(config)
         self.ranking = Ranking(self.config.ranking, self.config.seed)
-        self.stars = Biases(self.config.stars)
+        self.stars = Stars(self.config.stars.model_copy(update={"seed": self.config.seed}))
         self.recency = Recency()
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Fit ranking and stars on everything; with recency=auto, replay the past to choose the lift."""
         config = self.config
         self.ranking.fit(snapshot, device=device, on_progress=on_progress)
-        self.stars.fit(snapshot)
+        self.stars.fit(snapshot, device=device, on_progress=on_progress)
+        self.history = self.stars.history
 
         def past(part: Snapshot, users: np.ndarray) -> np.ndarray:
             return Ranking(config.ranking, config.seed).fit(part, device=device).score(part, users)
@@ -60,7 +61,7 @@ class Hybrid(Model):
 
     def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
         """Stars, from the stars part alone."""
-        return self.stars.predict(user_index, movie_index)
+        return self.stars.predict(snapshot, user_index, movie_index)
 
     def state(self) -> dict[str, torch.Tensor]:
         """All parts' tensors, named ``part.name``."""
