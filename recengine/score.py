@@ -204,10 +204,9 @@ def _replace(
     con.register("scored", pa.RecordBatchReader.from_batches(schema, _noting(batches, raised)))
     try:
         row = con.execute(f"INSERT INTO scores.{table} SELECT * FROM scored").fetchall()
-    except duckdb.Error as error:
+    except duckdb.Error as error:  # the transaction is lost, and the registration with it
         raise (raised or [error])[0] from error
-    finally:
-        con.unregister("scored")
+    con.unregister("scored")
     return int(row[0][0])
 
 
