@@ -22,16 +22,19 @@ from recengine.snapshot import Snapshot
 
 COMPRESS_COLUMNS = 256  # stacked columns between two compressions of the posterior mean
 PREDICT_PAIRS = 1 << 17
+LEAST_SWEEPS = 40  # however large the data
 
 
 class StarsConfig(ModelConfig):
     """Recipe of ``Stars``."""
 
     factors: int = Field(14, ge=1, le=100, description="Length K of a code")
-    sweeps: int = Field(300, ge=1, description="Gibbs sweeps, those of the burn-in included")
+    sweeps: int = Field(500, ge=1, description="Gibbs sweeps, those of the burn-in included")
     burn_in: int = Field(30, ge=0, description="First sweeps that are not averaged; at most half of all")
     most_work: int = Field(
-        60_000_000, ge=1, description="Bound on sweeps times ratings: larger data, fewer sweeps (at least 20)"
+        200_000_000,
+        ge=1,
+        description="Bound on sweeps times ratings: larger data, fewer sweeps (at least 40)",
     )
     implicit_rank: int = Field(100, ge=0, description="Directions kept of the rated-at-all matrix; 0: unused")
     rank: int = Field(100, ge=1, description="Rank of the stored posterior mean")
@@ -82,7 +85,7 @@ class Stars:
             seed=config.seed,
             device=device,
         )
-        sweeps = min(config.sweeps, max(config.most_work // snapshot.ratings.nnz, 20))
+        sweeps = min(config.sweeps, max(config.most_work // snapshot.ratings.nnz, LEAST_SWEEPS))
         mean, self.history = PosteriorMean(config.rank), []
         for sweep in range(sweeps):
             users, movies = chain.sweep()

@@ -157,10 +157,10 @@ def test_no_ratings_and_no_fit_are_said_plainly() -> None:
 
 def test_work_is_bounded_on_larger_data() -> None:
     snapshot, _, _ = planted()
-    config = SMALL.model_copy(update={"most_work": 25 * snapshot.ratings.nnz})
+    config = SMALL.model_copy(update={"most_work": 45 * snapshot.ratings.nnz})
     seen: list[tuple[int, int]] = []
     Stars(config).fit(snapshot, on_progress=lambda what, done, total: seen.append((done, total)))
-    assert seen == [(done, 25) for done in range(1, 26)]
+    assert seen == [(done, 45) for done in range(1, 46)]
 
 
 def test_blocks_cover_the_matrix_whatever_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
