@@ -129,7 +129,7 @@ def judge(
     """Fit a recipe on the ratings before the cut and measure its lists on those after it."""
     began = time.perf_counter()
     split = split_of(Snapshot.load(snapshot_folder), config)
-    model = make(recipe.model, **recipe.config)
+    model = make(recipe.model, **recipe.config).lighter()
     result = evaluation.evaluate(
         model.fit(split.train, device=device, on_progress=on_progress),
         split,

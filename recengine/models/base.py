@@ -56,6 +56,13 @@ class Model(ABC):
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Learn from every rating of the snapshot (a model that needs validation data holds out its own)."""
 
+    def lighter(self) -> Self:
+        """An unfitted model with the same ranking for less work: what the gate judges.
+
+        A model with parts that do not rank may cut those short.
+        """
+        return self
+
     @abstractmethod
     def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
         """Ranking scores of a block of users for all movies.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -13,6 +14,9 @@ from recengine.models.ranking import Ranking, RankingConfig, part_of
 from recengine.models.recency import Recency, RecencyConfig
 from recengine.models.stars import Stars, StarsConfig
 from recengine.snapshot import Snapshot
+
+# Enough for the gate's report of the stars' error; the refit takes the configured number.
+LIGHT_SWEEPS = 60
 
 
 class HybridConfig(ModelConfig):
@@ -41,19 +45,31 @@ class Hybrid(Model):
         self.stars = Stars(self.config.stars.model_copy(update={"seed": self.config.seed}))
         self.recency = Recency()
 
+    def lighter(self) -> Self:
+        """The same ranking, with stars from a few sweeps."""
+        few = self.config.stars.model_copy(update={"sweeps": min(self.config.stars.sweeps, LIGHT_SWEEPS)})
+        return type(self)(self.config.model_copy(update={"stars": few}))
+
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
-        """Fit ranking and stars on everything; with recency=auto, replay the past to choose the lift."""
+        """Fit ranking and stars on everything; with recency=auto, replay the past to choose the lift.
+
+        The stars' chain is many small steps that one core is busy with; ranking and replay use the other.
+        """
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            stars = beside.submit(self.stars.fit, snapshot, device=device, on_progress=on_progress)
+            self._fit_ranking(snapshot, device, on_progress)
+            self.history = stars.result().history
+        return self
+
+    def _fit_ranking(self, snapshot: Snapshot, device: str, on_progress: OnProgress) -> None:
         config = self.config
         self.ranking.fit(snapshot, device=device, on_progress=on_progress)
-        self.stars.fit(snapshot, device=device, on_progress=on_progress)
-        self.history = self.stars.history
 
         def past(part: Snapshot, users: np.ndarray) -> np.ndarray:
             return Ranking(config.ranking, config.seed).fit(part, device=device).score(part, users)
 
         if config.recency == "auto":
             self.recency.learn(snapshot, past, config.lift, config.seed, on_progress)
-        return self
 
     def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
         """Lifted ranking scores of a block of users, (B, M)."""
