@@ -33,13 +33,17 @@ class RecencyConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    half_lives: tuple[float, ...] = Field((7, 30, 90, 365, 1095), description="Candidate half-lives, in days")
-    weights: tuple[float, ...] = Field((0.25, 0.5, 1, 1.5, 2, 3), description="Candidate weights, beside 0")
-    floors: tuple[float, ...] = Field((1, 5), description="Candidate eps, in ratings")
-    cuts: tuple[float, ...] = Field(
-        (0.6, 0.7, 0.8, 0.9), description="Where the past is cut, as shares of the ratings, oldest first"
+    half_lives: tuple[float, ...] = Field(
+        (3, 7, 14, 30, 90, 365, 1095), description="Candidate half-lives, in days"
     )
-    most_users: int = Field(2000, ge=1, description="Most users judged at a cut, drawn by the seed")
+    weights: tuple[float, ...] = Field(
+        (0.25, 0.5, 1, 1.5, 2, 3, 4), description="Candidate weights, beside 0"
+    )
+    floors: tuple[float, ...] = Field((1, 5, 20), description="Candidate eps, in ratings")
+    cuts: tuple[float, ...] = Field(
+        (0.5, 0.6, 0.7, 0.8, 0.9), description="Where the past is cut, as shares of the ratings, oldest first"
+    )
+    most_users: int = Field(500, ge=1, description="Most users judged at a cut, drawn by the seed")
 
 
 @dataclass
@@ -72,7 +76,8 @@ class Recency:
     ) -> Self:
         """Choose half-life, weight and eps on cuts inside the snapshot, then make its lift.
 
-        The weight stays 0 unless the best candidate's gain exceeds its standard error over users.
+        The surest candidate wins: that of the highest gain less its standard error over users. Where
+        even that is not above 0, the weight stays 0.
         """
         cells = list(itertools.product(config.half_lives, config.floors, config.weights))
         cuts = _cuts(snapshot, config, np.random.default_rng(seed))
@@ -84,11 +89,11 @@ class Recency:
         self.weight = self.gain = 0.0
         if judged:
             gains = np.concatenate(judged)  # (E over all cuts, cells)
-            mean, error = gains.mean(0), gains.std(0) / len(gains) ** 0.5
-            best = int(mean.argmax())
-            if mean[best] > error[best]:
+            sure = gains.mean(0) - gains.std(0) / len(gains) ** 0.5
+            best = int(sure.argmax())
+            if sure[best] > 0:
                 self.half_life, self.floor, self.weight = cells[best]
-                self.gain = float(mean[best])
+                self.gain = float(gains[:, best].mean())
         self.lift = lift_of(snapshot, self.half_life, self.floor) if self.weight else None
         return self
 
