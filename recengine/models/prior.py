@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array, hstack
 
-from recengine.models.gram import rated
+from recengine.models.gram import rated, user_weights
 from recengine.snapshot import Snapshot
 
 ATTRIBUTES = ("gender", "age_band", "age", "occupation")
@@ -20,6 +20,7 @@ class PriorConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    count_exponent: float = Field(0.5, ge=0, le=1, description="Users count (mean n / own n) ** this")
     ridge: float = Field(300.0, gt=0, description="Penalty on the attributes' weights, in users")
     strength: float = Field(0.3, ge=0, description="Weight of the prior for a user without ratings")
     fades_over: float = Field(10.0, gt=0, description="Ratings after which half of that weight is left")
@@ -35,17 +36,10 @@ class Prior:
         self.config = config if config is not None else PriorConfig()
         self.weights = np.zeros((0, 0), dtype=np.float32)  # (1 + A, M)
 
-    def fit(self, snapshot: Snapshot, weights: np.ndarray) -> Self:
-        """Weighted ridge regression of the rated-at-all rows on a constant and the attributes.
-
-        Parameters
-        ----------
-        snapshot : Snapshot
-            Ratings and user attributes (possibly none).
-        weights : ndarray of float32, shape (U,)
-            Weight of each user's row, 0 for users without ratings.
-        """
+    def fit(self, snapshot: Snapshot) -> Self:
+        """Weighted ridge regression of the rated-at-all rows on a constant and the attributes."""
         inputs = self._inputs(snapshot)
+        weights = user_weights(snapshot, self.config.count_exponent)
         weighted = csr_array(inputs.multiply(weights[:, None]))
         normal = (inputs.T @ weighted).toarray().astype(np.float64)  # (1 + A, 1 + A)
         normal[np.diag_indices(len(normal))] += np.r_[1e-6, np.full(len(normal) - 1, self.config.ridge)]

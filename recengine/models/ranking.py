@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array, vstack
 
 from recengine.models.base import OnProgress, silent
-from recengine.models.gram import pair_sums, user_weights, zero_diagonal_ridge
+from recengine.models.gram import pair_sums, zero_diagonal_ridge
 from recengine.models.low_rank import LowRank, LowRankConfig
 from recengine.models.prior import Prior, PriorConfig
 from recengine.snapshot import Snapshot
@@ -42,7 +42,6 @@ class RankingConfig(BaseModel):
     genre_weight: float = Field(
         3.0, ge=0, description="Weight of a genre's row in the closed form; 0 leaves genres and years out"
     )
-    count_exponent: float = Field(0.5, ge=0, le=1, description="Users count (mean n / own n) ** this")
     session_share: float = Field(0.9, ge=0, le=1, description="Share of a pair's weight tied to one sitting")
     session_hours: float = Field(0.2, gt=0, description="Time scale of a sitting")
     min_ratings: int = Field(3, ge=1, description="Movies with fewer ratings are left to the prior")
@@ -69,17 +68,17 @@ class Ranking:
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Fit the three parts on all ratings."""
-        config, users = self.config, user_weights(snapshot, self.config.count_exponent)
+        config = self.config
         self.head = _head(snapshot, config.min_ratings, config.most_movies)
         rows = _columns(_weighted(snapshot.ratings, config.star_weight), self.head)  # (U, H)
         rated_at = snapshot.rated_at[np.isin(snapshot.ratings.indices, self.head)]
         genres = snapshot.movie_group(*(GENRES if config.genre_weight else ()))[self.head]  # (H, C)
-        self.prior.fit(snapshot, users)
+        self.prior.fit(snapshot)
         if config.low_rank_weight:
             stacked = csr_array(vstack([rows, genres.T], format="csr"))  # (U + C, H)
             self.low_rank.fit(stacked, device=device, on_progress=on_progress)
         on_progress("closed form", 0, 1)
-        gram = pair_sums(rows, rated_at, users, config.session_share, config.session_hours)
+        gram = pair_sums(rows, rated_at, np.ones(snapshot.users), config.session_share, config.session_hours)
         gram += config.genre_weight**2 * (genres @ genres.T).toarray()
         self.weights = zero_diagonal_ridge(gram, config.ridge, outputs=len(self.head), device=device)
         on_progress("closed form", 1, 1)

@@ -59,7 +59,7 @@ def test_prior_without_attributes_is_popularity_and_fades():
     stars = np.zeros((12, 4))
     stars[:6, 0], stars[:3, 1], stars[:1, 2] = 4, 4, 4
     data = snapshot(stars)
-    prior = Prior(PriorConfig(strength=1, fades_over=2)).fit(data, (stars.sum(1) > 0).astype(np.float32))
+    prior = Prior(PriorConfig(strength=1, fades_over=2, count_exponent=0)).fit(data)
     scores = prior.score(data, slice(0, 12))
     np.testing.assert_allclose(scores[-1], [1, 0.5, 1 / 6, 0], atol=1e-4)
     np.testing.assert_allclose(scores[3], scores[-1] * 2 / 3, atol=1e-4)  # one rating
@@ -85,7 +85,9 @@ def test_an_unknown_user_gets_the_popular_list():
     stars = 4.0 * (rng.random((80, 10)) < np.linspace(0.9, 0.1, 10))
     stars[-1] = 0
     data = snapshot(stars)
-    config = HybridConfig(stars=FEW, recency="off", ranking=RankingConfig(count_exponent=0))
+    config = HybridConfig(
+        stars=FEW, recency="off", ranking=RankingConfig(prior=PriorConfig(count_exponent=0))
+    )
     order = Hybrid(config).fit(data).score(data, slice(79, 80))[0].argsort(descending=True)
     counts = (stars > 0).sum(0)
     assert (np.diff(counts[order.numpy()]) <= 0).all()
