@@ -27,9 +27,9 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and status 2."""
-    from flows.cli import data, evaluation, night, reading, stages
+    from flows.cli import data, evaluation, night, reading, serve, stages
 
-    for module in (night, stages, reading, evaluation, data):
+    for module in (night, stages, reading, evaluation, data, serve):
         module.register(app)
     console.log_to_stderr(logging.INFO)
     try:

@@ -34,7 +34,8 @@ shares AS (
 final AS (
     SELECT
         segment,
-        (row_number() OVER (PARTITION BY segment ORDER BY score DESC, movie_id))::INTEGER AS rank,
+        -- by the score as it is stored: what rounds to the same score is a tie, ordered by movie
+        (row_number() OVER (PARTITION BY segment ORDER BY score::FLOAT DESC, movie_id))::INTEGER AS rank,
         movie_id,
         score
     FROM shares
