@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 
 import typer
 from pydantic import ValidationError
@@ -36,6 +37,7 @@ def main() -> None:
         app()
     except RecengineError as error:
         console.complain(str(error))
+        _forget(error)
     except ValidationError as error:  # an option that its config refuses
         problems = (f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
         console.complain(f"{'; '.join(problems)}; see --help.")
@@ -44,3 +46,10 @@ def main() -> None:
     else:
         return
     sys.exit(2)
+
+
+def _forget(error: BaseException | None) -> None:
+    """Clear the frames an error holds: a connection kept alive in them would complain at exit."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
