@@ -25,14 +25,15 @@ class LowRankConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     factors: int = Field(32, ge=1, description="Length K of a code")
-    unrated_weight: float = Field(0.2, gt=0, description="Weight of an unrated entry; a rated one counts 1")
+    unrated_weight: float = Field(
+        0.2, gt=0, description="Weight of an unrated entry; a rated one counts about 1"
+    )
     ridge: float = Field(0.02, gt=0, description="Penalty on a code, per entry it is fitted to")
     sweeps: int = Field(10, ge=1, description="Alternations between users and movies")
-    restarts: int = Field(2, ge=1, description="Fits from other random starts that are averaged")
 
 
 class LowRank:
-    """Reconstruction P V' of the rated-at-all matrix, averaged over restarts.
+    """Reconstruction P V' of the rated-at-all matrix.
 
     References
     ----------
@@ -42,25 +43,19 @@ class LowRank:
 
     def __init__(self, config: LowRankConfig | None = None, seed: int = 0) -> None:
         self.config, self.seed = config if config is not None else LowRankConfig(), seed
-        self.users = torch.zeros(0, 0)  # (U, restarts K)
-        self.movies = torch.zeros(0, 0)  # (M, restarts K)
+        self.users = torch.zeros(0, 0)  # (U, K)
+        self.movies = torch.zeros(0, 0)  # (M, K)
 
     def fit(self, rows: csr_array, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
-        """Fit on a csr_array of ones, shape (U, M)."""
+        """Fit on a csr_array of the rated entries' weights (about 1), shape (U, M)."""
         config, columns = self.config, csr_array(rows.T.tocsr())
         random = torch.Generator().manual_seed(self.seed)
-        done, users, movies = 0, [], []
-        for _ in range(config.restarts):
-            movie = torch.randn(rows.shape[1], config.factors, generator=random)
-            movie *= FIRST_SCALE / config.factors**0.5
-            for _ in range(config.sweeps):
-                user = self._codes(rows, movie, device)
-                movie = self._codes(columns, user, device)
-                done += 1
-                on_progress("low rank", done, config.restarts * config.sweeps)
-            users.append(self._codes(rows, movie, device) / config.restarts)
-            movies.append(movie)
-        self.users, self.movies = torch.cat(users, dim=1), torch.cat(movies, dim=1)
+        self.movies = torch.randn(rows.shape[1], config.factors, generator=random)
+        self.movies *= FIRST_SCALE / config.factors**0.5
+        for sweep in range(config.sweeps):
+            self.movies = self._codes(columns, self._codes(rows, self.movies, device), device)
+            on_progress("low rank", sweep + 1, config.sweeps)
+        self.users = self._codes(rows, self.movies, device)
         return self
 
     def score(self, users: slice | np.ndarray) -> np.ndarray:
@@ -82,13 +77,13 @@ class LowRank:
     def _codes(self, rows: csr_array, other: torch.Tensor, device: str) -> torch.Tensor:
         """Best codes (R, K) of R rows, given the other side's codes (C, K).
 
-        Solves ``(sum_rated v v' + w V'V + ridge (n + w C) I) p = sum_rated v`` for every row.
+        Solves ``(sum_rated c v v' + w V'V + ridge (sum c + w C) I) p = sum_rated c v`` for every row.
         """
         config, width = self.config, other.shape[1]
         outer = (other[:, :, None] * other[:, None, :]).reshape(len(other), -1).numpy()  # (C, K K)
         every = config.unrated_weight * (other.T @ other)
-        counts = torch.from_numpy(np.diff(rows.indptr)).float()
-        ridge = config.ridge * (counts + config.unrated_weight * rows.shape[1])
+        rated = torch.from_numpy(rows.sum(axis=1)).float()
+        ridge = config.ridge * (rated + config.unrated_weight * rows.shape[1])
         codes = torch.empty(rows.shape[0], width)
         for start in range(0, rows.shape[0], ROWS):
             part = slice(start, start + ROWS)
