@@ -269,7 +269,8 @@ def test_memory_ceiling(
     assert rows == 3 * wide.users
     assert max(blocks) == 256 * wide.movies
     assert max(largest_dense) < wide.users * wide.movies / 4
-    assert max((t.numel() for t in model.state().values()), default=0) < wide.users * wide.movies / 4
+    # Codes of some 100 numbers per user are allowed, a row of movies per user is not.
+    assert max(t.numel() for t in model.state().values()) < wide.users * wide.movies / 2
 
 
 def without_demographics(snapshot: Snapshot) -> Snapshot:
