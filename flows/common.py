@@ -1,20 +1,28 @@
-"""What the flows' tasks share: how they retry, how they keep results, how they open the warehouse."""
+"""What the flows share: how tasks retry and keep results, how a run takes its turn."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import duckdb
-from prefect import Task
+from prefect import Task, runtime
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.logging.handlers import APILogHandler
 
 from recengine.config import Home
 from recengine.errors import DownloadFailed, WarehouseBusy
 from recengine.warehouse.connection import warehouse
+from recengine.warehouse.turn import turn
 
-# A finished task's result is kept, so that a retry of the run goes on after it.
+# A worker imports Prefect, which reads PREFECT_LOGGING_EXTRA_LOGGERS once, before it imports the flows.
+if not any(isinstance(handler, APILogHandler) for handler in logging.getLogger("recengine").handlers):
+    logging.getLogger("recengine").addHandler(APILogHandler())
+
+# A finished task's result is kept, so that a retry of the run goes on after it. The key of a result holds the
+# run's id: another run, or the same flow on another home, never finds it.
 KEPT: dict[str, Any] = {"persist_result": True, "result_serializer": "json"}
 
 
@@ -29,6 +37,13 @@ RETRIED: dict[str, Any] = KEPT | {
     "retry_delay_seconds": [5, 30],
     "retry_condition_fn": may_pass,
 }
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """This run has the home (``RECENGINE_HOME``) for itself; another run waits, and says for whom."""
+    with turn(Home.at(), f"the {runtime.flow_run.flow_name} run {runtime.flow_run.name}"):
+        yield
 
 
 @contextmanager

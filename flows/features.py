@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from prefect import flow, task
 
-from flows.common import RETRIED, opened
+from flows.common import RETRIED, alone, opened
 from recengine import features as engine
 from recengine.features import FeatureReport
 
@@ -22,4 +22,5 @@ def build_features(input_fingerprint: str) -> FeatureReport:
 @flow(name="features")
 def features() -> FeatureReport:
     """Build the feature matrices of the ingested data."""
-    return build_features("what the warehouse holds")
+    with alone():
+        return build_features("what the warehouse holds")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from prefect import flow, task
 
 from flows import artifacts
-from flows.common import RETRIED, opened
+from flows.common import RETRIED, alone, opened
 from recengine import ingest as engine
 from recengine.config import DatasetName, Home, IngestConfig
 from recengine.ingest import LoadReport
@@ -37,4 +37,5 @@ def ingest(
         source: Folder or zip of your own instead, as the worker sees it
         limits: What the load accepts
     """
-    return ingest_files(dataset, source, limits)
+    with alone():
+        return ingest_files(dataset, source, limits)

@@ -20,7 +20,8 @@ def settle(home: Home) -> None:
     home.prefect.mkdir(mode=0o750, exist_ok=True)
     os.environ.setdefault("PREFECT_HOME", str(home.prefect))
     os.environ.setdefault("PREFECT_PROFILES_PATH", str(home.prefect / "profiles.toml"))
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    # The run and its log go to the server whole; on screen the command prints its own lines.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     served = home.prefect / "api_url"
     if "PREFECT_API_URL" not in os.environ and served.exists() and _answers(served.read_text().strip()):
         os.environ["PREFECT_API_URL"] = served.read_text().strip()

@@ -14,7 +14,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows import artifacts
-from flows.common import KEPT, opened
+from flows.common import KEPT, alone, opened
 from flows.features import build_features
 from flows.ingest import ingest_files
 from flows.publish import publish_tables
@@ -74,6 +74,20 @@ def nightly(
     """
     training = TrainConfig(model=model, recency=recency, seed=seed, gate=gate)
     scoring = ScoreConfig(top_n=top_n)
+    publishing = PublishConfig(keep_versions=keep_versions)
+    with alone():
+        return _night(dataset, source, limits, training, scoring, publishing, force)
+
+
+def _night(
+    dataset: str,
+    source: str | None,
+    limits: IngestConfig,
+    training: TrainConfig,
+    scoring: ScoreConfig,
+    publishing: PublishConfig,
+    force: bool,
+) -> State[Any]:
     request = engine.request_of(training, scoring)
     load = ingest_files(dataset, source, limits)
     if not force and not anything_new(load, request):
@@ -84,7 +98,6 @@ def nightly(
         return Completed(name="Kept", message=keep(load, selection, request))
     model_id = fit(selection, snapshot)
     score_users(model_id, snapshot, scoring)
-    publishing = PublishConfig(keep_versions=keep_versions)
     published = publish_tables(model_id, publishing, selection.reason, request, force)
     artifacts.summarised(load, selection, published)
     return Completed(name="Published", message=f"Version {published.version}: {selection.reason}")

@@ -11,7 +11,7 @@ from prefect import flow, task
 from pydantic import Field
 
 from flows import artifacts
-from flows.common import RETRIED, opened
+from flows.common import RETRIED, alone, opened
 from recengine import publish as engine
 from recengine.publish import PublishConfig, PublishReport
 
@@ -36,4 +36,5 @@ def publish(keep_versions: Annotated[int, Field(ge=1, le=1000)] = 5, force: bool
         force: Publish although the new lists look broken next to the published ones
     """
     config = PublishConfig(keep_versions=keep_versions)
-    return publish_tables("what is scored", config, "asked for", "{}", force)
+    with alone():
+        return publish_tables("what is scored", config, "asked for", "{}", force)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from prefect import flow, task
 
 from flows import artifacts
-from flows.common import RETRIED, opened
+from flows.common import RETRIED, alone, opened
 from recengine import publish as engine
 
 
@@ -28,4 +28,5 @@ def rollback(version: str | None = None) -> str:
     Args:
         version: Which version; the one before the current when left out
     """
-    return move_link(version)
+    with alone():
+        return move_link(version)

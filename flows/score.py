@@ -11,7 +11,7 @@ from typing import Annotated
 from prefect import flow, task
 from pydantic import Field
 
-from flows.common import RETRIED, opened
+from flows.common import RETRIED, alone, opened
 from flows.features import build_features
 from recengine import score as engine
 from recengine.config import Home
@@ -39,6 +39,7 @@ def score(
         top_n: Recommendations per user
         similar_n: Neighbours per movie
     """
-    features = build_features("what the warehouse holds")
-    chosen = model_id or store.newest(Home.at(), features.fingerprint)
-    return score_users(chosen, features.folder, ScoreConfig(top_n=top_n, similar_n=similar_n))
+    with alone():
+        features = build_features("what the warehouse holds")
+        chosen = model_id or store.newest(Home.at(), features.fingerprint)
+        return score_users(chosen, features.folder, ScoreConfig(top_n=top_n, similar_n=similar_n))

@@ -12,7 +12,7 @@ from prefect import flow, task
 from pydantic import Field
 
 from flows import artifacts
-from flows.common import KEPT, RETRIED, opened
+from flows.common import KEPT, RETRIED, alone, opened
 from flows.features import build_features
 from recengine import selection as engine
 from recengine import train as training
@@ -72,6 +72,7 @@ def train(
         gate: When a challenger is good enough
     """
     config = TrainConfig(model=model, recency=recency, seed=seed, gate=gate)
-    snapshot = build_features("what the warehouse holds").folder
-    selection = choose(snapshot, config, force)
-    return fit(selection, snapshot) if selection.action == "publish" else None
+    with alone():
+        snapshot = build_features("what the warehouse holds").folder
+        selection = choose(snapshot, config, force)
+        return fit(selection, snapshot) if selection.action == "publish" else None

@@ -82,7 +82,7 @@ class WarehouseTooNew(RecengineError):
         )
 
 
-class NotFinite(RecengineError):
+class NotFinite(BadInput):
     """A model whose scores or stars are infinite or not a number."""
 
     def __init__(self, model: str, what: str) -> None:

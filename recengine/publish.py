@@ -197,6 +197,19 @@ def _build(
     con: duckdb.DuckDBPyConnection, building: Path, version: str, metrics: dict[str, float | None]
 ) -> tuple[int, int]:
     """Write and audit the new file; returns its users and recommendation rows."""
+    con.execute(f"ATTACH {sqlfiles.literal(building)} AS published (STORAGE_VERSION '{STORAGE_VERSION}')")
+    try:
+        write_tables(con, version, metrics)
+        audit(con)
+        [counts] = con.execute("SELECT users, recommendations FROM published.publication").fetchall()
+        con.execute("CHECKPOINT published")
+    finally:
+        con.execute("DETACH published")
+    return counts
+
+
+def write_tables(con: duckdb.DuckDBPyConnection, version: str, metrics: dict[str, float | None]) -> None:
+    """Write all that readers see into the attached, empty ``published``, in one transaction."""
     parameters: dict[str, dict[str, object]] = {
         "popular_movies": {"rows": POPULAR_ROWS, "prior_users": POPULAR_PRIOR_USERS},
         "publication": {
@@ -206,18 +219,10 @@ def _build(
             "recengine_version": __version__,
         },
     }
-    con.execute(f"ATTACH {sqlfiles.literal(building)} AS published (STORAGE_VERSION '{STORAGE_VERSION}')")
-    try:
-        with transaction(con):
-            for table in _TABLES:
-                sqlfiles.run(con, f"publish/{table}", parameters.get(table))
-            sqlfiles.run(con, "publish/recommendations_detailed")
-        audit(con)
-        [counts] = con.execute("SELECT users, recommendations FROM published.publication").fetchall()
-        con.execute("CHECKPOINT published")
-    finally:
-        con.execute("DETACH published")
-    return counts
+    with transaction(con):
+        for table in _TABLES:
+            sqlfiles.run(con, f"publish/{table}", parameters.get(table))
+        sqlfiles.run(con, "publish/recommendations_detailed")
 
 
 def audit(con: duckdb.DuckDBPyConnection) -> None:

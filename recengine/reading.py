@@ -29,10 +29,12 @@ def serving(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     if not home.serving_link.exists():
         raise NotReady(f"Nothing is published under {home.root} yet", "run `recengine run` first")
-    # Beside the published file there is no place to spill to: it may belong to somebody else.
-    with duckdb.connect(
-        str(home.serving_link), read_only=True, config={"temp_directory": tempfile.gettempdir()}
-    ) as con:
+    # Beside the published file there is no place to spill to: it may belong to somebody else. A query may
+    # read every file below the folder it spills to, so that folder is a new and empty one.
+    with (
+        tempfile.TemporaryDirectory(prefix="recengine-") as spill,
+        duckdb.connect(str(home.serving_link), read_only=True, config={"temp_directory": spill}) as con,
+    ):
         con.execute("SET enable_progress_bar = false")
         yield con
 

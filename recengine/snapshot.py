@@ -102,14 +102,19 @@ class Snapshot:
             the data does not have are absent.
         """
         return csr_array(
-            hstack([self.ratings[users], self.genre_counts[users], self.article_attributes(users)])
+            hstack(
+                [self.ratings[users], self.genre_counts[users], self.article_attributes(users)],
+                dtype=np.float32,
+            )
         )
 
     def article_attributes(self, users: slice = slice(None)) -> csr_array:
         """Female, male, age in years and registration months, shape (B, 4); fewer where the data has none."""
         years = self.user_group("age")[users].toarray() * np.float32(YEARS_PER_AGE)
         months = np.nan_to_num(self.registration_months[users])
-        return csr_array(hstack([self.user_group("gender")[users], np.rint(years), months[:, None]]))
+        return csr_array(
+            hstack([self.user_group("gender")[users], np.rint(years), months[:, None]], dtype=np.float32)
+        )
 
     def user_group(self, *groups: str) -> csr_array:
         """Columns of ``user_features`` whose name is a group or starts with ``group=``, shape (U, k)."""

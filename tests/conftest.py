@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+# Before anything imports Prefect: kept results and settings of the tests stay out of the user's own.
+os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="recengine-tests-prefect-")
+os.environ["PREFECT_PROFILES_PATH"] = f"{os.environ['PREFECT_HOME']}/profiles.toml"
+os.environ.pop("PREFECT_API_URL", None)
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ def run(snapshot: Snapshot) -> tuple[str, list[dict[str, Any]]]:
         for seed in SEEDS:
             split = cut_down(snapshot, kept, seed)
             for name, values in lists.items():
-                result = evaluate(make(name).fit(split.train), split, ks=(10,))
+                result = evaluate(make(name).lighter().fit(split.train), split, ks=(10,))
                 values.append(result.per_user["ndcg@10"])
         pooled = {name: np.concatenate(values) for name, values in lists.items()}
         gap = paired_difference(pooled["hybrid"], pooled["popularity"], Bootstrap(draws=10_000))

@@ -26,7 +26,7 @@ def run(snapshot: Snapshot) -> tuple[str, list[dict[str, Any]]]:
     als, _ = tuned(Als, ALS_GRID, inner)
     bpr, _ = tuned(Bpr, BPR_GRID, inner)
     contenders: dict[str, Callable[[int], Model]] = {
-        "hybrid (ours)": lambda seed: make("hybrid", seed=seed, recency="off"),
+        "hybrid (ours)": lambda seed: make("hybrid", seed=seed, recency="off").lighter(),
         "ease (ours)": lambda seed: make("ease", seed=seed),
         "implicit ALS": lambda seed: Als(**als, seed=seed),
         "implicit BPR": lambda seed: Bpr(**bpr, seed=seed),

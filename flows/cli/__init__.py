@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 
 import typer
 from pydantic import ValidationError
@@ -27,15 +28,16 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and status 2."""
-    from flows.cli import data, evaluation, night, reading, stages
+    from flows.cli import data, evaluation, night, reading, serve, stages
 
-    for module in (night, stages, reading, evaluation, data):
+    for module in (night, stages, reading, evaluation, data, serve):
         module.register(app)
     console.log_to_stderr(logging.INFO)
     try:
         app()
     except RecengineError as error:
         console.complain(str(error))
+        _forget(error)
     except ValidationError as error:  # an option that its config refuses
         problems = (f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
         console.complain(f"{'; '.join(problems)}; see --help.")
@@ -44,3 +46,10 @@ def main() -> None:
     else:
         return
     sys.exit(2)
+
+
+def _forget(error: BaseException | None) -> None:
+    """Clear the frames an error holds: a connection kept alive in them would complain at exit."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

@@ -25,17 +25,19 @@ counted AS (
     FROM core.ratings JOIN segments USING (user_id) GROUP BY segment, movie_id
 ),
 shares AS (
-    SELECT 'all' AS segment, movie_id, share AS score FROM overall
+    -- Rounded to FLOAT before ranking, so that what is published as equal is ordered as equal.
+    SELECT 'all' AS segment, movie_id, share::FLOAT AS score FROM overall
     UNION ALL
-    SELECT segment, movie_id, (raters + $prior_users * share) / (users + $prior_users)
+    SELECT segment, movie_id, ((raters + $prior_users * share) / (users + $prior_users))::FLOAT
     FROM counted JOIN sizes USING (segment) JOIN overall USING (movie_id)
 ),
 final AS (
     SELECT
         segment,
-        (row_number() OVER (PARTITION BY segment ORDER BY score DESC, movie_id))::INTEGER AS rank,
+        -- by the score as it is stored: what rounds to the same score is a tie, ordered by movie
+        (row_number() OVER (PARTITION BY segment ORDER BY score::FLOAT DESC, movie_id))::INTEGER AS rank,
         movie_id,
-        score::FLOAT AS score
+        score
     FROM shares
     QUALIFY rank <= $rows
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import engine_homes
 import numpy as np
@@ -27,6 +28,16 @@ from recengine.snapshot import Snapshot
 # Judged by its stars only: lists ranked by predicted stars are no better than chance.
 NOT_RANKING = {"sae"}
 SEED = {"seed": 3}
+# Less work for what does not need it: fewer sweeps of the stars, a smaller sample of users to choose the lift by.
+QUICK: dict[str, dict[str, Any]] = {
+    "hybrid": {"stars": {"sweeps": 40, "burn_in": 10}, "lift": {"most_users": 200}},
+}
+
+
+def quick(name: str, **config: Any) -> Model:
+    """An unfitted model of a kind, with the tests' seed."""
+    return make(name, **(QUICK.get(name, {}) | SEED | config))
+
 
 Fitted = Callable[[str], Model]
 
@@ -43,7 +54,7 @@ def fitted(small: Snapshot) -> Fitted:
 
     def of(name: str) -> Model:
         if name not in models:
-            models[name] = make(name, **SEED).fit(small)
+            models[name] = quick(name).fit(small)
         return models[name]
 
     return of
@@ -86,7 +97,7 @@ def assert_sound(found: pa.Table, snapshot: Snapshot, n: int) -> None:
 
 
 def test_name_and_config(name: str) -> None:
-    model = make(name, **SEED)
+    model = quick(name)
     assert model.name == name
     assert model.config.seed == 3
     with pytest.raises(ValueError, match="nonsense"):
@@ -141,14 +152,14 @@ def test_save_and_load(name: str, fitted: Fitted, small: Snapshot, tmp_path: Pat
 def test_same_seed_same_table(name: str, fitted: Fitted, small: Snapshot) -> None:
     torch.manual_seed(1)  # what others drew before must not matter
     np.random.seed(1)  # noqa: NPY002
-    again = make(name, **SEED).fit(small)
+    again = quick(name).fit(small)
     assert table(again, small).equals(table(fitted(name), small))
 
 
 def test_fitting_leaves_the_snapshot_alone(name: str, small: Snapshot) -> None:
     own = small.where(np.ones(small.ratings.nnz, dtype=bool))  # writable arrays
     before = (own.ratings.data.copy(), own.ratings.indices.copy(), own.genre_counts.toarray())
-    table(make(name, **SEED).fit(own), own)
+    table(quick(name).fit(own), own)
     np.testing.assert_array_equal(own.ratings.data, before[0])
     np.testing.assert_array_equal(own.ratings.indices, before[1])
     np.testing.assert_array_equal(own.genre_counts.toarray(), before[2])
@@ -163,7 +174,7 @@ def test_scoring_twice_gives_the_same(name: str, fitted: Fitted, small: Snapshot
 def test_quality_of_lists(name: str, split: Split) -> None:
     if name in NOT_RANKING:
         pytest.skip(f"{name} is judged by its stars")
-    model = make(name, **SEED).fit(split.train)
+    model = quick(name).fit(split.train)
     found = evaluate(model, split, ks=(10,), bootstrap=Bootstrap(draws=100)).metrics["ndcg@10"]
     chance = evaluate(Chance(), split, ks=(10,), bootstrap=Bootstrap(draws=100)).metrics["ndcg@10"]
     assert found > 1.5 * chance
@@ -171,7 +182,7 @@ def test_quality_of_lists(name: str, split: Split) -> None:
 
 def test_quality_of_stars(name: str, split: Split) -> None:
     test = split.test
-    stars = make(name, **SEED).fit(split.train).predict(split.train, test.user_index, test.movie_index)
+    stars = quick(name).fit(split.train).predict(split.train, test.user_index, test.movie_index)
     mean = np.full(len(test), split.train.ratings.data.mean())
     assert rmse(test.rating, stars) < 0.97 * rmse(test.rating, mean)
 
@@ -244,7 +255,7 @@ def test_memory_ceiling(
     """Neither fitting nor scoring ever makes users x movies dense for all users."""
     monkeypatch.setattr(score, "BLOCK_BYTES", 4 * wide.movies * 256)
     short = {"epochs": 2} if name == "sae" else {}
-    model, blocks = make(name, **SEED, **short), [0]
+    model, blocks = quick(name, **short), [0]
     model.fit(wide)
     original = model.score
 
@@ -258,7 +269,8 @@ def test_memory_ceiling(
     assert rows == 3 * wide.users
     assert max(blocks) == 256 * wide.movies
     assert max(largest_dense) < wide.users * wide.movies / 4
-    assert max((t.numel() for t in model.state().values()), default=0) < wide.users * wide.movies / 4
+    # Codes of some 100 numbers per user are allowed, a row of movies per user is not.
+    assert max(t.numel() for t in model.state().values()) < wide.users * wide.movies / 2
 
 
 def without_demographics(snapshot: Snapshot) -> Snapshot:
@@ -268,7 +280,7 @@ def without_demographics(snapshot: Snapshot) -> Snapshot:
 
 def test_without_demographics(name: str, small: Snapshot) -> None:
     bare = without_demographics(small)
-    assert_sound(table(make(name, **SEED).fit(bare), bare), bare, 10)
+    assert_sound(table(quick(name).fit(bare), bare), bare, 10)
 
 
 def test_without_any_features(name: str, small: Snapshot) -> None:
@@ -280,13 +292,13 @@ def test_without_any_features(name: str, small: Snapshot) -> None:
         movie_columns=(),
         genre_counts=csr_array((bare.users, 0), dtype=np.float32),
     )
-    assert_sound(table(make(name, **SEED).fit(bare), bare), bare, 10)
+    assert_sound(table(quick(name).fit(bare), bare), bare, 10)
 
 
 def test_users_and_movies_without_ratings(name: str, small: Snapshot) -> None:
     users, movies = small.rating_users, small.ratings.indices
     part = small.where((users % 4 != 1) & (movies % 5 != 2) & (users != small.users - 1))
-    model = make(name, **SEED).fit(part)
+    model = quick(name).fit(part)
     assert_sound(table(model, part), part, 10)
     stars = model.predict(part, np.array([1, 1, 0]), np.array([2, 0, 2]))
     assert np.isfinite(stars).all()
@@ -305,10 +317,10 @@ TINY = {
 @pytest.mark.parametrize("case", TINY)
 def test_tiny_data(name: str, case: str) -> None:
     tiny = features.snapshot(engine_homes.core_of(ratings=TINY[case]))
-    assert_sound(table(make(name, **SEED).fit(tiny), tiny, 2), tiny, 2)
+    assert_sound(table(quick(name).fit(tiny), tiny, 2), tiny, 2)
 
 
 def test_progress_ends_at_its_total(name: str, small: Snapshot) -> None:
     told: dict[str, tuple[int, int]] = {}
-    make(name, **SEED).fit(small, on_progress=lambda what, done, total: told.update({what: (done, total)}))
+    quick(name).fit(small, on_progress=lambda what, done, total: told.update({what: (done, total)}))
     assert all(0 < done <= total for done, total in told.values())

@@ -1,0 +1,90 @@
+"""The environment that server, worker and flow runs share: private, quiet, and safe after a crash.
+
+``recengine.env.example`` says the same for the service units.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+
+from recengine.config import Home
+from recengine.errors import BadInput
+
+ROOT = Path(__file__).resolve().parent.parent
+POOL = "recengine"
+AUTH = "PREFECT_SERVER_API_AUTH_STRING"
+
+# A flow run says every 30 s that it lives; after three silent periods it counts as crashed.
+HEARTBEAT_SECONDS = 30
+ZOMBIE_AFTER_SECONDS = 90
+KEEP_RUNS_DAYS = 90
+
+# A setting that stands in the caller's environment wins over these.
+DEFAULTS = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+    # In memory, a slot held when the server dies is never given back.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(KEEP_RUNS_DAYS * 86_400),
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "recengine",
+}
+
+
+def environment(home: Home, host: str, port: int, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of server, worker and set-up.
+
+    Parameters
+    ----------
+    home : Home
+        Prefect's own files go to ``<home>/prefect``.
+    host, port
+        Where the server listens.
+    given : mapping
+        The caller's environment.
+
+    Raises
+    ------
+    BadInput
+        ``host`` can be reached from elsewhere and no auth string is set.
+    """
+    if not is_loopback(host) and not given.get(AUTH):
+        raise BadInput(
+            f"--host {host} lets everyone who reaches this machine start runs: set {AUTH}=user:password "
+            "first, or leave --host out."
+        )
+    address = address_of(host, port)
+    chosen = {
+        "PREFECT_HOME": str(home.prefect),
+        "PREFECT_PROFILES_PATH": str(home.prefect / "profiles.toml"),
+        "PREFECT_API_URL": f"{address}/api",
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+        "PREFECT_UI_API_URL": "/api",  # as the browser sees the server, whatever its name for it
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
+        "RECENGINE_HOME": str(home.root),
+        "RECENGINE_ROOT": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+    }
+    if auth := given.get(AUTH):
+        chosen["PREFECT_API_AUTH_STRING"] = auth
+    return {**DEFAULTS, **given, **chosen}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a server on ``host``."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def address_of(host: str, port: int) -> str:
+    """The server's address for this machine's own processes."""
+    return f"http://{host if is_loopback(host) else '127.0.0.1'}:{port}"

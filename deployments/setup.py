@@ -1,0 +1,118 @@
+"""Bring a Prefect server to what ``prefect.yaml`` describes: ``python -m deployments.setup``.
+
+Run it after every change of the YAML and as often as you like. It makes the work pool and the deployments,
+removes schedules that left the YAML (deploying alone would leave them active), and sees to it that a run
+whose process vanished is marked as crashed, which gives its slot back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ChangeFlowRunState
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.exceptions import ObjectAlreadyExists
+from prefect.workers.process import ProcessWorker
+
+from deployments.settings import POOL, ROOT, ZOMBIE_AFTER_SECONDS
+from recengine.errors import RecengineError
+
+YAML = Path(__file__).with_name("prefect.yaml")
+ZOMBIES = "recengine: runs whose process vanished"
+
+# Names of the states in which a run is over; the nightly flow's own are among them: events carry names.
+LAST_STATES = ("Completed", "Failed", "Cancelled", "Crashed", "Published", "Kept", "Unchanged")
+
+
+async def set_up(file: Path = YAML) -> None:
+    """Make the server as the YAML says; harmless when it is already."""
+    async with get_client() as client:
+        await _work_pool(client)
+        _deploy(file)
+        for entry in yaml.safe_load(file.read_text())["deployments"]:
+            await _forget_schedules(client, entry)
+        await _automation(client)
+
+
+async def _work_pool(client: PrefectClient) -> None:
+    template = ProcessWorker.get_default_base_job_template()
+    pool = WorkPoolCreate(
+        name=POOL,
+        type="process",
+        base_job_template=template,
+        description="Runs as processes on the worker's box",
+    )
+    try:
+        await client.create_work_pool(pool)
+    except ObjectAlreadyExists:
+        return
+
+
+def _deploy(file: Path) -> None:
+    """Prefect's own command reads the YAML: what it stores is what ``prefect deploy`` would."""
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RecengineError(f"{file} could not be deployed: {(done.stdout + done.stderr).strip()[-2000:]}")
+
+
+async def _forget_schedules(client: PrefectClient, entry: dict[str, Any]) -> None:
+    """Remove schedules whose slug the YAML no longer has; those made in the UI have none and stay."""
+    flow = entry["entrypoint"].rsplit(".", 1)[-1]
+    deployment = await client.read_deployment_by_name(f"{flow}/{entry['name']}")
+    slugs = {schedule["slug"] for schedule in entry.get("schedules", [])}
+    for schedule in deployment.schedules:
+        if schedule.slug and schedule.slug not in slugs:
+            await client.delete_deployment_schedule(deployment.id, schedule.id)
+
+
+async def _automation(client: PrefectClient) -> None:
+    """Prefect Cloud watches heartbeats by itself; an own server has to be told."""
+    wanted = AutomationCore(
+        name=ZOMBIES,
+        description=f"A run that was silent for {ZOMBIE_AFTER_SECONDS} s has lost its process.",
+        trigger=EventTrigger(
+            posture=Posture.Proactive,
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            for_each={"prefect.resource.id"},
+            after={"prefect.flow-run.heartbeat"},
+            expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{name}" for name in LAST_STATES)},
+            threshold=1,
+            within=timedelta(seconds=ZOMBIE_AFTER_SECONDS),
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED,
+                message=f"No sign of life for {ZOMBIE_AFTER_SECONDS} s: the process is gone. What is "
+                "published stays; retry the run or wait for the next one.",
+            )
+        ],
+    )
+    found = await client.read_automations_by_name(ZOMBIES)
+    if found:
+        wanted.enabled = found[0].enabled
+        await client.update_automation(found[0].id, wanted)
+    else:
+        await client.create_automation(wanted)
+
+
+def main() -> None:
+    """Set up the server that PREFECT_API_URL names; a mistake is one sentence and status 2."""
+    try:
+        asyncio.run(set_up(Path(sys.argv[1]) if len(sys.argv) > 1 else YAML))
+    except RecengineError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Forks a process per request that publishes and halts at a stage, so that the test can kill it there.
+
+Reads lines ``stage home`` from stdin; answers ``pid`` when the forked process stands at the stage. The
+product has no hooks for this: the forked process replaces functions of its own copy.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from recengine import publish, versions
+from recengine.config import Home
+from recengine.warehouse.connection import warehouse
+
+
+def halt(*_: Any, **__: Any) -> None:
+    print(os.getpid(), flush=True)
+    time.sleep(120)
+
+
+def after(function: Callable[..., Any], times: int = 1) -> Callable[..., Any]:
+    """The function, halting once it has done its work for the given time."""
+    done = [0]
+
+    def halting(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        done[0] += 1
+        if done[0] == times:
+            halt()
+        return result
+
+    return halting
+
+
+def while_building() -> None:
+    """In the middle of the transaction that writes the tables: some are there, nothing is committed."""
+    run = publish.sqlfiles.run
+
+    def halting(con: Any, name: str, *args: Any) -> Any:
+        return halt() if name == "publish/similar_movies" else run(con, name, *args)
+
+    publish.sqlfiles.run = halting  # type: ignore[assignment]
+
+
+def after_audits() -> None:
+    publish.audit = after(publish.audit)
+
+
+def after_checkpoint() -> None:
+    publish._finish = halt  # type: ignore[assignment]
+
+
+def before_rename() -> None:
+    """Read-only and synced, under its building name."""
+    publish.sync = after(publish.sync)
+
+
+def after_rename() -> None:
+    publish.point_to = halt  # type: ignore[assignment]
+
+
+def after_staging_the_link() -> None:
+    versions.os.replace = halt  # type: ignore[assignment]
+
+
+def after_the_link() -> None:
+    publish.remember = halt  # type: ignore[assignment]
+
+
+STAGES = {
+    stage.__name__: stage
+    for stage in (
+        while_building,
+        after_audits,
+        after_checkpoint,
+        before_rename,
+        after_rename,
+        after_staging_the_link,
+        after_the_link,
+    )
+}
+
+
+def main() -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the killed need no waiting for
+    for line in sys.stdin:
+        stage, home = line.rstrip("\n").split(" ", 1)
+        if os.fork() == 0:
+            STAGES[stage]()
+            with warehouse(Home(Path(home)).warehouse) as con:
+                publish.publish(con, Home(Path(home)))
+            os._exit(1)  # went through without halting
+
+
+if __name__ == "__main__":
+    main()

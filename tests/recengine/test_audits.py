@@ -1,0 +1,256 @@
+"""Every audit catches the fault it is for, and none objects to sound tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+import pytest
+from engine_homes import copy_of, core_of, fill_core
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recengine import features, publish, score
+from recengine.config import Home
+from recengine.errors import AuditFailed
+from recengine.models.popularity import Popularity
+from recengine.similar import similar_movies
+from recengine.warehouse import sqlfiles
+from recengine.warehouse.connection import warehouse
+
+A_LIST = "user_id = (SELECT min(user_id) FROM published.recommendations)"
+
+
+@dataclass(frozen=True)
+class Fault:
+    audit: str
+    statement: str
+    problem: str
+
+
+RECS = "published.recommendations"
+FAULTS = [
+    Fault(
+        "every_movie_is_known",
+        f"UPDATE {RECS} SET movie_id = 999 WHERE {A_LIST} AND rank = 2",
+        "movie 999 is not in movies",
+    ),
+    Fault(
+        "every_movie_is_known",
+        "UPDATE published.popular_movies SET movie_id = 999 WHERE rank = 1",
+        "movie 999 is not in movies",
+    ),
+    Fault(
+        "every_movie_is_known",
+        "UPDATE published.similar_movies SET similar_movie_id = 999 WHERE rank = 1",
+        "movie 999 is not in movies",
+    ),
+    Fault(
+        "every_movie_is_known",
+        "UPDATE published.similar_movies SET similar_movie_id = 1 WHERE movie_id = 1",
+        "movie 1 is its own neighbour",
+    ),
+    Fault("every_user_has_n", f"DELETE FROM {RECS} WHERE {A_LIST} AND rank = 5", "user 1 has 4 rows, not 5"),
+    Fault("every_user_has_n", f"DELETE FROM {RECS} WHERE user_id = 3", "user 3 has 0 rows, not 5"),
+    Fault(
+        "every_user_has_n",
+        f"INSERT INTO {RECS} SELECT * REPLACE (777 AS user_id) FROM {RECS} WHERE {A_LIST}",
+        "user 777 has 5 rows, not 0",
+    ),
+    Fault(
+        "no_duplicates",
+        f"UPDATE {RECS} SET movie_id = (SELECT max(movie_id) FROM {RECS} WHERE {A_LIST}) WHERE {A_LIST}",
+        "user 1 lists movie ",
+    ),
+    Fault(
+        "no_duplicates",
+        "UPDATE published.popular_movies SET movie_id = 1 WHERE segment = 'all'",
+        "segment all lists movie 1 ",
+    ),
+    Fault(
+        "nothing_already_rated",
+        f"UPDATE {RECS} SET movie_id = (SELECT min(movie_id) FROM core.ratings "
+        f"WHERE user_id = 1) WHERE {A_LIST} AND rank = 1",
+        "user 1 has rated movie ",
+    ),
+    Fault(
+        "one_model_one_publication",
+        f"UPDATE {RECS} SET model_id = 'other' WHERE {A_LIST}",
+        "a row of model other is not of the publication",
+    ),
+    Fault(
+        "one_model_one_publication",
+        "INSERT INTO published.publication FROM published.publication",
+        "publication has 2 rows",
+    ),
+    Fault("one_model_one_publication", "DELETE FROM published.publication", "publication has 0 rows"),
+    Fault(
+        "one_model_one_publication",
+        "DELETE FROM published.popular_movies WHERE segment = 'all'",
+        "popular_movies has no segment all",
+    ),
+    Fault(
+        "one_model_one_publication",
+        "UPDATE published.publication SET input_fingerprint = 'old'",
+        "the scored data (old) is not the data in the warehouse",
+    ),
+    Fault(
+        "ranks_have_no_gaps",
+        f"UPDATE {RECS} SET rank = 6 WHERE {A_LIST} AND rank = 5",
+        "user 1 has ranks 1 to 6 in 5 rows",
+    ),
+    Fault(
+        "ranks_have_no_gaps",
+        f"UPDATE {RECS} SET rank = 2 WHERE {A_LIST} AND rank = 1",
+        "user 1 has ranks 2 to 5 in 5 rows",
+    ),
+    Fault(
+        "ranks_have_no_gaps",
+        f"UPDATE {RECS} SET rank = 2 WHERE {A_LIST} AND rank = 3",
+        "user 1 has ranks 1 to 5 in 5 rows",
+    ),
+    Fault(
+        "scores_fall_with_rank",
+        f"UPDATE {RECS} SET score = score + 1 WHERE {A_LIST} AND rank = 3",
+        "user 1 rank 3 has score ",
+    ),
+    Fault(
+        "scores_fall_with_rank",
+        f"UPDATE {RECS} SET score = 'nan' WHERE {A_LIST} AND rank = 5",
+        "user 1 rank 5 has score nan",
+    ),
+    Fault(
+        "scores_fall_with_rank",
+        f"UPDATE {RECS} SET score = 'inf' WHERE {A_LIST} AND rank = 1",
+        "user 1 rank 1 has score inf",
+    ),
+    Fault(
+        "scores_fall_with_rank",
+        f"UPDATE {RECS} SET score = NULL WHERE {A_LIST} AND rank = 1",
+        "user 1 rank 1 has score NULL",
+    ),
+    Fault(
+        "scores_fall_with_rank",
+        f"UPDATE {RECS} SET score = 1, movie_id = 1000 - rank WHERE {A_LIST}",
+        "user 1 rank 2 has score 1.0 after 1.0",
+    ),
+    Fault(
+        "stars_are_on_the_scale",
+        f"UPDATE {RECS} SET predicted_rating = 5.1 WHERE {A_LIST} AND rank = 1",
+        "user 1 rank 1 is predicted 5.1 stars",
+    ),
+    Fault(
+        "stars_are_on_the_scale",
+        f"UPDATE {RECS} SET predicted_rating = 'nan' WHERE {A_LIST}",
+        "is predicted nan stars",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def audited(
+    scored_home: Home, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A warehouse with sound tables in ``published``."""
+    home = copy_of(scored_home, tmp_path_factory.mktemp("audits") / "home")
+    with warehouse(home.warehouse) as con:
+        con.execute("ATTACH ':memory:' AS published")
+        publish.write_tables(con, "v", {})
+        yield con
+
+
+@pytest.fixture
+def con(audited: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same for one test, which may spoil the tables."""
+    audited.execute("BEGIN")
+    yield audited
+    audited.execute("ROLLBACK")
+
+
+def test_every_audit_has_a_planted_fault() -> None:
+    assert sorted({fault.audit for fault in FAULTS}) == sqlfiles.names("audits")
+
+
+def test_sound_tables_return_no_row(con: duckdb.DuckDBPyConnection) -> None:
+    publish.audit(con)
+    for name in sqlfiles.names("audits"):
+        assert con.execute(sqlfiles.load(f"audits/{name}")).fetchall() == [], name
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.audit}-{fault.problem[:20]}")
+def test_planted_fault_is_caught(con: duckdb.DuckDBPyConnection, fault: Fault) -> None:
+    con.execute(fault.statement)
+    problems = [row[0] for row in con.execute(sqlfiles.load(f"audits/{fault.audit}")).fetchall()]
+    assert any(fault.problem in problem for problem in problems), problems
+    with pytest.raises(AuditFailed, match=fault.audit) as caught:
+        publish.audit(con)
+    assert fault.audit in caught.value.failures
+
+
+@pytest.fixture(scope="module")
+def scratch() -> duckdb.DuckDBPyConnection:
+    return core_of()
+
+
+def publish_into_memory(con: duckdb.DuckDBPyConnection, n: int) -> None:
+    snapshot = features.snapshot(con)
+    batches = score.recommend(Popularity().fit(snapshot), snapshot, n)
+    lists = pa.Table.from_batches(batches, schema=score.RECOMMENDATIONS)
+    for name, rows in (("recommendations", lists), ("similar_movies", similar_movies(snapshot, n))):
+        con.execute(f"DELETE FROM scores.{name}")
+        con.register("rows", rows)
+        con.execute(f"INSERT INTO scores.{name} FROM rows")
+        con.unregister("rows")
+    con.execute("DELETE FROM scores.origin")
+    con.execute(
+        "INSERT INTO scores.origin "
+        "VALUES ('m-1', 'popularity', 'tiny', 's', 'fingerprint', ?, now()::TIMESTAMP)",
+        [n],
+    )
+    con.execute("ATTACH ':memory:' AS published")
+    publish.write_tables(con, "v", {})
+
+
+SPOILS = [
+    "DELETE FROM {t} WHERE {row}",
+    "UPDATE {t} SET rank = rank + 1 WHERE {row}",
+    "UPDATE {t} SET score = 'nan' WHERE {row}",
+    "UPDATE {t} SET movie_id = 99 WHERE {row}",
+    "UPDATE {t} SET model_id = 'm-2' WHERE {row}",
+    "UPDATE {t} SET predicted_rating = 9 WHERE {row}",
+    "INSERT INTO {t} FROM {t} WHERE {row}",
+    "UPDATE {t} SET movie_id = r.movie_id FROM core.ratings AS r WHERE r.user_id = {t}.user_id AND {row}",
+]
+PAIRS = st.sets(st.tuples(st.integers(1, 3), st.sampled_from([10, 20, 30])), min_size=1, max_size=8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    pairs=PAIRS, n=st.integers(1, 4), spoil=st.sampled_from(SPOILS), at=st.integers(0, 10**6), data=st.data()
+)
+def test_random_tables_pass_and_spoiled_ones_do_not(
+    scratch: duckdb.DuckDBPyConnection,
+    pairs: set[tuple[int, int]],
+    n: int,
+    spoil: str,
+    at: int,
+    data: st.DataObject,
+) -> None:
+    stars = st.sampled_from([1.0, 3.0, 5.0])
+    ratings = [(user, movie, data.draw(stars), "2020-01-01") for user, movie in sorted(pairs)]
+    publish_into_memory(fill_core(scratch, ratings=ratings), n)
+    try:
+        publish.audit(scratch)
+        rows = scratch.execute("SELECT user_id, rank FROM published.recommendations ORDER BY ALL").fetchall()
+        user, rank = rows[at % len(rows)]
+        if spoil.startswith("UPDATE {t} SET movie_id = r.") and user not in {pair[0] for pair in pairs}:
+            return  # has rated nothing, so nothing rated can be planted
+        row = f"{{t}}.user_id = {user} AND {{t}}.rank = {rank}".format(t="recommendations")
+        statement = spoil.format(t="published.recommendations", row=row)
+        scratch.execute(statement.replace("published.recommendations.", "recommendations."))
+        with pytest.raises(AuditFailed):
+            publish.audit(scratch)
+    finally:
+        scratch.execute("DETACH published")
