@@ -30,7 +30,7 @@ class StarsConfig(ModelConfig):
 
     Chosen on a random fifth of ml-100k's u1.base (RMSE, 250 sweeps): all .879; without the implicit sets .888,
     without attributes, genres and years .883, with one noise precision for all .882. Sweeps are the knob that
-    buys accuracy: 250 .879, 500 .877, 1000 .876 (22 ms each). K of 10 or 20, ratings' dates, heavier tails and
+    buys accuracy: 250 .879, 500 .877, 1000 .876 (16 ms each). K of 10 or 20, ratings' dates, heavier tails and
     an averaged neural item-row autoencoder (.0006) did not earn a place.
     """
 
