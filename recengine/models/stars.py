@@ -26,10 +26,16 @@ LEAST_SWEEPS = 40  # however large the data
 
 
 class StarsConfig(ModelConfig):
-    """Recipe of ``Stars``."""
+    """Recipe of ``Stars``.
+
+    Chosen on a random fifth of ml-100k's u1.base (RMSE, 250 sweeps): all .879; without the implicit sets .888,
+    without attributes, genres and years .883, with one noise precision for all .882. Sweeps are the knob that
+    buys accuracy: 250 .879, 500 .877, 1000 .876 (16 ms each). K of 10 or 20, ratings' dates, heavier tails and
+    an averaged neural item-row autoencoder (.0006) did not earn a place.
+    """
 
     factors: int = Field(14, ge=1, le=100, description="Length K of a code")
-    sweeps: int = Field(500, ge=1, description="Gibbs sweeps, those of the burn-in included")
+    sweeps: int = Field(800, ge=1, description="Gibbs sweeps, those of the burn-in included")
     burn_in: int = Field(30, ge=0, description="First sweeps that are not averaged; at most half of all")
     most_work: int = Field(
         200_000_000,

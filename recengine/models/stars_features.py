@@ -15,7 +15,6 @@ from scipy.sparse import csr_array
 
 from recengine.snapshot import Snapshot
 
-COUNT_BINS = 10
 SUBSPACE_EXTRA, SUBSPACE_STEPS = 10, 4  # oversampling and power steps of the randomised decomposition
 SMALLEST_SINGULAR = 1e-3  # relative to the largest; below it a direction is noise of float32
 
@@ -29,7 +28,7 @@ class Group:
 
 
 def user_groups(snapshot: Snapshot, implicit_rank: int, seed: int, device: str) -> list[Group]:
-    """Occupation, sex with age, first zip digit, number of ratings, and which movies the user rated at all.
+    """Occupation, sex with age, first zip digit, and which movies the user rated at all.
 
     Parameters
     ----------
@@ -47,29 +46,19 @@ def user_groups(snapshot: Snapshot, implicit_rank: int, seed: int, device: str) 
     list of Group
         ``left`` of shape (U, r), float32.
     """
-    counts = np.diff(snapshot.ratings.indptr)
     named = (("occupation",), ("gender", "age_band"), ("zip",))
-    dense = [snapshot.user_group(*names).toarray() for names in named] + [_count_columns(counts)]
+    dense = [snapshot.user_group(*names).toarray() for names in named]
     groups = [_thin(block, device) for block in dense if block.any()]
     return groups + _implicit(snapshot.ratings, implicit_rank, seed, device)
 
 
 def movie_groups(snapshot: Snapshot, implicit_rank: int, seed: int, device: str) -> list[Group]:
-    """Genres, release-year bin, number of ratings, who rated the movie at all; see ``user_groups``."""
-    counts = np.bincount(snapshot.ratings.indices, minlength=snapshot.movies)
+    """Genres, release-year bin, and who rated the movie at all; see ``user_groups``."""
     genres = snapshot.movie_group("genre").toarray()
     genres = genres / np.sqrt(np.maximum(genres.sum(axis=1, keepdims=True), 1))
-    dense = [genres, snapshot.movie_group("year_bin").toarray(), _count_columns(counts)]
+    dense = [genres, snapshot.movie_group("year_bin").toarray()]
     groups = [_thin(block, device) for block in dense if block.any()]
     return groups + _implicit(snapshot.ratings.T.tocsr(), implicit_rank, seed, device)
-
-
-def _count_columns(counts: np.ndarray) -> np.ndarray:
-    """Centred log count and its decile, one-hot: how much somebody rates says how, float64 (n, 11)."""
-    logs = np.log1p(counts)
-    deciles = np.quantile(logs, np.arange(1, COUNT_BINS) / COUNT_BINS)
-    one_hot = np.eye(COUNT_BINS)[np.searchsorted(deciles, logs, side="right")]
-    return np.column_stack([logs - logs.mean(), one_hot])
 
 
 def _thin(columns: np.ndarray, device: str) -> Group:

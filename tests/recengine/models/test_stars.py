@@ -201,7 +201,7 @@ def test_groups_are_orthonormal_and_rebuild_the_implicit_matrix() -> None:
     for group in groups:
         identity = torch.eye(len(group.singular))
         torch.testing.assert_close(group.left.T @ group.left, identity, atol=1e-3, rtol=0)
-    assert len(groups) == 3  # occupation, counts, implicit set
-    assert len(movie_groups(snapshot, 0, 0, "cpu")) == 2  # genres, counts
+    assert len(groups) == 2  # occupation, implicit set
+    assert len(movie_groups(snapshot, 0, 0, "cpu")) == 1  # genres
     square = groups[-1].left * groups[-1].singular ** 2 @ groups[-1].left.T
     np.testing.assert_allclose(square, expected @ expected.T, atol=1e-3)
