@@ -95,9 +95,10 @@ def sparse(matrix: csr_array, device: str) -> torch.Tensor:
     with warnings.catch_warnings():  # torch calls its CSR layout beta, once per process
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
         return torch.sparse_csr_tensor(
-            torch.as_tensor(matrix.indptr, dtype=torch.int32),
-            torch.as_tensor(matrix.indices, dtype=torch.int32),
-            torch.as_tensor(matrix.data),
+            # Copies: the arrays may be a snapshot's, mapped read-only.
+            torch.tensor(matrix.indptr, dtype=torch.int32),
+            torch.tensor(matrix.indices, dtype=torch.int32),
+            torch.tensor(matrix.data),
             size=matrix.shape,
             device=device,
             check_invariants=False,
