@@ -202,7 +202,7 @@ def _healthy(address: str) -> bool:
 
 
 def _set_up(chosen: dict[str, str], stop: threading.Event) -> None:
-    command = [sys.executable, "-m", "deployments.setup"]
+    command = [sys.executable, "-m", "deployments.setup", "--before-worker"]
     with subprocess.Popen(
         command, cwd=ROOT, env=chosen, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True, preexec_fn=_die_with_parent,

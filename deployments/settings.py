@@ -66,6 +66,8 @@ def environment(home: Home, host: str, port: int, given: Mapping[str, str] = os.
         "PREFECT_PROFILES_PATH": str(home.prefect / "profiles.toml"),
         "PREFECT_API_URL": f"{address}/api",
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+        # The server unpacks its pages here, not into the installation, which may belong to somebody else.
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home.prefect / "ui"),
         "PREFECT_UI_API_URL": "/api",  # as the browser sees the server, whatever its name for it
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
         "RECENGINE_HOME": str(home.root),

@@ -34,7 +34,7 @@ def may_pass(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool
 
 RETRIED: dict[str, Any] = KEPT | {
     "retries": 2,
-    "retry_delay_seconds": [5, 30],
+    "retry_delay_seconds": [2, 10],
     "retry_condition_fn": may_pass,
 }
 

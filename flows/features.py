@@ -8,6 +8,7 @@ from __future__ import annotations
 from prefect import flow, task
 
 from flows.common import RETRIED, alone, opened
+from flows.notices import LOUD
 from recengine import features as engine
 from recengine.features import FeatureReport
 
@@ -19,7 +20,7 @@ def build_features(input_fingerprint: str) -> FeatureReport:
         return engine.build(con, home)
 
 
-@flow(name="features")
+@flow(name="features", **LOUD)
 def features() -> FeatureReport:
     """Build the feature matrices of the ingested data."""
     with alone():

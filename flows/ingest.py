@@ -10,6 +10,7 @@ from prefect import flow, task
 
 from flows import artifacts
 from flows.common import RETRIED, alone, opened
+from flows.notices import LOUD
 from recengine import ingest as engine
 from recengine.config import DatasetName, Home, IngestConfig
 from recengine.ingest import LoadReport
@@ -26,7 +27,7 @@ def ingest_files(dataset: str, source: str | None, limits: IngestConfig) -> Load
     return report
 
 
-@flow(name="ingest")
+@flow(name="ingest", **LOUD)
 def ingest(
     dataset: DatasetName = "demo", source: str | None = None, limits: IngestConfig = IngestConfig()
 ) -> LoadReport:

@@ -13,10 +13,11 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from flows import artifacts
+from flows import artifacts, notices
 from flows.common import KEPT, alone, opened
 from flows.features import build_features
 from flows.ingest import ingest_files
+from flows.notices import LOUD
 from flows.publish import publish_tables
 from flows.score import score_users
 from flows.train import choose, fit
@@ -42,10 +43,11 @@ def keep(load: LoadReport, selection: Selection, request: str) -> str:
     """Note that the published tables stay, and why."""
     with opened() as (_, con):
         engine.remember_kept(con, load.dataset, load.input_fingerprint, selection, request)
+    notices.kept(load, selection.reason)
     return selection.reason
 
 
-@flow(name="nightly")
+@flow(name="nightly", **LOUD)
 def nightly(
     dataset: DatasetName = "demo",
     source: str | None = None,

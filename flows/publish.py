@@ -10,8 +10,9 @@ from typing import Annotated
 from prefect import flow, task
 from pydantic import Field
 
-from flows import artifacts
+from flows import artifacts, notices
 from flows.common import RETRIED, alone, opened
+from flows.notices import LOUD
 from recengine import publish as engine
 from recengine.publish import PublishConfig, PublishReport
 
@@ -24,10 +25,11 @@ def publish_tables(
     with opened() as (home, con):
         report = engine.publish(con, home, config, reason=reason, request=request, force=force)
     artifacts.published(home, report, reason)
+    notices.published(report, reason)
     return report
 
 
-@flow(name="publish")
+@flow(name="publish", **LOUD)
 def publish(keep_versions: Annotated[int, Field(ge=1, le=1000)] = 5, force: bool = False) -> PublishReport:
     """Publish the scored tables.
 

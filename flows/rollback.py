@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from prefect import flow, task
 
-from flows import artifacts
+from flows import artifacts, notices
 from flows.common import RETRIED, alone, opened
+from flows.notices import LOUD
 from recengine import publish as engine
 
 
@@ -18,10 +19,11 @@ def move_link(version: str | None) -> str:
     with opened() as (home, con):
         chosen = engine.rollback(con, home, version)
     artifacts.rolled_back(home, chosen)
+    notices.rolled_back(chosen)
     return chosen
 
 
-@flow(name="rollback")
+@flow(name="rollback", **LOUD)
 def rollback(version: str | None = None) -> str:
     """Bring an earlier publication back; returns its version.
 

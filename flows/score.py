@@ -13,6 +13,7 @@ from pydantic import Field
 
 from flows.common import RETRIED, alone, opened
 from flows.features import build_features
+from flows.notices import LOUD
 from recengine import score as engine
 from recengine.config import Home
 from recengine.models import store
@@ -26,7 +27,7 @@ def score_users(model_id: str, snapshot: Path, config: ScoreConfig) -> ScoreRepo
         return engine.score(con, home, snapshot, model_id, config)
 
 
-@flow(name="score")
+@flow(name="score", **LOUD)
 def score(
     model_id: str | None = None,
     top_n: Annotated[int, Field(ge=1, le=1000)] = 10,

@@ -14,6 +14,7 @@ from pydantic import Field
 from flows import artifacts
 from flows.common import KEPT, RETRIED, alone, opened
 from flows.features import build_features
+from flows.notices import LOUD
 from recengine import selection as engine
 from recengine import train as training
 from recengine.config import Home
@@ -54,7 +55,7 @@ def choose(snapshot: Path, config: TrainConfig, force: bool) -> Selection:
     return select({name: branch.result() for name, branch in branches.items()}, snapshot, config, force)
 
 
-@flow(name="train")
+@flow(name="train", **LOUD)
 def train(
     model: ModelName = DEFAULT,
     recency: Literal["auto", "off"] = "auto",

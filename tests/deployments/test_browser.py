@@ -1,0 +1,205 @@
+"""A person at the Prefect UI, in a real Chromium, against a real ``recengine serve``.
+
+With RECENGINE_SCREENSHOTS set to a folder the pages seen on the way are kept there as PNG.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from served import Served, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.prefect]
+
+ARGUMENTS = ("--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+             "--disable-component-update --disable-sync").split()  # fmt: skip
+PATIENCE_MS = 60_000
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium of the system; skips where there is none."""
+    found = os.environ.get("RECENGINE_CHROMIUM") or shutil.which("chromium")
+    if not found or not Path(found).exists():
+        pytest.skip("no Chromium: install Debian's chromium or set RECENGINE_CHROMIUM to its path")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def new_page(browser: Browser, served: Served) -> Page:
+    """A page that may talk to nobody but our server."""
+    page = browser.new_page(viewport={"width": 1100, "height": 760})
+    page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    page.on("request", lambda request: _only_ours(request.url, served.port))
+    return page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for the tests here."""
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser, served: Served) -> Iterator[Page]:
+    """A fresh page."""
+    found = new_page(browser, served)
+    yield found
+    found.close()
+
+
+def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, demo: Path) -> None:
+    open_deployment(page, served)
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Custom run").click()
+    form = page.locator("form")
+    for text in ("Recommendations per user", "Which dataset: demo is generated on the spot",
+                 "Seed of everything random", "Largest share of unusable rows"):  # fmt: skip
+        expect(form.get_by_text(text)).to_be_visible()
+    top_n = number(page, "top_n")
+    assert (top_n.input_value(), top_n.get_attribute("min"), top_n.get_attribute("max")) == ("10", "1", "1000")
+    number(page, "keep_versions").scroll_into_view_if_needed()
+    shot(page, "form")
+
+    choose(page, "dataset", "ml-latest-small", "demo")
+    choose(page, "model", "popularity")
+    runs = count(served)
+    top_n.fill("0")
+    page.get_by_role("button", name="Submit").click()
+    page.wait_for_timeout(1000)
+    assert top_n.evaluate("field => field.validationMessage").startswith("Value must be greater than or equal to 1")
+    assert count(served) == runs, "a run with a bad value was started"
+
+    top_n.fill("7")
+    page.get_by_role("tab", name="str").click()
+    page.get_by_role("tabpanel", name="str").locator("textarea, input").fill(str(demo))
+    page.get_by_role("button", name="Submit").click()
+    run = until(lambda: newest(served, runs), 30, "the new run")
+    ended = served.ended(run)
+    assert (ended["state_name"], ended["parameters"]["top_n"]) == ("Published", 7), ended["state"]
+    page.goto(f"{address(served)}/runs/flow-run/{run}")
+    expect(page.get_by_text("Published").first).to_be_visible()
+    page.wait_for_timeout(2000)  # the graph is drawn on a canvas: there is nothing to wait for
+    shot(page, "run")
+    page.get_by_role("tab", name="Artifacts").click()
+    expect(page.get_by_text("publication").first).to_be_visible()
+    shot(page, "artifacts")
+
+
+def test_a_schedule_is_paused_and_resumed(page: Page, served: Served, demo: Path) -> None:
+    open_deployment(page, served)
+    switch = page.get_by_role("switch").first
+    for wanted in (False, True):
+        switch.click()
+        until(lambda wanted=wanted: active(served) is wanted, 30, f"the schedule being active={wanted}")
+
+
+def test_a_failed_run_is_retried_and_its_finished_tasks_are_not_run_again(
+    page: Page, served: Served, demo: Path
+) -> None:
+    """A folder where the reader's link belongs: publishing fails, until somebody removes it."""
+    link = served.home / "serving.duckdb"
+    parked = served.home / "serving.link"
+    if link.is_symlink():
+        link.rename(parked)
+    link.mkdir()
+    (link / "in the way").touch()
+    run = served.start_run("nightly", source=str(demo), force=True, top_n=6)
+    assert served.ended(run)["state_type"] == "FAILED"
+    shutil.rmtree(link)
+    if parked.is_symlink():
+        parked.rename(link)
+    page.goto(f"{address(served)}/runs/flow-run/{run}")
+    expect(page.get_by_text("Failed").first).to_be_visible()
+    page.get_by_role("button", name="Open menu").first.click()
+    page.get_by_role("menuitem", name="Retry").click()
+    page.get_by_role("alertdialog").or_(page.get_by_role("dialog")).get_by_role("button", name="Retry").click()
+    until(lambda: served.run(run)["state_name"] == "Published", 120, "the retried run")
+    tasks = served.post("task_runs/filter", flow_runs={"id": {"any_": [run]}})
+    again = {re.sub("-[0-9a-f]{3}$", "", task["name"]): task["state_name"]
+             for task in tasks if task["flow_run_run_count"] == 2}  # fmt: skip
+    assert again.pop("publish") == "Completed"
+    assert set(again.values()) == {"Cached"}
+    page.get_by_role("tab", name="Task Runs").click()
+    expect(page.get_by_text("Cached").first).to_be_visible()
+    shot(page, "retry")
+
+
+def address(served: Served) -> str:
+    """The UI's address."""
+    return f"http://127.0.0.1:{served.port}/v2"
+
+
+def open_deployment(page: Page, served: Served) -> None:
+    """From the list of deployments to the nightly one."""
+    page.goto(f"{address(served)}/deployments")
+    page.locator("a[href*='/deployments/deployment/']", has_text="nightly").click()
+    expect(page.get_by_text("At 03:30 AM")).to_be_visible()
+
+
+def field(page: Page, name: str) -> str:
+    """The id that a form field's label points to."""
+    label = page.locator("label", has_text=re.compile(rf"^{name} \(Optional\)$"))
+    found = label.get_attribute("for")
+    assert found
+    return found
+
+
+def number(page: Page, name: str):  # type: ignore[no-untyped-def]
+    """A number's input."""
+    return page.locator(f"[id='{field(page, name)}']")
+
+
+def choose(page: Page, name: str, *values: str) -> None:
+    """Pick values from a list, one after the other."""
+    for value in values:
+        page.locator(f"[id='{field(page, name)}']").click()
+        page.get_by_role("option", name=value, exact=True).click()
+
+
+def count(served: Served) -> int:
+    """How many runs of the nightly deployment were not made by its schedule."""
+    return len(_runs(served))
+
+
+def newest(served: Served, before: int) -> str | None:
+    """The id of a run that was not there before."""
+    found = _runs(served)
+    return str(found[0]["id"]) if len(found) > before else None
+
+
+def active(served: Served) -> bool:
+    """Whether the nightly schedule is on."""
+    [schedule] = served.get("deployments/name/nightly/nightly")["schedules"]
+    return bool(schedule["active"])
+
+
+def shot(page: Page, name: str) -> None:
+    """Keep what is to be seen, where asked for."""
+    if folder := os.environ.get("RECENGINE_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def _runs(served: Served) -> list[dict[str, str]]:
+    found = served.post(
+        "flow_runs/filter", deployments={"name": {"any_": ["nightly"]}}, sort="EXPECTED_START_TIME_DESC"
+    )
+    return [run for run in found if not run["auto_scheduled"]]
+
+
+def _only_ours(url: str, port: int) -> None:
+    ours = url.startswith((f"http://127.0.0.1:{port}/", "data:", "blob:")) or ".invalid/" in url
+    assert ours, f"the UI called {url}"
