@@ -42,11 +42,13 @@ def write(
     *,
     command: str | None = None,
 ) -> None:
-    """Print the page and write ``results/<name>.md`` and ``results/<name>.json``."""
+    """Print the page, write it as ``results/<name>.md`` and ``.json``, and gather all pages in ``RESULTS.md``."""
     where = ", ".join(f"{key} {value}" if key != "machine" else value for key, value in machine().items())
     command = command or f"python -m benchmarks.{name} {' '.join(sys.argv[1:])}".strip()
     page = "\n\n".join([f"# {title}", f"Made by `{command}` on {where}.", *notes, *tables]) + "\n"
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.md").write_text(page, encoding="utf-8")
     (FOLDER / f"{name}.json").write_text(json.dumps({"machine": machine(), "data": data}, indent=1) + "\n")
+    pages = [file.read_text(encoding="utf-8") for file in sorted(FOLDER.glob("*.md"))]
+    (FOLDER.parent / "RESULTS.md").write_text("\n".join(pages), encoding="utf-8")
     print(page)

@@ -41,7 +41,9 @@ def test_the_schedule_has_its_next_runs(served: Served) -> None:
 def test_settings_are_safe(served: Served) -> None:
     assert served.get("admin/settings")["server"]["analytics_enabled"] is False
     other = httpx.Client(base_url=served.client.base_url, trust_env=False)
-    assert other.post("flow_runs/filter", json={}).status_code == 403, "a page of another site could start runs"
+    assert other.post("flow_runs/filter", json={}).status_code == 403, (
+        "a page of another site could start runs"
+    )
     allowed = other.options(
         "flow_runs/filter",
         headers={"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"},
@@ -75,7 +77,9 @@ def test_set_up_again_changes_nothing_but_removes_what_left_the_yaml(served: Ser
     assert len(before["schedules"]) == 2
     environment = {"PREFECT_API_URL": f"http://127.0.0.1:{served.port}/api", "RECENGINE_ROOT": str(ROOT)}
     for _ in range(2):
-        subprocess.run([COMMAND[0], "-m", "deployments.setup"], cwd=ROOT, env=os.environ | environment, check=True)
+        subprocess.run(
+            [COMMAND[0], "-m", "deployments.setup"], cwd=ROOT, env=os.environ | environment, check=True
+        )
     after = served.get("deployments/name/nightly/nightly")
     assert after["id"] == found["id"]
     assert [(kept["slug"], kept["active"]) for kept in after["schedules"]] == [("every-night", False)]
@@ -83,14 +87,18 @@ def test_set_up_again_changes_nothing_but_removes_what_left_the_yaml(served: Ser
     assert len(served.post("work_pools/filter")) == 1
 
 
-def test_one_sentence_for_a_taken_port_an_open_host_and_a_second_serve(served: Served, tmp_path: Path) -> None:
+def test_one_sentence_for_a_taken_port_an_open_host_and_a_second_serve(
+    served: Served, tmp_path: Path
+) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         process = launch(tmp_path / "a", "--port", str(port))
         assert process.wait(60) == 2
-    assert f"Error: Port {port} on 127.0.0.1 is in use; choose another one with --port." in _said(tmp_path / "a")
+    assert f"Error: Port {port} on 127.0.0.1 is in use; choose another one with --port." in _said(
+        tmp_path / "a"
+    )
     assert launch(tmp_path / "b", "--host", "0.0.0.0", "--port", str(free_port())).wait(60) == 2
     assert "set PREFECT_SERVER_API_AUTH_STRING=user:password first" in _said(tmp_path / "b")
     again = subprocess.run([*COMMAND, "serve", "--home", str(served.home), "--port", str(free_port())], cwd=ROOT,
