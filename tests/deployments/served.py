@@ -70,7 +70,9 @@ class Served:
     def allow(self) -> None:
         """Get a CSRF token, as a browser does."""
         if "Prefect-Csrf-Token" not in self.client.headers:
-            token = self.client.get("csrf-token", params={"client": "tests"}).raise_for_status().json()["token"]
+            token = (
+                self.client.get("csrf-token", params={"client": "tests"}).raise_for_status().json()["token"]
+            )
             self.client.headers.update({"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "tests"})
 
     def get(self, path: str) -> Any:

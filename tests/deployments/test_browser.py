@@ -18,8 +18,13 @@ from served import Served, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.prefect]
 
-ARGUMENTS = ("--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-             "--disable-component-update --disable-sync").split()  # fmt: skip
+ARGUMENTS = [
+    f"--{name}"
+    for name in (
+        "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run",
+        "disable-background-networking", "disable-component-update", "disable-sync",
+    )
+]  # fmt: skip
 PATIENCE_MS = 60_000
 
 
@@ -70,7 +75,11 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
                  "Seed of everything random", "Largest share of unusable rows"):  # fmt: skip
         expect(form.get_by_text(text)).to_be_visible()
     top_n = number(page, "top_n")
-    assert (top_n.input_value(), top_n.get_attribute("min"), top_n.get_attribute("max")) == ("10", "1", "1000")
+    assert (top_n.input_value(), top_n.get_attribute("min"), top_n.get_attribute("max")) == (
+        "10",
+        "1",
+        "1000",
+    )
     number(page, "keep_versions").scroll_into_view_if_needed()
     shot(page, "form")
 
@@ -80,7 +89,9 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
     top_n.fill("0")
     page.get_by_role("button", name="Submit").click()
     page.wait_for_timeout(1000)
-    assert top_n.evaluate("field => field.validationMessage").startswith("Value must be greater than or equal to 1")
+    assert top_n.evaluate("field => field.validationMessage").startswith(
+        "Value must be greater than or equal to 1"
+    )
     assert count(served) == runs, "a run with a bad value was started"
 
     top_n.fill("7")
@@ -95,8 +106,9 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
     page.wait_for_timeout(2000)  # the graph is drawn on a canvas: there is nothing to wait for
     shot(page, "run")
     page.get_by_role("tab", name="Artifacts").click()
-    expect(page.get_by_text("publication").first).to_be_visible()
-    shot(page, "artifacts")
+    page.get_by_role("link", name="night", exact=True).first.click()
+    expect(page.get_by_text("Metrics of the last").first).to_be_visible()
+    shot(page, "artifact")
 
 
 def test_a_schedule_is_paused_and_resumed(page: Page, served: Served, demo: Path) -> None:
@@ -126,12 +138,14 @@ def test_a_failed_run_is_retried_and_its_finished_tasks_are_not_run_again(
     expect(page.get_by_text("Failed").first).to_be_visible()
     page.get_by_role("button", name="Open menu").first.click()
     page.get_by_role("menuitem", name="Retry").click()
-    page.get_by_role("alertdialog").or_(page.get_by_role("dialog")).get_by_role("button", name="Retry").click()
+    page.get_by_role("alertdialog").or_(page.get_by_role("dialog")).get_by_role(
+        "button", name="Retry"
+    ).click()
     until(lambda: served.run(run)["state_name"] == "Published", 120, "the retried run")
     tasks = served.post("task_runs/filter", flow_runs={"id": {"any_": [run]}})
     again = {re.sub("-[0-9a-f]{3}$", "", task["name"]): task["state_name"]
              for task in tasks if task["flow_run_run_count"] == 2}  # fmt: skip
-    assert again.pop("publish") == "Completed"
+    assert [again.pop(name) for name in ("publish", "report")] == ["Completed", "Completed"]
     assert set(again.values()) == {"Cached"}
     page.get_by_role("tab", name="Task Runs").click()
     expect(page.get_by_text("Cached").first).to_be_visible()
