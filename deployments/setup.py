@@ -27,7 +27,7 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import State, StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectAlreadyExists
@@ -145,7 +145,9 @@ async def _end_lost_runs(client: PrefectClient) -> None:
     try:
         with turn(Home.at(), "the set-up", wait_seconds=0):
             for run in found:
-                state = Crashed(message="Its process went down with the worker. What is published stays.")
+                state: State[None] = Crashed(
+                    message="Its process went down with the worker. What is published stays."
+                )
                 await client.set_flow_run_state(run.id, state, force=True)
     except WarehouseBusy:
         return  # one of them lives on; the automation looks after the others

@@ -8,14 +8,16 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from recengine import reading
+from recengine import reading, report
 from recengine.config import Home
 from recengine.ingest import LoadReport
 from recengine.models import store
 from recengine.publish import PublishReport
+from recengine.report import Night
 from recengine.selection import Judgement, Selection
 
 SAMPLE_USERS = 5
@@ -36,23 +38,23 @@ ORDER BY user_id, rank
 """
 
 
-def loaded(report: LoadReport) -> None:
+def loaded(load: LoadReport) -> None:
     """Counts of a load, and quarantined rows by reason."""
     rows = [
-        ("Ratings", report.ratings),
-        ("Movies", report.movies),
-        ("Users", report.users),
-        ("Users without attributes", report.users_without_attributes),
-        ("Exact repeats dropped", report.repeated_ratings),
-        ("Older ratings superseded", report.superseded_ratings),
+        ("Ratings", load.ratings),
+        ("Movies", load.movies),
+        ("Users", load.users),
+        ("Users without attributes", load.users_without_attributes),
+        ("Exact repeats dropped", load.repeated_ratings),
+        ("Older ratings superseded", load.superseded_ratings),
         (
             "Files read / unchanged / removed",
-            f"{report.files_read} / {report.files_unchanged} / {report.files_removed}",
+            f"{load.files_read} / {load.files_unchanged} / {load.files_removed}",
         ),
-        ("Rows quarantined", report.quarantined),
-        *((f"Quarantined: {reason}", count) for reason, count in report.quarantined_by_reason.items()),
+        ("Rows quarantined", load.quarantined),
+        *((f"Quarantined: {reason}", count) for reason, count in load.quarantined_by_reason.items()),
     ]
-    text = f"# {plain(report.dataset)}: {report.status}\n\n{_table(('What', 'Count'), rows)}"
+    text = f"# {plain(load.dataset)}: {load.status}\n\n{_table(('What', 'Count'), rows)}"
     create_markdown_artifact(text, key="load", description="Rows loaded and quarantined")
 
 
@@ -87,15 +89,15 @@ def fitted(home: Home, model_id: str) -> None:
     create_markdown_artifact(text, key="model", description="Model metrics and loss curve")
 
 
-def published(home: Home, report: PublishReport, reason: str) -> None:
+def published(home: Home, done: PublishReport, reason: str) -> None:
     """The publication, and some users' lists with titles."""
     rows = [
-        ("Version", report.version),
-        ("Dataset", plain(report.dataset)),
-        ("Model", report.model_id),
-        ("Users", f"{report.users:,}"),
-        ("Recommendations", f"{report.recommendations:,}"),
-        ("Size", f"{report.megabytes:.1f} MB"),
+        ("Version", done.version),
+        ("Dataset", plain(done.dataset)),
+        ("Model", done.model_id),
+        ("Users", f"{done.users:,}"),
+        ("Recommendations", f"{done.recommendations:,}"),
+        ("Size", f"{done.megabytes:.1f} MB"),
         ("Why", plain(reason)),
     ]
     text = f"# Published\n\n{_table(('What', 'Value'), rows)}\n\n{_HOW_TO_QUERY}"
@@ -113,14 +115,51 @@ def rolled_back(home: Home, version: str) -> None:
     create_markdown_artifact(text, key="publication", description="What readers now see")
 
 
-def summarised(load: LoadReport, selection: Selection, report: PublishReport) -> None:
-    """The night on one page."""
-    text = (
-        f"# {plain(load.dataset)} published as {report.version}\n\n"
-        f"{load.ratings:,} ratings of {load.users:,} users and {load.movies:,} movies, "
-        f"{load.quarantined:,} rows quarantined. {plain(selection.reason)}\n\n"
-        f"{report.recommendations:,} rows by `{report.model_id}`."
-    )
+def summarised(night: Night, page: Path) -> None:
+    """The night on one page: rows in, the metrics of the last nights, some lists before and now."""
+    about = night.publication
+    rows = [(name.capitalize(), value) for name, value in report.load_rows(night)]
+    metrics = [
+        (
+            entry["version"],
+            entry["model_id"],
+            *(_figure(entry["metrics"].get(name)) for name in report.METRICS),
+        )
+        for entry in night.history
+    ]
+    lists = [
+        (user, rank, plain(before or ""), plain(now or ""))
+        for user, listed in night.lists.items()
+        for rank, now, before in listed
+    ]
+    tenths = [
+        (row["tenth"], *(f"{row[name]:.1%}" for name in ("share_of_ratings", "share_of_lists", "coverage")))
+        for row in night.popularity
+    ]
+    text = f"""# {plain(about["dataset"])} published as {about["version"]}
+
+{plain(night.reason)}
+
+The whole page, with charts: `{page}` on the worker's machine, or `recengine report`.
+
+## Rows in
+
+{_table(("What", "Count"), rows)}
+
+## Metrics of the last {len(metrics)} publications
+
+{_chart("ndcg@10", [entry["metrics"].get("ndcg@10") for entry in night.history])}
+
+{_table(("Version", "Model", *report.METRICS), metrics)}
+
+## Coverage and popularity, by tenth of the catalogue (1: most rated)
+
+{_table(("Tenth", "Of ratings", "Of recommendations", "Of its movies in any list"), tenths)}
+
+## Lists before and now
+
+{_table(("User", "Rank", "Before", "Now"), lists)}
+"""
     create_markdown_artifact(text, key="night", description="The night in short")
 
 
@@ -136,6 +175,19 @@ def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
         "| " + " | ".join(f"{v:,}" if isinstance(v, int) else str(v) for v in row) + " |" for row in rows
     ]
     return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _chart(name: str, values: Sequence[float | None]) -> str:
+    """A mermaid line; left out where there is nothing to compare."""
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return ""
+    line = ", ".join(f"{value:.4f}" for value in known)
+    return f'```mermaid\nxychart-beta\ntitle "{name}, oldest first"\nline [{line}]\n```'
 
 
 def _curve(history: list[dict[str, float]]) -> str:

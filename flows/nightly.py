@@ -22,6 +22,7 @@ from flows.publish import publish_tables
 from flows.score import score_users
 from flows.train import choose, fit
 from recengine import nightly as engine
+from recengine import report
 from recengine.config import DatasetName, IngestConfig
 from recengine.evaluation.gate import GateConfig
 from recengine.ingest import LoadReport
@@ -45,6 +46,15 @@ def keep(load: LoadReport, selection: Selection, request: str) -> str:
         engine.remember_kept(con, load.dataset, load.input_fingerprint, selection, request)
     notices.kept(load, selection.reason)
     return selection.reason
+
+
+@task(name="report", **KEPT)
+def write_report(version: str) -> str:
+    """The morning's page under ``reports/``, and the same in short as an artifact."""
+    with opened() as (home, con):
+        page = report.write(con, home)
+        artifacts.summarised(report.gather(con, home), page)
+    return str(page)
 
 
 @flow(name="nightly", **LOUD)
@@ -101,5 +111,5 @@ def _night(
     model_id = fit(selection, snapshot)
     score_users(model_id, snapshot, scoring)
     published = publish_tables(model_id, publishing, selection.reason, request, force)
-    artifacts.summarised(load, selection, published)
+    write_report(published.version, return_state=True)  # a page that fails is red, not the published night
     return Completed(name="Published", message=f"Version {published.version}: {selection.reason}")

@@ -32,7 +32,7 @@ def popularity_wins(folder: Path, users: int = 60) -> Path:
         rows += [(user, movie, 4.0, 1_000_000_000 + user * 100 + i) for i, movie in enumerate(early)]
         rows += [(user, movie, 5.0, 1_100_000_000 + user * 100 + i) for i, movie in enumerate(hits[7:])]
     titles = {movie: f"Movie {movie} (1990)" for movie in range(1, HITS + NICHES + 1)}
-    titles |= dict(enumerate(HOSTILE, start=1))
+    titles |= {movie: HOSTILE[movie % len(HOSTILE)] for movie in range(HITS + 1, HITS + NICHES + 1)}
     folder.mkdir(parents=True)
     _write(folder / "ratings.csv", ("userId", "movieId", "rating", "timestamp"), rows)
     movies = [(movie, title, "Drama|Comedy" if movie % 2 else "Drama") for movie, title in titles.items()]

@@ -1,0 +1,30 @@
+"""``recengine report``: the morning's page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import HomeOption, use
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(report)
+
+
+def report(
+    show: Annotated[bool, typer.Option("--open", help="Show it in the browser as well")] = False,
+    home: HomeOption = None,
+) -> None:
+    """The page of what is published: rows, metrics of the last nights, charts, lists before and now."""
+    from recengine import report as engine
+    from recengine.warehouse.connection import warehouse
+
+    chosen = use(home)
+    with warehouse(chosen.warehouse) as con:
+        page = engine.write(con, chosen)
+    print(page)
+    if show:
+        typer.launch(str(page))
