@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run serve test lint types tests clean help
+.PHONY: run serve test test-all lint types tests clean help
 
 help:            ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
 
 run: .venv/run   ## the whole night on the built-in demo data, ending with a table on screen
 	$(BIN)/recengine run
@@ -24,6 +24,9 @@ types: .venv/dev ## mypy
 
 tests: .venv/dev ## pytest; real data is used where RECENGINE_DATASETS names its folder
 	$(BIN)/python -m pytest
+
+test-all: lint types ## everything CI checks, and minutes of real crashes and restarts
+	$(BIN)/python -m pytest -m ""
 
 clean:           ## remove the virtual environment and caches; data/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

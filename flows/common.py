@@ -17,10 +17,6 @@ from recengine.errors import DownloadFailed, WarehouseBusy
 from recengine.warehouse.connection import warehouse
 from recengine.warehouse.turn import turn
 
-# A worker imports Prefect, which reads PREFECT_LOGGING_EXTRA_LOGGERS once, before it imports the flows.
-if not any(isinstance(handler, APILogHandler) for handler in logging.getLogger("recengine").handlers):
-    logging.getLogger("recengine").addHandler(APILogHandler())
-
 # A finished task's result is kept, so that a retry of the run goes on after it. The key of a result holds the
 # run's id: another run, or the same flow on another home, never finds it.
 KEPT: dict[str, Any] = {"persist_result": True, "result_serializer": "json"}
@@ -42,8 +38,19 @@ RETRIED: dict[str, Any] = KEPT | {
 @contextmanager
 def alone() -> Iterator[None]:
     """This run has the home (``RECENGINE_HOME``) for itself; another run waits, and says for whom."""
+    _send_log_lines()
     with turn(Home.at(), f"the {runtime.flow_run.flow_name} run {runtime.flow_run.name}"):
         yield
+
+
+def _send_log_lines() -> None:
+    """The engine's log lines go to the server, under their task.
+
+    PREFECT_LOGGING_EXTRA_LOGGERS alone is not enough: a worker has set up its logging before it imports us.
+    """
+    logger = logging.getLogger("recengine")
+    if not any(isinstance(handler, APILogHandler) for handler in logger.handlers):
+        logger.addHandler(APILogHandler())
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from recengine.evaluation.gate import GateConfig
 from recengine.ingest import LoadReport
 from recengine.models import DEFAULT, ModelName
 from recengine.publish import PublishConfig
+from recengine.retention import RetentionConfig, RetentionReport, prune
 from recengine.score import ScoreConfig
 from recengine.selection import Selection, TrainConfig
 
@@ -46,6 +47,13 @@ def keep(load: LoadReport, selection: Selection, request: str) -> str:
         engine.remember_kept(con, load.dataset, load.input_fingerprint, selection, request)
     notices.kept(load, selection.reason)
     return selection.reason
+
+
+@task(name="tidy", **KEPT)
+def tidy(retention: RetentionConfig) -> RetentionReport:
+    """Throw away what is older than the settings say."""
+    with opened() as (home, con):
+        return prune(con, home, retention)
 
 
 @task(name="report", **KEPT)
@@ -69,6 +77,7 @@ def nightly(
     keep_versions: Annotated[int, Field(ge=1, le=1000)] = 5,
     limits: IngestConfig = IngestConfig(),
     gate: GateConfig = GateConfig(),
+    retention: RetentionConfig = RetentionConfig(),
 ) -> State[Any]:
     """From MovieLens files to published top-N tables.
 
@@ -83,12 +92,15 @@ def nightly(
         keep_versions: Published versions to keep for rollback
         limits: What the load accepts
         gate: When a challenger is good enough
+        retention: What is kept after the night
     """
     training = TrainConfig(model=model, recency=recency, seed=seed, gate=gate)
     scoring = ScoreConfig(top_n=top_n)
     publishing = PublishConfig(keep_versions=keep_versions)
     with alone():
-        return _night(dataset, source, limits, training, scoring, publishing, force)
+        state = _night(dataset, source, limits, training, scoring, publishing, force)
+        tidy(retention)
+        return state
 
 
 def _night(

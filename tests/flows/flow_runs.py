@@ -57,15 +57,16 @@ def artifacts_of(client: SyncPrefectClient, run: FlowRun) -> dict[str, Artifact]
     return {str(found.key): found for found in client.read_artifacts(artifact_filter=chosen)}
 
 
-def logs_of(client: SyncPrefectClient, task_run: UUID) -> str:
-    """A task run's log lines, once the first have arrived."""
+def logs_of(client: SyncPrefectClient, task_run: UUID, part: str) -> str:
+    """A task run's log lines, once one with this part has arrived."""
     chosen = LogFilter(task_run_id=LogFilterTaskRunId(any_=[task_run]))
     for _ in range(100):
         found = client.read_logs(log_filter=chosen)
-        if found:
-            return "\n".join(f"{line.name}: {line.message}" for line in found)
+        text = "\n".join(f"{line.name}: {line.message}" for line in found)
+        if part in text:
+            return text
         time.sleep(0.1)
-    raise AssertionError("no log line arrived in 10 s")
+    raise AssertionError(f"{part!r} did not arrive in 10 s, but {text!r}")
 
 
 def _name(name: str) -> str:

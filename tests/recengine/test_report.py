@@ -23,7 +23,8 @@ NIGHT = Night(
              {"version": "20260102-000000-000", "model_id": "m-1",
               "metrics": {"ndcg@10": 0.5, "rmse": None}}],
     curve=[{"step": 1.0, "loss": 0.9}, {"step": 2.0, "loss": 0.5}],
-    popularity=[{"tenth": n, "share_of_ratings": 0.1, "share_of_lists": 0.1, "coverage": 0.5} for n in (1, 2)],
+    popularity=[{"tenth": n, "share_of_ratings": 0.1, "share_of_lists": 0.2, "coverage": 0.5}
+                for n in (1, 2)],
     lists={1: [(1, "Stays", "Goes"), (2, "Comes $x^2$", "Stays")], 2: [(1, "<script>x</script>", None)]},
     before="20260101-000000-000",
 )  # fmt: skip
@@ -31,7 +32,8 @@ NIGHT = Night(
 
 def test_the_page_holds_every_fact_and_no_live_text() -> None:
     page = report.page(NIGHT)
-    for part in ("&lt;b&gt;ml&lt;/b&gt;", "good &amp; better", "12,345", "quarantined: unknown movie &lt;x&gt;",
+    for part in ("&lt;b&gt;ml&lt;/b&gt;", "good &amp; better", "12,345",
+                 "quarantined: unknown movie &lt;x&gt;",
                  "0.2500", "0.5000", "&lt;script&gt;x", "Comes $x^2$"):  # fmt: skip
         assert part in page, part
     assert page.count("<svg") == 3
