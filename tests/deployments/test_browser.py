@@ -106,8 +106,13 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
     page.wait_for_timeout(2000)  # the graph is drawn on a canvas: there is nothing to wait for
     shot(page, "run")
     page.get_by_role("tab", name="Artifacts").click()
-    page.get_by_role("link", name="night", exact=True).first.click()
+    expect(page.get_by_text("publication", exact=True).first).to_be_visible()
+    [night] = served.post(
+        "artifacts/filter", artifacts={"key": {"any_": ["night"]}, "flow_run_id": {"any_": [run]}}
+    )
+    page.goto(f"{address(served)}/artifacts/artifact/{night['id']}")
     expect(page.get_by_text("Metrics of the last").first).to_be_visible()
+    expect(page.get_by_text("Lists before and now")).to_be_visible()
     shot(page, "artifact")
 
 
