@@ -14,6 +14,7 @@ from recengine.models.ranking import Ranking, RankingConfig, part_of
 from recengine.models.recency import Recency, RecencyConfig
 from recengine.models.stars import Stars, StarsConfig
 from recengine.snapshot import Snapshot
+from recengine.threads import share_cores
 
 # Enough for the gate's report of the stars' error; the refit takes the configured number.
 LIGHT_SWEEPS = 60
@@ -55,7 +56,7 @@ class Hybrid(Model):
 
         The stars' chain is many small steps that one core is busy with; ranking and replay use the other.
         """
-        with ThreadPoolExecutor(max_workers=1) as beside:
+        with share_cores(2), ThreadPoolExecutor(max_workers=1) as beside:
             stars = beside.submit(self.stars.fit, snapshot, device=device, on_progress=on_progress)
             self._fit_ranking(snapshot, device, on_progress)
             self.history = stars.result().history
