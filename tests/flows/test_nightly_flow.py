@@ -35,7 +35,7 @@ STAGES = ["ingest", "anything new", "features", "judge-challenger", "judge-popul
 def test_a_night_publishes_and_the_next_one_finds_nothing_new(
     client: SyncPrefectClient, home: Home, demo: Path
 ) -> None:
-    run, state = start(client, nightly, source=str(demo), top_n=7)
+    run, state = start(client, nightly, source=str(demo), model="ease", top_n=7)
     assert (state.name, state.is_completed()) == ("Published", True), state.message
     assert (
         reading.sql(home, "SELECT DISTINCT count(*) AS n FROM recommendations GROUP BY user_id")["n"][0] == 7
@@ -45,12 +45,12 @@ def test_a_night_publishes_and_the_next_one_finds_nothing_new(
     assert first in str(state.message)
 
     began = time.monotonic()
-    _, state = start(client, nightly, source=str(demo), top_n=7)
+    _, state = start(client, nightly, source=str(demo), model="ease", top_n=7)
     assert state.name == "Unchanged"
     assert time.monotonic() - began < 10
     assert current_version(home) == first
 
-    again, state = start(client, nightly, source=str(demo), top_n=7, force=True)
+    again, state = start(client, nightly, source=str(demo), model="ease", top_n=7, force=True)
     assert state.name == "Published"
     assert versions(home) == [first, current_version(home)]
     assert again.id != run.id
@@ -59,7 +59,7 @@ def test_a_night_publishes_and_the_next_one_finds_nothing_new(
 def test_the_graph_has_the_stages_in_order_and_the_candidates_side_by_side(
     client: SyncPrefectClient, home: Home, demo: Path
 ) -> None:
-    run, _ = start(client, nightly, source=str(demo))
+    run, _ = start(client, nightly, source=str(demo), model="ease")
     tasks = tasks_of(client, run, expected=len(STAGES))
     assert sorted(tasks) == sorted(STAGES)
     inputs = {
@@ -96,7 +96,7 @@ def test_a_retry_goes_on_after_the_last_finished_task(
 ) -> None:
     with monkeypatch.context() as broken:
         broken.setattr(publishing, "audit", _explode)
-        run, state = start(client, nightly, source=str(demo))
+        run, state = start(client, nightly, source=str(demo), model="ease")
     assert state.is_failed()
     assert current_version(home) is None
     done = STAGES[: STAGES.index("publish")]
