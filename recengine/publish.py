@@ -164,7 +164,9 @@ def rollback(con: duckdb.DuckDBPyConnection, home: Home, version: str | None = N
         kept, current = versions(home), current_version(home)
         if current is None:
             raise NotReady("Nothing is published yet", "run `recengine run` first")
-        older = [other for other in kept if other < current]
+        # A publication killed before its link moved leaves a version that readers never saw.
+        seen = {name for (name,) in con.execute("SELECT version FROM ops.publications").fetchall()}
+        older = [other for other in kept if other < current and other in seen]
         if version is None:
             if not older:
                 raise NotReady(f"No version older than {current} is kept", "there is nothing to roll back to")

@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from served import Served, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.prefect]
+pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.slow]
 
 ARGUMENTS = [
     f"--{name}"
