@@ -45,7 +45,8 @@ def run(snapshot: Snapshot) -> tuple[str, list[dict[str, Any]]]:
     ]
     note = (
         f"ml-100k, nDCG@10 of {CUT_USERS} random users per seed (seeds 0-4) whose ratings are cut down to a random "
-        "few, everything else of theirs held out; the other users keep all ratings. Recency off; 95 % paired bootstrap."
+        "few, everything else of theirs held out; the other users keep all ratings. Recency off; 95 % paired "
+        "bootstrap."
     )
     return f"{note}\n\n{markdown(header, cells)}", rows
 
