@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from benchmarks.movielens import datasets
-from benchmarks.quality import ablation, new_users, ranking, rolling, stars
+from benchmarks.quality import ablation, new_users, ranking, rolling, stars, timing
 from benchmarks.report import write
 from recengine.config import Home
 from recengine.judging import EvaluateConfig, read_snapshot
@@ -20,12 +20,12 @@ def main() -> None:
     """Run the chosen tables and write their pages."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "tables", nargs="*", help="ranking, stars, rolling, new_users, ablation; all when left out"
+        "tables", nargs="*", help="ranking, stars, rolling, new_users, ablation, timing; all when left out"
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    chosen = options.tables or ["ranking", "stars", "rolling", "new_users", "ablation"]
+    chosen = options.tables or ["ranking", "stars", "rolling", "new_users", "ablation", "timing"]
     ml100k = snapshot_of("ml-100k")
     if "ranking" in chosen:
         page("ranking", "Lists under a random split", *ranking.run(ml100k))
@@ -38,6 +38,8 @@ def main() -> None:
         page("new_users", "Users with few ratings", *new_users.run(ml100k))
     if "ablation" in chosen:
         page("ablation", "What each part is worth", *ablation.run(ml100k))
+    if "timing" in chosen:
+        page("timing", "Seconds to train", *timing.run(ml100k))
 
 
 def page(name: str, title: str, table: str, data: Any) -> None:
