@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,20 +13,24 @@ import duckdb
 from tenacity import RetryError, Retrying, before_sleep_log, retry_if_exception, stop_after_delay, wait_fixed
 
 from recengine.errors import BadSource, WarehouseBusy
+from recengine.resources import cores, memory_bytes
 from recengine.warehouse.migrations import migrate
 
 log = logging.getLogger(__name__)
 
 LOCK_WAIT_SECONDS = 60.0
+# DuckDB may fill its part with cached pages; the rest is for arrays and models beside it.
+MEMORY_SHARE = 1 / 3
 
 
 def settings(temp_directory: Path | None = None) -> dict[str, Any]:
     """DuckDB settings every connection of ours uses: bounded, quiet, and never reaching for the network."""
-    chosen = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    if threads := os.environ.get("RECENGINE_THREADS"):
-        chosen["threads"] = threads
-    if memory := os.environ.get("RECENGINE_MEMORY_LIMIT"):
-        chosen["memory_limit"] = memory
+    chosen = {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "threads": str(cores()),
+        "memory_limit": f"{int(memory_bytes() * MEMORY_SHARE)}B",
+    }
     if temp_directory is not None:
         chosen["temp_directory"] = str(temp_directory)
     return chosen

@@ -97,14 +97,14 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
 
 def test_settings_follow_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RECENGINE_THREADS", "1")
-    monkeypatch.setenv("RECENGINE_MEMORY_LIMIT", "300MB")
+    monkeypatch.setenv("RECENGINE_MEMORY_LIMIT", "900MiB")
     assert settings(tmp_path)["temp_directory"] == str(tmp_path)
     with memory() as con:
         found = con.execute(
             "SELECT current_setting('threads'), current_setting('memory_limit'), "
             "current_setting('autoinstall_known_extensions')"
         ).fetchone()
-    assert found == (1, "286.1 MiB", False)
+    assert found == (1, "300.0 MiB", False)
 
 
 def test_kill_9_in_a_load_leaves_the_old_data_and_the_next_load_works(tmp_path: Path) -> None:

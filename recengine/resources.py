@@ -1,0 +1,72 @@
+"""What this process may use of the machine: the one place where numbers of threads and sizes of memory start.
+
+A container's limits count, not the machine's size: a process that plans with more is stopped or killed.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ByteSize, TypeAdapter, ValidationError
+
+from recengine.errors import BadInput
+
+THREADS = "RECENGINE_THREADS"
+MEMORY_LIMIT = "RECENGINE_MEMORY_LIMIT"
+
+# Linux keeps the limits of a control group and of every group around it in files (cgroups(7), version 2).
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUP = Path("/proc/self/cgroup")
+
+
+def cores() -> int:
+    """Number of threads that can run at once, at least 1.
+
+    ``RECENGINE_THREADS`` where set; else the cores this process is bound to, or the container's share of them
+    if that is less, rounded up.
+
+    Raises
+    ------
+    BadInput
+        ``RECENGINE_THREADS`` is no positive number.
+    """
+    if asked := os.environ.get(THREADS):
+        if not asked.isdecimal() or int(asked) < 1:
+            raise BadInput(f"{THREADS} is {asked!r}; give a number of threads, such as 4.")
+        return int(asked)
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    shares = [int(share) / int(period) for share, period in _limits("cpu.max") if share != "max"]
+    return max(1, min([bound, *map(math.ceil, shares)]))
+
+
+def memory_bytes() -> int:
+    """Bytes of memory that all of recengine's work together may take.
+
+    ``RECENGINE_MEMORY_LIMIT`` where set ("8GB", "500MiB"); else the machine's memory, or the container's limit
+    if that is less.
+
+    Raises
+    ------
+    BadInput
+        ``RECENGINE_MEMORY_LIMIT`` is no size.
+    """
+    if asked := os.environ.get(MEMORY_LIMIT):
+        try:
+            return int(TypeAdapter(ByteSize).validate_python(asked))
+        except ValidationError:
+            raise BadInput(f"{MEMORY_LIMIT} is {asked!r}; give a size, such as 8GB or 500MiB.") from None
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([physical, *(int(limit) for (limit,) in _limits("memory.max") if limit != "max")])
+
+
+def _limits(file: str) -> Iterator[list[str]]:
+    """The words of this limit's file in our control group and in every group around it."""
+    lines = _OWN_CGROUP.read_text().splitlines() if _OWN_CGROUP.is_file() else []
+    own = [line for line in lines if line.startswith("0::/")]
+    group = _CGROUPS / own[0].removeprefix("0::/") if own else _CGROUPS
+    for level in (group, *group.parents):
+        if level.is_relative_to(_CGROUPS) and (level / file).is_file():
+            yield (level / file).read_text().split()
