@@ -1,12 +1,10 @@
-"""All quality tables on one page: ``python -m benchmarks.quality`` (about an hour on two cores)."""
+"""All quality tables on one page: ``python -m benchmarks.quality`` (about half an hour on two cores)."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from typing import Any
-
-import torch
 
 from benchmarks.movielens import datasets
 from benchmarks.quality import ablation, new_users, ranking, rolling, stars, timing
@@ -22,22 +20,23 @@ def main() -> None:
     parser.add_argument(
         "tables", nargs="*", help="ranking, stars, rolling, new_users, ablation, timing; all when left out"
     )
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count(), help="independent fits beside each other"
+    )
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     chosen = options.tables or ["ranking", "stars", "rolling", "new_users", "ablation", "timing"]
     ml100k = snapshot_of("ml-100k")
     if "ranking" in chosen:
         page("ranking", "Lists under a random split", *ranking.run(ml100k))
     if "stars" in chosen:
-        page("stars", "Predicted stars", *stars.run())
+        page("stars", "Predicted stars", *stars.run(options.processes))
     if "rolling" in chosen:
         snapshots = {"ml-100k": ml100k, "ml-latest-small": snapshot_of("ml-latest-small")}
-        page("rolling", "Lists under global time splits", *rolling.run(snapshots))
+        page("rolling", "Lists under global time splits", *rolling.run(snapshots, options.processes))
     if "new_users" in chosen:
         page("new_users", "Users with few ratings", *new_users.run(ml100k))
     if "ablation" in chosen:
-        page("ablation", "What each part is worth", *ablation.run(ml100k))
+        page("ablation", "What each part is worth", *ablation.run(ml100k, options.processes))
     if "timing" in chosen:
         page("timing", "Seconds to train", *timing.run(ml100k))
 
