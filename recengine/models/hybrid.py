@@ -66,8 +66,11 @@ class Hybrid(Model):
         config = self.config
         self.ranking.fit(snapshot, device=device, on_progress=on_progress)
 
+        most_movies = min(config.ranking.most_movies, config.lift.most_movies)
+        recipe = config.ranking.model_copy(update={"most_movies": most_movies})
+
         def past(part: Snapshot, users: np.ndarray) -> np.ndarray:
-            return Ranking(config.ranking, config.seed).fit(part, device=device).score(part, users)
+            return Ranking(recipe, config.seed).fit(part, device=device).score(part, users)
 
         if config.recency == "auto":
             self.recency.learn(snapshot, past, config.lift, config.seed, on_progress)

@@ -2,8 +2,12 @@
 
 Ratings of the next weeks go to movies that are rated now far more than all-time counts say. With p a
 movie's count and r its count in which a rating fades by half every h days, scaled to the same sum, a user's
-standardised scores are lifted by ``w log((r + eps) / (p + eps))``. Half-life, weight and eps are chosen
-by replaying the past: at several cuts in time, a model fitted before the cut is judged on what came next.
+standardised scores are lifted by ``w log((r + eps) / (p + eps))``.
+
+Half-life, weight and eps are learned by replaying the past: at several cuts in time, a model fitted before
+the cut is judged on what came next. Few users rate on both sides of a cut, and the candidate that served
+them best may hurt the next ones, so none is chosen: the lift is the average of all, each counting
+``exp(2 gain / standard error)``, among them no lift at all, which counts 1.
 """
 
 from __future__ import annotations
@@ -23,9 +27,14 @@ from recengine.snapshot import Snapshot
 DAY = 86_400
 TOP = 10  # the lists that are judged
 TINY = 1e-9
+SHARPNESS = 2.0  # of the average over candidates; 1 to 4 do as well on inner cuts
+BLOCK = 64  # users judged at a time: bounds the memory beside the scores themselves
 
 Scorer = Callable[[Snapshot, np.ndarray], np.ndarray]
 """Scores (E, M) of the users of an index array (E,), by a model fitted on the snapshot given."""
+
+Cell = tuple[float, float, float]
+"""A candidate: half-life, eps, weight."""
 
 
 class RecencyConfig(BaseModel):
@@ -44,6 +53,17 @@ class RecencyConfig(BaseModel):
         (0.5, 0.6, 0.7, 0.8, 0.9), description="Where the past is cut, as shares of the ratings, oldest first"
     )
     most_users: int = Field(500, ge=1, description="Most users judged at a cut, drawn by the seed")
+    most_ratings: int = Field(
+        2_000_000,
+        ge=1,
+        description="About how many ratings a replayed model sees: those of a random sample of users",
+    )
+    most_movies: int = Field(8_000, ge=1, description="Most movies in a replayed model's autoencoders")
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Every candidate; weights vary fastest."""
+        return list(itertools.product(self.half_lives, self.floors, self.weights))
 
 
 @dataclass
@@ -52,12 +72,14 @@ class Recency:
 
     Attributes
     ----------
-    weight, half_life, floor : float
-        What the replay chose; ``half_life`` in days. Weight 0: no lift.
+    weight : float
+        Mean weight of the candidates; 0: no lift.
+    half_life, floor : float
+        Of the candidate that counts most; ``half_life`` in days.
     gain : float
-        Mean nDCG@10 it added over weight 0 at the cuts.
+        Mean nDCG@10 that the candidates added over weight 0 at the cuts.
     lift : ndarray of float32, shape (M,)
-        ``log((r + eps) / (p + eps))`` at the newest rating.
+        The candidates' mean ``log((r + eps) / (p + eps))`` at the newest rating.
     """
 
     weight: float = 0.0
@@ -74,27 +96,22 @@ class Recency:
         seed: int = 0,
         on_progress: OnProgress = silent,
     ) -> Self:
-        """Choose half-life, weight and eps on cuts inside the snapshot, then make its lift.
+        """Weigh the candidates by what they gain at cuts inside the snapshot, and average their lifts.
 
-        The surest candidate wins: that of the highest gain less its standard error over users. Where
-        even that is not above 0, the weight stays 0.
+        Candidates without a gain are left out; where that is all of them, there is no lift.
         """
-        cells = list(itertools.product(config.half_lives, config.floors, config.weights))
-        cuts = _cuts(snapshot, config, np.random.default_rng(seed))
-        judged = []
-        for done, (part, users, later) in enumerate(cuts):
-            on_progress("recency", done, len(cuts))
-            judged.append(_judge(part, users, later, scorer, cells))
-        on_progress("recency", len(cuts), len(cuts))
-        self.weight = self.gain = 0.0
-        if judged:
-            gains = np.concatenate(judged)  # (E over all cuts, cells)
-            sure = gains.mean(0) - gains.std(0) / len(gains) ** 0.5
-            best = int(sure.argmax())
-            if sure[best] > 0:
-                self.half_life, self.floor, self.weight = cells[best]
-                self.gain = float(gains[:, best].mean())
-        self.lift = lift_of(snapshot, self.half_life, self.floor) if self.weight else None
+        self.weight, self.gain, self.lift = 0.0, 0.0, None
+        gains = _replay(snapshot, scorer, config, seed, on_progress)  # (E over all cuts, cells)
+        if not len(gains):
+            return self
+        shares = _shares(gains)
+        strengths = shares * [weight for _, _, weight in config.cells]  # (cells,)
+        self.weight = float(strengths.sum())
+        if self.weight:
+            self.half_life, self.floor, _ = config.cells[int(shares.argmax())]
+            self.gain = float(shares @ gains.mean(axis=0))
+            mean = strengths.reshape(-1, len(config.weights)).sum(axis=1) / self.weight
+            self.lift = (mean @ _lifts(snapshot, slice(None), config)).astype(np.float32)
         return self
 
     def apply(self, scores: np.ndarray) -> np.ndarray:
@@ -116,11 +133,21 @@ class Recency:
 
 def lift_of(snapshot: Snapshot, half_life: float, floor: float) -> np.ndarray:
     """``log((r + eps) / (p + eps))`` of every movie at the newest rating, float32 of shape (M,)."""
-    movies, age = snapshot.ratings.indices, (snapshot.rated_at.max() - snapshot.rated_at) / DAY
+    only = RecencyConfig(half_lives=(half_life,), floors=(floor,))
+    return _lifts(snapshot, slice(None), only)[0]
+
+
+def _lifts(snapshot: Snapshot, known: np.ndarray | slice, config: RecencyConfig) -> np.ndarray:
+    """The lift of every half-life and eps, counted on some ratings, float32 of shape (half-lives x floors, M)."""
+    movies, rated_at = snapshot.ratings.indices[known], snapshot.rated_at[known]
+    age = (rated_at.max() - rated_at) / DAY
     count = np.bincount(movies, minlength=snapshot.movies)
-    recent = np.bincount(movies, 0.5 ** (age / half_life), minlength=snapshot.movies)
-    recent *= count.sum() / recent.sum()
-    return np.log((recent + floor) / (count + floor)).astype(np.float32)
+    lifts = []
+    for half_life in config.half_lives:
+        recent = np.bincount(movies, 0.5 ** (age / half_life), minlength=snapshot.movies)
+        recent *= count.sum() / recent.sum()
+        lifts += [np.log((recent + floor) / (count + floor)) for floor in config.floors]
+    return np.array(lifts, dtype=np.float32)
 
 
 def standardised(scores: np.ndarray) -> np.ndarray:
@@ -129,39 +156,73 @@ def standardised(scores: np.ndarray) -> np.ndarray:
     return centred / (centred.std(axis=1, keepdims=True) + TINY)
 
 
-def _cuts(
-    snapshot: Snapshot, config: RecencyConfig, random: np.random.Generator
-) -> list[tuple[Snapshot, np.ndarray, Snapshot]]:
-    """(ratings before a cut, users judged, ratings up to the next cut) for every cut that has users."""
-    if not snapshot.ratings.nnz:
-        return []
-    bounds = np.quantile(snapshot.rated_at, (*config.cuts, 1.0), method="higher")
-    found = []
-    for cut, end in itertools.pairwise(bounds):
-        before = snapshot.rated_at < cut
-        after = (snapshot.rated_at >= cut) & (snapshot.rated_at <= end)
-        users = np.intersect1d(snapshot.rating_users[before], snapshot.rating_users[after])
-        if len(users):
-            drawn = np.sort(random.permutation(users)[: config.most_users])
-            found.append((snapshot.where(before), drawn, snapshot.where(after)))
-    return found
+def _shares(gains: np.ndarray) -> np.ndarray:
+    """How much each candidate counts, shape (cells,), from its users' gains (E, cells); with no lift, sum 1."""
+    mean = gains.mean(axis=0)
+    sure = mean / (gains.std(axis=0) / len(gains) ** 0.5 + TINY)
+    top = max(sure.max(), 0.0)
+    counts = np.where(mean > 0, np.exp(SHARPNESS * (sure - top)), 0.0)
+    return counts / (counts.sum() + np.exp(-SHARPNESS * top))
+
+
+def _replay(
+    snapshot: Snapshot, scorer: Scorer, config: RecencyConfig, seed: int, on_progress: OnProgress
+) -> np.ndarray:
+    """Gain in nDCG@10 over no lift of every candidate, a row per user and cut, shape (E, cells)."""
+    gains = [np.zeros((0, len(config.cells)))]
+    if snapshot.ratings.nnz:
+        random, rating_users = np.random.default_rng(seed), snapshot.rating_users
+        bounds = np.quantile(snapshot.rated_at, (*config.cuts, 1.0), method="higher")
+        for done, (cut, end) in enumerate(itertools.pairwise(bounds)):
+            on_progress("recency", done, len(config.cuts))
+            before = snapshot.rated_at < cut
+            after = ~before & (snapshot.rated_at <= end)
+            users = np.intersect1d(rating_users[before], rating_users[after])
+            if len(users):
+                users = np.sort(random.permutation(users)[: config.most_users])
+                counts = np.bincount(rating_users[before], minlength=snapshot.users)
+                seen = _sample(counts, users, config.most_ratings, random)
+                part = snapshot.where(before & seen[rating_users])
+                later = snapshot.where(after & np.isin(rating_users, users))
+                scores = scorer(part, users)  # (E, M)
+                gains.append(_judge(scores, part, later, users, _lifts(snapshot, before, config), config))
+        on_progress("recency", len(config.cuts), len(config.cuts))
+    return np.concatenate(gains)
+
+
+def _sample(counts: np.ndarray, judged: np.ndarray, most: int, random: np.random.Generator) -> np.ndarray:
+    """Users a replayed model sees, bool of shape (U,): the judged ones, and random others up to ``most`` ratings."""
+    seen = counts > 0
+    if counts.sum() > most:
+        others = random.permutation(np.setdiff1d(np.flatnonzero(seen), judged))
+        too_many = counts[judged].sum() + counts[others].cumsum() > most
+        seen[others[too_many]] = False
+    return seen
 
 
 def _judge(
+    scores: np.ndarray,
     part: Snapshot,
-    users: np.ndarray,
     later: Snapshot,
-    scorer: Scorer,
-    cells: list[tuple[float, float, float]],
+    users: np.ndarray,
+    lifts: np.ndarray,
+    config: RecencyConfig,
 ) -> np.ndarray:
-    """Gain in nDCG@10 over no lift of every user and cell, shape (E, cells)."""
-    scores = torch.from_numpy(standardised(scorer(part, users)))  # (E, M)
-    scores[torch.from_numpy(part.ratings[users].toarray() > 0)] = -torch.inf
-    wanted = torch.from_numpy(later.ratings[users].toarray() > 0)
-    plain = _ndcg(scores, wanted)
-    lifts = {(h, eps): torch.from_numpy(lift_of(part, h, eps)) for h, eps, _ in cells}
-    gains = [_ndcg(scores + w * lifts[h, eps], wanted) - plain for h, eps, w in cells]
-    return torch.stack(gains, dim=1).numpy()
+    """Gain in nDCG@10 over no lift of every user and candidate, shape (E, cells), a block of users at a time."""
+    lifted = torch.from_numpy(lifts)
+    gains = []
+    for start in range(0, len(users), BLOCK):
+        block = slice(start, start + BLOCK)
+        plain = torch.from_numpy(standardised(scores[block]))  # (B, M)
+        plain[torch.from_numpy(part.ratings[users[block]].toarray() > 0)] = -torch.inf
+        wanted = torch.from_numpy(later.ratings[users[block]].toarray() > 0)
+        without = _ndcg(plain, wanted)
+        gains += [
+            torch.stack(
+                [_ndcg(plain + w * lift, wanted) - without for lift in lifted for w in config.weights], dim=1
+            )
+        ]
+    return torch.cat(gains).numpy()
 
 
 def _ndcg(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:

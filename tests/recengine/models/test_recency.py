@@ -3,7 +3,7 @@ import pytest
 import torch
 from planted import DAY, snapshot
 
-from recengine.models.recency import Recency, RecencyConfig, lift_of, standardised
+from recengine.models.recency import Recency, RecencyConfig, _shares, lift_of, standardised
 
 
 def popularity(part, users):
@@ -85,3 +85,32 @@ def test_standardised_rows_and_a_row_of_equal_scores():
     result = standardised(scores)
     np.testing.assert_allclose(result, [[-1.2247449, 0, 1.2247449], [0, 0, 0]], atol=1e-6)
     assert torch.isfinite(torch.from_numpy(result)).all()
+
+
+def test_near_ties_are_averaged_losers_left_out_and_few_users_trusted_less():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 0.1, 400)
+    gains = np.stack([0.02 + noise, 0.02 + noise[::-1], -0.05 + noise], axis=1)
+    many, few = _shares(gains), _shares(gains[:10])
+    assert many[2] == few[2] == 0
+    np.testing.assert_allclose(many[0], many[1], rtol=0.3)
+    assert few.sum() < many.sum() <= 1
+    assert many.sum() > 0.99
+
+
+def test_a_replayed_model_sees_whole_histories_of_a_bounded_sample_of_users():
+    data, seen = waves(trend=True), []
+
+    def scorer(part, users):
+        seen.append((part, users))
+        return popularity(part, users)
+
+    Recency().learn(data, scorer, RecencyConfig(cuts=(0.5, 0.75), most_users=20, most_ratings=500))
+    bounds = np.quantile(data.rated_at, [0.5, 0.75], method="higher")
+    for (part, users), cut in zip(seen, bounds, strict=True):
+        before = np.bincount(data.rating_users[data.rated_at < cut], minlength=data.users)
+        counts = np.diff(part.ratings.indptr)
+        assert len(users) == 20
+        assert (counts[users] == before[users]).all()
+        np.testing.assert_array_equal(counts[counts > 0], before[counts > 0])
+        assert 400 < counts.sum() <= 500
