@@ -19,18 +19,16 @@ from pydantic import BaseModel, Field
 
 from recengine import features, ingest
 from recengine.config import Home, StageConfig
-from recengine.errors import NotFinite, NotReady
+from recengine.errors import NotReady
 from recengine.models import store
 from recengine.models.base import Model, OnProgress, silent
 from recengine.similar import similar_movies
 from recengine.snapshot import Snapshot
-from recengine.topn import top_n
 from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
 
-# Scores of one block, users x movies x 4 bytes, stay below this.
-BLOCK_BYTES = 128_000_000
+BLOCK_USERS = 8192  # whose lists travel in one Arrow batch
 
 RECOMMENDATIONS = pa.schema(
     [
@@ -66,25 +64,6 @@ class ScoreReport(BaseModel):
     seconds: float
 
 
-def unseen(model: Model, snapshot: Snapshot, users: slice) -> torch.Tensor:
-    """Scores of a block of users with the movies they rated at -inf, shape (B, M).
-
-    Raises
-    ------
-    NotFinite
-        The model gave a score that is not finite.
-    """
-    scores = model.score(snapshot, users).clone()  # a model may hand out its own tensor
-    if not torch.isfinite(scores).all():
-        raise NotFinite(model.name, "scores")
-    start, stop, _ = users.indices(snapshot.users)
-    indptr = snapshot.ratings.indptr[start : stop + 1]
-    rows = np.repeat(np.arange(stop - start), np.diff(indptr))
-    columns = np.asarray(snapshot.ratings.indices[indptr[0] : indptr[-1]])
-    scores[torch.from_numpy(rows), torch.from_numpy(columns.astype(np.int64))] = -torch.inf
-    return scores
-
-
 def recommend(
     model: Model, snapshot: Snapshot, n: int, users: slice = slice(None), on_progress: OnProgress = silent
 ) -> Iterator[pa.RecordBatch]:
@@ -105,10 +84,9 @@ def recommend(
         Columns of ``RECOMMENDATIONS``, ordered by user and rank.
     """
     first, last, _ = users.indices(snapshot.users)
-    step = max(1, BLOCK_BYTES // (4 * max(snapshot.movies, 1)))
-    for start in range(first, last, step):
-        block = slice(start, min(start + step, last))
-        values, columns = top_n(unseen(model, snapshot, block), n)
+    for start in range(first, last, BLOCK_USERS):
+        block = np.arange(start, min(start + BLOCK_USERS, last))
+        values, columns = model.best(snapshot, block, min(n, snapshot.movies))
         kept = torch.isfinite(values)  # (B, n); False where a user has rated nearly everything
         user_index = start + kept.nonzero()[:, 0].numpy()
         movie_index = columns[kept].numpy()
@@ -124,7 +102,7 @@ def recommend(
             ],
             schema=RECOMMENDATIONS,
         )
-        on_progress("users scored", block.stop - first, last - first)
+        on_progress("users scored", start + len(block) - first, last - first)
 
 
 def score(

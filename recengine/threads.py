@@ -1,8 +1,9 @@
-"""How many threads torch uses, where two parts of the work run beside each other."""
+"""How many threads torch and our own compiled loops use, where parts of the work run beside each other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import torch
@@ -10,7 +11,7 @@ import torch
 
 @contextmanager
 def share_cores(parts: int) -> Iterator[None]:
-    """Give each of several threads started in the block its share of torch's threads.
+    """Give each of several threads started in the block its share of the threads.
 
     Two pools that each want every core wait for one another at every small operation: on a busy machine of
     two cores that made training tens of times slower.
@@ -21,3 +22,18 @@ def share_cores(parts: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def in_parts(work: Callable[[int, int], None], size: int, step: int) -> None:
+    """Call ``work(first, last)`` for every part of ``step`` out of ``range(size)``, on as many threads as torch has.
+
+    The parts do not depend on the number of threads, so that neither does what they compute.
+    """
+    starts = range(0, size, step)
+    if torch.get_num_threads() == 1 or len(starts) <= 1:
+        for first in starts:
+            work(first, min(first + step, size))
+        return
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for done in [pool.submit(work, first, min(first + step, size)) for first in starts]:
+            done.result()

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from recengine.errors import BadInput, NotFinite
 from recengine.evaluation import beyond_accuracy
@@ -22,9 +21,8 @@ from recengine.evaluation.metrics import ranking_metrics
 from recengine.evaluation.splits import Split
 from recengine.models.base import Model, OnProgress, silent
 from recengine.snapshot import Snapshot
-from recengine.topn import top_n
 
-_CELLS = 2**25  # users x movies scored at once: 128 MB of float32
+_USERS = 4096  # scored between two reports of progress
 
 
 @dataclass(frozen=True)
@@ -174,23 +172,11 @@ def recommend(
     ndarray of int64, shape (E, n)
         Movie index, best first, equal scores in the order of the movies; -1 where nothing is left.
     """
-    size = max(1, _CELLS // train.movies)
-    top = np.full((len(users), n), -1, dtype=np.int64)
-    starts = np.flatnonzero(np.diff(users // size, prepend=-1))  # where a new block of users begins
-    for start, stop in zip(starts, [*starts[1:], len(users)], strict=True):
-        block = users[start:stop]
-        first = int(block[0])
-        # Fancy indexing copies, so that masking never writes into what the model keeps.
-        scores = model.score(train, slice(first, int(block[-1]) + 1))[torch.from_numpy(block - first)]
-        if not torch.isfinite(scores).all():
-            raise NotFinite(model.name, "scores")
-        seen = train.ratings[block]
-        rows = np.repeat(np.arange(len(block)), np.diff(seen.indptr))
-        scores[torch.from_numpy(rows), torch.from_numpy(seen.indices.astype(np.int64))] = -torch.inf
-        values, movies = top_n(scores, n)
-        found = torch.where(torch.isneginf(values), -1, movies).numpy()
-        top[start:stop, : found.shape[1]] = found
-        on_progress("scoring", int(stop), len(users))
+    top = np.empty((len(users), n), dtype=np.int64)
+    for start in range(0, len(users), _USERS):
+        part = slice(start, start + _USERS)
+        top[part] = model.best(train, users[part], n)[1].numpy()
+        on_progress("scoring", min(start + _USERS, len(users)), len(users))
     return top
 
 

@@ -1,7 +1,7 @@
 """The interface of every model: fit on a snapshot, score a block of users, save, load.
 
 A model file writes only its mathematics. Masking seen movies, the exact top N, blocks, files and ids are
-done once for all models, in ``recengine.score`` and ``recengine.models.store``.
+done once for all models, here, in ``recengine.score`` and in ``recengine.models.store``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
+from recengine.errors import NotFinite
 from recengine.snapshot import Snapshot
+from recengine.topn import top_n
+
+BLOCK_CELLS = 2**25  # users x movies scored at once: 128 MB of float32
 
 OnProgress = Callable[[str, int, int], None]
 """Called as ``on_progress(what, done, total)`` while a model trains."""
@@ -79,6 +83,47 @@ class Model(ABC):
         Tensor of float32, shape (B, M)
             Higher is better; seen movies are not masked here. Always on the CPU.
         """
+
+    def best(self, snapshot: Snapshot, users: np.ndarray, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The exact n best movies that users have not rated; equal scores in the order of the movies.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+            The one the model was fitted on; its ratings count as seen.
+        users : ndarray of int, shape (B,)
+            User indices, ascending.
+        n : int
+
+        Returns
+        -------
+        (Tensor of float32, Tensor of int64), both of shape (B, n)
+            Falling scores and their movies; -inf and -1 where nothing is left.
+
+        Raises
+        ------
+        NotFinite
+            The model gave a score that is not finite.
+        """
+        values = torch.full((len(users), n), -torch.inf)
+        movies = torch.full((len(users), n), -1)
+        size = max(1, BLOCK_CELLS // max(snapshot.movies, 1))
+        starts = np.flatnonzero(np.diff(users // size, prepend=-1))  # where a new block of users begins
+        for start, stop in zip(starts, [*starts[1:], len(users)], strict=True):
+            block = users[start:stop]
+            first = int(block[0])
+            # Fancy indexing copies, so that masking never writes into what the model keeps.
+            scores = self.score(snapshot, slice(first, int(block[-1]) + 1))[torch.from_numpy(block - first)]
+            if not torch.isfinite(scores).all():
+                raise NotFinite(self.name, "scores")
+            seen = snapshot.ratings[block]
+            rows = np.repeat(np.arange(len(block)), np.diff(seen.indptr))
+            scores[torch.from_numpy(rows), torch.from_numpy(seen.indices.astype(np.int64))] = -torch.inf
+            found, columns = top_n(scores, n)
+            width = found.shape[1]
+            values[start:stop, :width] = found
+            movies[start:stop, :width] = torch.where(torch.isneginf(found), -1, columns)
+        return values, movies
 
     @abstractmethod
     def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:

@@ -9,16 +9,19 @@ no movie may explain itself (B's diagonal is 0). Its least-squares solution need
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import torch
 from scipy.sparse import csr_array
 
+from recengine.models.codes import COMPILED
 from recengine.snapshot import Snapshot
+from recengine.threads import in_parts
 
-BANDS = 16  # the Gram's rows are summed in this many bands, whatever the number of threads
+BANDS = 64  # the Gram's rows are summed in this many bands, whatever the number of threads
+PART, TILE = 1024, 64
 COUNT_FLOOR = 20  # ratings
-NEGLIGIBLE = 12.0  # exp(-12): pairs of ratings further apart than this many time scales share no session
+PAUSE = 12.0  # a sitting ends with a pause of this many time scales: exp(-12) is next to nothing
+LONGEST = 120.0  # ... or when it has lasted this many
 
 
 def rated(snapshot: Snapshot) -> csr_array:
@@ -45,6 +48,7 @@ def pair_sums(
     weights: np.ndarray,
     session_share: float = 0.0,
     session_hours: float = 1.0,
+    head: int | None = None,
 ) -> np.ndarray:
     """Weighted number of users who rated both movies, more for pairs rated in one sitting.
 
@@ -58,52 +62,103 @@ def pair_sums(
         Weight of each user.
     session_share : float
         Share s of a pair's weight that depends on the time between its two ratings:
-        w_u ((1 - s) + s exp(-|t_i - t_j| / session_hours)).
+        w_u ((1 - s) + s exp(-|t_i - t_j| / session_hours)), where the second part is for pairs of one
+        sitting.
     session_hours : float
         Time scale of a sitting, in hours.
+    head : int, optional
+        How many leading movies H are counted; all when left out.
 
     Returns
     -------
-    ndarray of float32, shape (M, M)
+    ndarray of float32, shape (H, H)
         Symmetric; the sums are made in a fixed order, so that they are the same with any number of threads.
     """
-    movies = rows.shape[1]
+    users, movies = rows.shape[0], rows.shape[1] if head is None else head
     gram = np.zeros((movies, movies), dtype=np.float32)
-    edges = np.linspace(0, movies, BANDS + 1).astype(np.int64)
-    _add_pairs(
-        np.asarray(rows.indptr, dtype=np.int64),
-        np.asarray(rows.indices, dtype=np.int64),
-        np.asarray(rated_at, dtype=np.int64),
-        np.asarray(weights, dtype=np.float32),
-        session_share,
-        session_hours * 3600,
-        edges,
-        gram,
-    )
+    indptr, indices = np.asarray(rows.indptr, dtype=np.int64), np.asarray(rows.indices, dtype=np.int32)
+    weights, share = np.asarray(weights, dtype=np.float32), np.float32(session_share)
+    after, before = np.ones((2, rows.nnz), dtype=np.float32)
+    sitting = np.zeros(rows.nnz, dtype=np.int32)
+    if session_share:
+        times, scale = (indptr, np.asarray(rated_at, dtype=np.int64)), session_hours * 3600
+        in_parts(
+            lambda first, last: _sittings(first, last, *times, scale, after, before, sitting), users, PART
+        )
+    pairs = (indptr, indices, weights, share, after, before, sitting)
+    in_parts(lambda first, last: _add_pairs(first, last, *pairs, gram), movies, -(-movies // BANDS))
+    in_parts(lambda first, last: _mirror(first, last, gram), movies, PART)
     return gram
 
 
-@numba.njit(parallel=True, cache=True)
+@COMPILED
+def _sittings(
+    first: int,
+    last: int,
+    indptr: np.ndarray,
+    time: np.ndarray,
+    scale: float,
+    after: np.ndarray,
+    before: np.ndarray,
+    sitting: np.ndarray,
+) -> None:  # pragma: no cover - compiled
+    """Number the users' sittings, and note exp(t) and exp(-t), t in time scales since the sitting's start.
+
+    The time between two ratings of a sitting then costs no exponential: exp(-|t - t'|) is the smaller one
+    of exp(t) exp(-t') and exp(t') exp(-t).
+    """
+    for user in range(first, last):
+        start = indptr[user]
+        order = start + np.argsort(time[start : indptr[user + 1]], kind="mergesort")
+        began = newest = 0
+        number = 0
+        for place in range(len(order)):
+            now = time[order[place]]
+            if place == 0 or now - newest > PAUSE * scale or now - began > LONGEST * scale:
+                began, number = now, number + 1
+            newest = now
+            since = (now - began) / scale - LONGEST / 2  # from the middle: both stay within float32
+            after[order[place]], before[order[place]] = np.exp(since), np.exp(-since)
+            sitting[order[place]] = number
+
+
+@COMPILED
 def _add_pairs(
+    first: int,
+    last: int,
     indptr: np.ndarray,
     movie: np.ndarray,
-    time: np.ndarray,
     weights: np.ndarray,
     share: float,
-    seconds: float,
-    edges: np.ndarray,
+    after: np.ndarray,
+    before: np.ndarray,
+    sitting: np.ndarray,
     gram: np.ndarray,
 ) -> None:  # pragma: no cover - compiled
-    for band in numba.prange(len(edges) - 1):
-        for user in range(len(weights)):
-            start, stop = indptr[user], indptr[user + 1]
-            first = start + np.searchsorted(movie[start:stop], edges[band])
-            last = start + np.searchsorted(movie[start:stop], edges[band + 1])
-            for i in range(first, last):
-                for j in range(start, stop):
-                    gap = abs(time[i] - time[j]) / seconds
-                    near = np.exp(-gap) if share > 0 and gap < NEGLIGIBLE else 0.0
-                    gram[movie[i], movie[j]] += weights[user] * (1 - share + share * near)
+    """Rows first .. last of the upper triangle."""
+    for user in range(len(weights)):
+        stop = indptr[user + 1]
+        start = indptr[user] + np.searchsorted(movie[indptr[user] : stop], first)
+        always, near = weights[user] * (1 - share), weights[user] * share
+        for i in range(start, stop):
+            if movie[i] >= last:
+                break
+            row = gram[movie[i]]
+            row[movie[i]] += always + near
+            for j in range(i + 1, stop):
+                if movie[j] >= len(gram):
+                    break
+                close = min(after[i] * before[j], before[i] * after[j])
+                row[movie[j]] += always + (near * close if sitting[i] == sitting[j] else np.float32(0))
+
+
+@COMPILED
+def _mirror(first: int, last: int, gram: np.ndarray) -> None:  # pragma: no cover - compiled
+    """Copy the upper triangle into rows first .. last of the lower one."""
+    for left in range(0, last, TILE):
+        for row in range(max(first, left), last):
+            for column in range(left, min(left + TILE, row)):
+                gram[row, column] = gram[column, row]
 
 
 def zero_diagonal_ridge(gram: np.ndarray, ridge: float, *, outputs: int, device: str = "cpu") -> np.ndarray:

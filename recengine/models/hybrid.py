@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from recengine.errors import NotFinite
 from recengine.models.base import Model, ModelConfig, OnProgress, silent
 from recengine.models.ranking import Ranking, RankingConfig, part_of
 from recengine.models.recency import Recency, RecencyConfig
@@ -77,7 +78,15 @@ class Hybrid(Model):
 
     def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
         """Lifted ranking scores of a block of users, (B, M)."""
-        return torch.from_numpy(self.recency.apply(self.ranking.score(snapshot, users)))
+        chosen = np.arange(snapshot.users)[users]
+        return torch.from_numpy(self.ranking.score(snapshot, chosen, self.recency.weighted))
+
+    def best(self, snapshot: Snapshot, users: np.ndarray, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The n best by ``score``, found without writing all scores to memory."""
+        values, movies = self.ranking.best(snapshot, users, n, self.recency.weighted)
+        if np.isnan(values).any():
+            raise NotFinite(self.name, "scores")
+        return torch.from_numpy(values), torch.from_numpy(movies)
 
     def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
         """Stars, from the stars part alone."""

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array
 
 from recengine.models.base import OnProgress, silent
+from recengine.models.codes import Problem, Rows
 
-ROWS = 4096  # codes solved at a time: bounds the batch of K x K systems
 FIRST_SCALE = 0.1  # size of the random codes the alternation starts from
 
 
@@ -48,22 +48,16 @@ class LowRank:
 
     def fit(self, rows: csr_array, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Fit on a csr_array of the rated entries' weights (about 1), shape (U, M)."""
-        config, columns = self.config, csr_array(rows.T.tocsr())
+        config = self.config
+        users, movies = (_all_ones(matrix, device) for matrix in (rows, rows.T.tocsr()))
         random = torch.Generator().manual_seed(self.seed)
-        self.movies = torch.randn(rows.shape[1], config.factors, generator=random)
-        self.movies *= FIRST_SCALE / config.factors**0.5
+        codes = torch.randn(rows.shape[1], config.factors, generator=random)
+        codes = (codes * FIRST_SCALE / config.factors**0.5).to(device)
         for sweep in range(config.sweeps):
-            self.movies = self._codes(columns, self._codes(rows, self.movies, device), device)
+            codes = self._codes(movies, self._codes(users, codes))
             on_progress("low rank", sweep + 1, config.sweeps)
-        self.users = self._codes(rows, self.movies, device)
+        self.users, self.movies = self._codes(users, codes).cpu(), codes.cpu()
         return self
-
-    def score(self, users: slice | np.ndarray) -> np.ndarray:
-        """Reconstructed rows of a block of users, float64 of shape (B, M).
-
-        In double precision, so that rounded to single a user's scores do not depend on the block.
-        """
-        return (self.users[users].double() @ self.movies.double().T).numpy()
 
     def state(self) -> dict[str, torch.Tensor]:
         """The codes of both sides."""
@@ -74,22 +68,29 @@ class LowRank:
         self.users, self.movies = state["users"], state["movies"]
         return self
 
-    def _codes(self, rows: csr_array, other: torch.Tensor, device: str) -> torch.Tensor:
+    def _codes(self, rows: Rows, other: torch.Tensor) -> torch.Tensor:
         """Best codes (R, K) of R rows, given the other side's codes (C, K).
 
         Solves ``(sum_rated c v v' + w V'V + ridge (sum c + w C) I) p = sum_rated c v`` for every row.
         """
-        config, width = self.config, other.shape[1]
-        outer = (other[:, :, None] * other[:, None, :]).reshape(len(other), -1).numpy()  # (C, K K)
-        every = config.unrated_weight * (other.T @ other)
-        rated = torch.from_numpy(rows.sum(axis=1)).float()
-        ridge = config.ridge * (rated + config.unrated_weight * rows.shape[1])
-        codes = torch.empty(rows.shape[0], width)
-        for start in range(0, rows.shape[0], ROWS):
-            part = slice(start, start + ROWS)
-            system = torch.from_numpy(rows[part] @ outer).view(-1, width, width) + every
-            system.diagonal(dim1=1, dim2=2).add_(ridge[part, None])
-            wanted = torch.from_numpy(rows[part] @ other.numpy())[..., None].to(device)
-            factor = torch.linalg.cholesky(system.to(device))
-            codes[part] = torch.cholesky_solve(wanted, factor)[..., 0].cpu()
-        return codes
+        config, device = self.config, other.device
+        (count, columns), width = rows.shape, other.shape[1]
+        rated = torch.from_numpy(np.add.reduceat(np.r_[rows.weights, 0], rows.targets.indptr[:-1])).float()
+        problem = Problem(
+            inputs=other,
+            base=config.unrated_weight * (other.T @ other),
+            ridge=(config.ridge * (rated + config.unrated_weight * columns)).to(device),
+            scale=torch.ones(count, device=device),
+            right=torch.zeros(count, width, device=device),
+            offsets=torch.zeros(columns, device=device),
+            weights=torch.ones(columns, device=device),
+        )
+        return rows.solve(problem).means
+
+
+def _all_ones(weights: csr_array, device: str) -> Rows:
+    """Rows whose every stored entry is to be 1, with the stored values as weights."""
+    ones = np.ones(weights.nnz, dtype=np.float32)
+    return Rows(
+        csr_array((ones, weights.indices, weights.indptr), shape=weights.shape), weights.data, device
+    )

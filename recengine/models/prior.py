@@ -47,11 +47,11 @@ class Prior:
         self.weights = np.linalg.solve(normal, target).astype(np.float32)
         return self
 
-    def score(self, snapshot: Snapshot, users: slice | np.ndarray) -> np.ndarray:
-        """Expected rows of a block of users times what is left of the prior's weight, (B, M)."""
+    def factors(self, snapshot: Snapshot, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Their product (B, M) is the expected rows of users (B,) times what is left of the prior's weight."""
         config, counts = self.config, np.diff(snapshot.ratings.indptr)[users]
         left = config.strength * config.fades_over / (config.fades_over + counts)
-        return (self._inputs(snapshot)[users] @ self.weights) * left[:, None]
+        return self._inputs(snapshot)[users].toarray() * left[:, None], self.weights
 
     def state(self) -> dict[str, torch.Tensor]:
         """The learned weights."""

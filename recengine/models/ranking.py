@@ -21,13 +21,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array, vstack
 
 from recengine.models.base import OnProgress, silent
+from recengine.models.blocks import Block
 from recengine.models.gram import pair_sums, zero_diagonal_ridge
 from recengine.models.low_rank import LowRank, LowRankConfig
+from recengine.models.popular_first import Order, rows_of
 from recengine.models.prior import Prior, PriorConfig
 from recengine.snapshot import Snapshot
 
 GENRES = ("genre", "year_bin")
-LEAST_WEIGHT = 0.1  # of a rating, however few its stars: that it was rated at all says most
+BLOCK = 4096  # users whose best are found at a time
 
 
 class RankingConfig(BaseModel):
@@ -45,7 +47,7 @@ class RankingConfig(BaseModel):
     session_share: float = Field(0.9, ge=0, le=1, description="Share of a pair's weight tied to one sitting")
     session_hours: float = Field(0.2, gt=0, description="Time scale of a sitting")
     min_ratings: int = Field(3, ge=1, description="Movies with fewer ratings are left to the prior")
-    most_movies: int = Field(20_000, ge=1, description="Most movies in the autoencoders: the most rated ones")
+    most_movies: int = Field(10_000, ge=1, description="Most movies in the closed form: the most rated ones")
     low_rank_weight: float = Field(1.0, ge=0, description="Weight of the low-rank part; 0 leaves it out")
     low_rank: LowRankConfig = LowRankConfig()
     prior: PriorConfig = PriorConfig()
@@ -56,52 +58,94 @@ class Ranking:
 
     Notes
     -----
-    The closed form is dense in the H movies of its head: about 12 H^2 bytes while fitting, H^3 time.
+    The closed form is dense in the H movies of its head: about 12 H^2 bytes while fitting, H^3 time. Movies
+    beyond the head have the low-rank part and the prior; those with hardly any rating only the prior.
     """
 
     def __init__(self, config: RankingConfig | None = None, seed: int = 0) -> None:
         self.config = config if config is not None else RankingConfig()
-        self.head = np.zeros(0, dtype=np.int64)  # (H,) movies in the autoencoders
-        self.weights = np.zeros((0, 0), dtype=np.float32)  # (H, H)
+        self.order = Order.from_movies(np.zeros(0, dtype=np.int64), 0)
+        self.weights = np.zeros((0, 0), dtype=np.float32)  # (H, H), of the most rated movies
         self.low_rank = LowRank(self.config.low_rank, seed)
         self.prior = Prior(self.config.prior)
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Fit the three parts on all ratings."""
         config = self.config
-        self.head = _head(snapshot, config.min_ratings, config.most_movies)
-        rows = _columns(_weighted(snapshot.ratings, config.star_weight), self.head)  # (U, H)
-        rated_at = snapshot.rated_at[np.isin(snapshot.ratings.indices, self.head)]
-        genres = snapshot.movie_group(*(GENRES if config.genre_weight else ()))[self.head]  # (H, C)
+        self.order = Order.of(snapshot, config.min_ratings)
+        rows = rows_of(snapshot, self.order, config.star_weight, np.arange(snapshot.users))
+        genres = snapshot.movie_group(*(GENRES if config.genre_weight else ()))
+        genres = genres[self.order.movies[: self.order.coded]]  # (coded, C)
         self.prior.fit(snapshot)
         if config.low_rank_weight:
-            stacked = csr_array(vstack([rows, genres.T], format="csr"))  # (U + C, H)
+            stacked = csr_array(vstack([rows.weights, genres.T], format="csr"))  # (U + C, coded)
             self.low_rank.fit(stacked, device=device, on_progress=on_progress)
         on_progress("closed form", 0, 1)
-        gram = pair_sums(rows, rated_at, np.ones(snapshot.users), config.session_share, config.session_hours)
-        gram += config.genre_weight**2 * (genres @ genres.T).toarray()
-        self.weights = zero_diagonal_ridge(gram, config.ridge, outputs=len(self.head), device=device)
+        head = min(self.order.coded, config.most_movies)
+        every = np.ones(snapshot.users, dtype=np.float32)
+        gram = pair_sums(
+            rows.weights, rows.rated_at, every, config.session_share, config.session_hours, head
+        )
+        gram += config.genre_weight**2 * (genres[:head] @ genres[:head].T).toarray()
+        self.weights = zero_diagonal_ridge(gram, config.ridge, outputs=head, device=device)
         on_progress("closed form", 1, 1)
         return self
 
-    def score(self, snapshot: Snapshot, users: slice | np.ndarray) -> np.ndarray:
-        """Scores of a block of users, float32 of shape (B, M); a user's do not depend on the block."""
-        scores = self.prior.score(snapshot, users)  # (B, M)
-        rows = _weighted(snapshot.ratings[users], self.config.star_weight)
-        scores[:, self.head] += rows[:, self.head] @ self.weights
+    def score(self, snapshot: Snapshot, users: np.ndarray, lift: np.ndarray | None = None) -> np.ndarray:
+        """Scores of users (B,), float32 of shape (B, M); a user's do not depend on the others.
+
+        With a lift, of shape (M,), it is added to each user's scores after these are standardised.
+        """
+        return self._block(snapshot, users, lift).scores()[:, self.order.number]
+
+    def best(
+        self, snapshot: Snapshot, users: np.ndarray, n: int, lift: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The n best unseen movies of users (B,) by ``score``: falling scores and movies, both (B, n).
+
+        -inf and -1 where nothing is left, NaN as the first score where one is not finite.
+        """
+        movies = np.append(self.order.movies, -1)
+        values, columns = np.empty((len(users), n), np.float32), np.empty((len(users), n), np.int64)
+        for start in range(0, len(users), BLOCK):
+            part = slice(start, start + BLOCK)
+            seen = snapshot.ratings[users[part]]
+            seen = csr_array((seen.data, self.order.number[seen.indices], seen.indptr), shape=seen.shape)
+            block = self._block(snapshot, users[part], lift)
+            values[part], columns[part] = block.best(seen, self.order.movies, n)
+        return values, movies[columns]
+
+    def _block(self, snapshot: Snapshot, users: np.ndarray, lift: np.ndarray | None) -> Block:
+        left, right = self.prior.factors(snapshot, users)
+        right = right[:, self.order.movies]
         if self.config.low_rank_weight:
-            scores[:, self.head] += self.config.low_rank_weight * self.low_rank.score(users)
-        return scores.astype(np.float32)
+            codes = self.low_rank.movies.numpy().T
+            padded = np.zeros((len(codes), len(self.order.movies)), dtype=np.float32)
+            padded[:, : self.order.coded] = codes
+            own = self.config.low_rank_weight * self.low_rank.users[users].numpy()
+            left, right = np.hstack([own, left]), np.vstack([padded, right])
+        return Block(
+            left=np.ascontiguousarray(left, dtype=np.float32),
+            right=np.ascontiguousarray(right, dtype=np.float32),
+            rows=rows_of(snapshot, self.order, self.config.star_weight, users).weights,
+            weights=self.weights,
+            lift=None if lift is None else lift[self.order.movies].astype(np.float32),
+        )
 
     def state(self) -> dict[str, torch.Tensor]:
         """The learned tensors by name."""
-        own = {"head": torch.from_numpy(self.head), "weights": torch.from_numpy(self.weights)}
+        own = {
+            "movies": torch.from_numpy(self.order.movies),
+            "coded": torch.tensor(self.order.coded),
+            "weights": torch.from_numpy(self.weights),
+        }
         parts = {"prior": self.prior.state(), "low_rank": self.low_rank.state()}
         return own | {f"{part}.{name}": t for part, state in parts.items() for name, t in state.items()}
 
     def restore(self, state: dict[str, torch.Tensor]) -> Self:
         """Take back what ``state`` gave."""
-        self.head, self.weights = state["head"].numpy(), state["weights"].numpy()
+        self.order = Order.from_movies(state["movies"].numpy(), int(state["coded"]))
+        self.weights = state["weights"].numpy()
         self.prior.restore(part_of(state, "prior"))
         self.low_rank.restore(part_of(state, "low_rank"))
         return self
@@ -110,29 +154,3 @@ class Ranking:
 def part_of(state: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
     """The tensors whose names start with ``part.``, without it."""
     return {name[len(part) + 1 :]: t for name, t in state.items() if name.startswith(f"{part}.")}
-
-
-def _head(snapshot: Snapshot, min_ratings: int, most_movies: int) -> np.ndarray:
-    """The most rated movies with enough ratings, ascending; all rated ones where none has enough."""
-    counts = np.bincount(snapshot.ratings.indices, minlength=snapshot.movies)
-    order = np.argsort(-counts, kind="stable")[:most_movies]
-    enough = order[counts[order] >= min(min_ratings, counts.max(initial=0))]
-    return np.sort(enough)
-
-
-def _weighted(ratings: csr_array, star_weight: float) -> csr_array:
-    """1 + star_weight x (stars - the user's mean) for every rating, csr_array like ``ratings``."""
-    counts = np.diff(ratings.indptr)
-    users = np.repeat(np.arange(len(counts)), counts)
-    means = ratings.sum(axis=1) / np.maximum(counts, 1)
-    weights = np.maximum(1 + star_weight * (ratings.data - means[users]), LEAST_WEIGHT)
-    return csr_array((weights.astype(np.float32), ratings.indices, ratings.indptr), shape=ratings.shape)
-
-
-def _columns(matrix: csr_array, movies: np.ndarray) -> csr_array:
-    """Some columns of a matrix, order of the stored entries kept, so that their times still fit."""
-    kept = np.isin(matrix.indices, movies)
-    users = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))[kept]
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=matrix.shape[0]))])
-    indices = np.searchsorted(movies, matrix.indices[kept])
-    return csr_array((matrix.data[kept], indices, indptr), shape=(matrix.shape[0], len(movies)))

@@ -116,7 +116,12 @@ class Recency:
 
     def apply(self, scores: np.ndarray) -> np.ndarray:
         """Lifted scores (B, M); as they were where the weight is 0."""
-        return scores if self.lift is None else standardised(scores) + self.weight * self.lift
+        return scores if self.lift is None else standardised(scores) + self.weighted
+
+    @property
+    def weighted(self) -> np.ndarray | None:
+        """What is added to standardised scores, float32 of shape (M,); None where nothing is."""
+        return None if self.lift is None else np.float32(self.weight) * self.lift
 
     def state(self) -> dict[str, torch.Tensor]:
         """The choice, and the lift where there is one."""

@@ -12,14 +12,12 @@ decodes it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
-
 import numpy as np
 import torch
 from scipy.sparse import csr_array
 
-from recengine.models.stars_features import Group, sparse
+from recengine.models.codes import Codes, Problem, Rows
+from recengine.models.stars_features import Group
 
 # Gamma(shape, rate) priors, in stars. Weak rates matter: rate 1 costs .0035 RMSE on validation.
 OMEGA_SHAPE, OMEGA_RATE = 1.0, 0.01
@@ -28,35 +26,6 @@ ALPHA_SHAPE, ALPHA_RATE = 1.0, 1.0
 NOISE_SHAPE = 12.0  # shape and rate of a_u and a_i: mean 1, standard deviation .29
 MEAN_PRECISION = 1.0
 START_SCALE = 0.1
-BLOCK_ROWS, BLOCK_RATINGS = 16_384, 1_000_000  # bound the memory of a step at any size
-
-
-@dataclass(frozen=True)
-class Block:
-    """Consecutive rows of the ratings matrix: ones where rated, and centred stars, both sparse (rows, n')."""
-
-    rows: slice
-    ones: torch.Tensor
-    stars: torch.Tensor
-
-
-def blocks_of(ratings: csr_array, mean: float, device: str) -> list[Block]:
-    """Cut a ratings matrix into row blocks of bounded size."""
-    starts, indptr = [0], ratings.indptr.astype(np.int64)
-    while starts[-1] < ratings.shape[0]:
-        by_ratings = int(np.searchsorted(indptr, indptr[starts[-1]] + BLOCK_RATINGS, side="right")) - 1
-        starts.append(min(max(by_ratings, starts[-1] + 1), starts[-1] + BLOCK_ROWS, ratings.shape[0]))
-    blocks = []
-    for first, last in pairwise(starts):
-        inside = slice(indptr[first], indptr[last])
-        place = (ratings.indices[inside], indptr[first : last + 1] - indptr[first])
-        stars = ratings.data[inside] - np.float32(mean)
-        shape = (last - first, ratings.shape[1])
-        ones = sparse(csr_array((np.ones_like(stars), *place), shape=shape), device)
-        blocks.append(
-            Block(slice(first, last), ones, sparse(csr_array((stars, *place), shape=shape), device))
-        )
-    return blocks
 
 
 class Draw:
@@ -81,9 +50,10 @@ class Draw:
 class Side:
     """Users or movies: their codes (n, K + 1), bias last, and all that is behind them."""
 
-    def __init__(self, blocks: list[Block], counts: torch.Tensor, groups: list[Group], dims: int, draw: Draw):
-        self.blocks, self.counts, self.groups, self.draw = blocks, counts, groups, draw
-        n, on = len(counts), torch.device(draw.device)
+    def __init__(self, rows: Rows, groups: list[Group], dims: int, draw: Draw) -> None:
+        self.rows, self.groups, self.draw = rows, groups, draw
+        n, on = rows.shape[0], torch.device(draw.device)
+        self.counts = torch.as_tensor(np.diff(rows.targets.indptr), dtype=torch.float32, device=on)
         self.codes = START_SCALE * draw.normal(n, dims)
         self.codes[:, -1] = 0
         self.prior = torch.zeros(n, dims, device=on)  # prior mean of the codes
@@ -115,42 +85,23 @@ class Side:
         rate = LAMBDA_RATE + (self.codes - self.prior).square().sum(dim=0) / 2
         self.precision = self.draw.gamma(LAMBDA_SHAPE + n / 2, rate)
 
-    def draw_codes(self, other: Side, alpha: torch.Tensor) -> torch.Tensor:
-        """Draw all codes given the other side's; return their posterior mean, shape (n, K + 1)."""
-        dims = self.codes.shape[1]
-        inputs = torch.cat([other.codes[:, :-1], torch.ones_like(other.codes[:, -1:])], dim=1)
-        weighted = other.noise[:, None] * inputs
-        row, column = torch.tril_indices(dims, dims, device=alpha.device)
-        products = inputs.index_select(1, row) * weighted.index_select(1, column)
-        offsets = other.codes[:, -1:] * weighted
-        gathered = torch.cat([products, offsets], dim=1)  # (n', (K + 1)(K + 2) / 2 + K + 1)
-        square = torch.zeros(dims, dims, dtype=torch.int64, device=alpha.device)
-        square[row, column] = square[column, row] = torch.arange(len(row), device=alpha.device)
-        means = torch.empty_like(self.codes)
-        for block in self.blocks:
-            sums = block.ones @ gathered
-            scale = (alpha * self.noise[block.rows])[:, None]
-            right = scale * (block.stars @ weighted - sums[:, len(row) :])
-            right += self.precision * self.prior[block.rows]
-            left = (scale * sums[:, : len(row)]).index_select(1, square.view(-1)).view(-1, dims, dims)
-            left.diagonal(dim1=1, dim2=2).add_(self.precision)
-            means[block.rows], self.codes[block.rows] = _draw_gaussian(left, right, self.draw)
-        return means
-
-    def draw_noise(self, squares: torch.Tensor, alpha: torch.Tensor) -> None:
-        """Draw each row's noise precision given its weighted sum of squared errors."""
-        self.noise = self.draw.gamma(NOISE_SHAPE + self.counts / 2, NOISE_SHAPE + alpha * squares / 2)
-
-
-def _draw_gaussian(
-    precision: torch.Tensor, right: torch.Tensor, draw: Draw
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean P^-1 r and a draw of N(P^-1 r, P^-1), for precisions (B, D, D) and right sides (B, D)."""
-    lower = torch.linalg.cholesky(precision)
-    half = torch.linalg.solve_triangular(lower, right[:, :, None], upper=False)
-    both = torch.cat([half, half + draw.normal(*half.shape)], dim=2)
-    mean, sample = torch.linalg.solve_triangular(lower.mT, both, upper=True).unbind(dim=2)
-    return mean, sample
+    def draw_codes(self, other: Side, alpha: torch.Tensor) -> Codes:
+        """Draw all codes given the other side's, and each row's noise precision given its errors."""
+        problem = Problem(
+            inputs=torch.cat([other.codes[:, :-1], torch.ones_like(other.codes[:, -1:])], dim=1),
+            base=torch.diag(self.precision),
+            ridge=torch.zeros_like(self.noise),
+            scale=alpha * self.noise,
+            right=self.precision * self.prior,
+            offsets=other.codes[:, -1],
+            weights=other.noise,
+            noise=self.draw.normal(*self.codes.shape),
+        )
+        drawn = self.rows.solve(problem)
+        self.codes = drawn.codes
+        rate = NOISE_SHAPE + alpha * drawn.squares / 2
+        self.noise = self.draw.gamma(NOISE_SHAPE + self.counts / 2, rate)
+        return drawn
 
 
 class Chain:
@@ -179,12 +130,13 @@ class Chain:
     ) -> None:
         draw = Draw(seed, device)
         self.mean = float(ratings.data.mean(dtype=np.float64))
-        per_user = torch.as_tensor(np.diff(ratings.indptr), dtype=torch.float32, device=device)
-        per_movie = torch.as_tensor(np.bincount(ratings.indices, minlength=ratings.shape[1]), device=device)
-        by_user = blocks_of(ratings, self.mean, device)
-        by_movie = blocks_of(ratings.T.tocsr(), self.mean, device)
-        self.users = Side(by_user, per_user, user_groups, factors + 1, draw)
-        self.movies = Side(by_movie, per_movie.float(), movie_groups, factors + 1, draw)
+        centred = csr_array(
+            (ratings.data - np.float32(self.mean), ratings.indices, ratings.indptr), shape=ratings.shape
+        )
+        by_user, by_movie = Rows(centred, device=device), Rows(centred.T.tocsr(), device=device)
+        self.users = Side(by_user, user_groups, factors + 1, draw)
+        self.movies = Side(by_movie, movie_groups, factors + 1, draw)
+        self.count = ratings.nnz
         self.alpha = torch.ones((), device=device)
         self.train_rmse = float("nan")
 
@@ -197,35 +149,12 @@ class Chain:
             Posterior mean of the user codes given a draw of the movie codes, and that draw: their product
             varies less than that of two draws (Rao-Blackwell).
         """
-        self.users.draw_prior()
-        movies = self.movies.codes.clone()
-        users = self.users.draw_codes(self.movies, self.alpha)
-        self.movies.draw_prior()
-        self.movies.draw_codes(self.users, self.alpha)
-        self._draw_noise()
-        return users, movies
-
-    def _draw_noise(self) -> None:
         users, movies = self.users, self.movies
-        one = torch.ones((), device=self.alpha.device)
-        left = torch.cat([users.codes, one.expand(len(users.codes), 1)], dim=1)  # [p_u, b_u, 1]
-        right = torch.cat([movies.codes, one.expand(len(movies.codes), 1)], dim=1)
-        right[:, [-2, -1]] = right[:, [-1, -2]]  # [q_i, 1, b_i]
-        squares, per_user = [], torch.zeros_like(users.noise)
-        for block in users.blocks:
-            errors = torch.sparse.sampled_addmm(block.stars, left[block.rows], right.T, alpha=-1)
-            squares.append(errors.values().square())
-            place = (errors.crow_indices(), errors.col_indices())
-            part = torch.sparse_csr_tensor(*place, squares[-1], errors.shape, check_invariants=False)
-            per_user[block.rows] = (part @ movies.noise[:, None])[:, 0]
-        count = sum(len(part) for part in squares)
-        self.train_rmse = float(sum(part.sum(dtype=torch.float64) for part in squares) / count) ** 0.5
-        rate = ALPHA_RATE + (users.noise * per_user).sum() / 2
-        self.alpha = users.draw.gamma(ALPHA_SHAPE + count / 2, rate)
-        users.draw_noise(per_user, self.alpha)
-        per_movie = torch.zeros_like(movies.noise)
-        for block, part in zip(users.blocks, squares, strict=True):
-            lengths = block.ones.crow_indices().diff()
-            weight = users.noise[block.rows].repeat_interleave(lengths, output_size=len(part))
-            per_movie.index_add_(0, block.ones.col_indices(), part * weight)
-        movies.draw_noise(per_movie, self.alpha)
+        users.draw_prior()
+        given = movies.codes
+        means = users.draw_codes(movies, self.alpha).means
+        movies.draw_prior()
+        squares = (movies.noise * movies.draw_codes(users, self.alpha).squares).sum(dtype=torch.float64)
+        self.alpha = users.draw.gamma(ALPHA_SHAPE + self.count / 2, ALPHA_RATE + squares.float() / 2)
+        self.train_rmse = float(squares / self.count) ** 0.5
+        return means, given

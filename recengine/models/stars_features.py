@@ -6,13 +6,13 @@ in the rotated basis the posterior of a group's weights is diagonal, so a Gibbs 
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.sparse import csr_array
 
+from recengine.models.codes import sparse
 from recengine.snapshot import Snapshot
 
 SUBSPACE_EXTRA, SUBSPACE_STEPS = 10, 4  # oversampling and power steps of the randomised decomposition
@@ -88,18 +88,3 @@ def _implicit(ratings: csr_array, rank: int, seed: int, device: str) -> list[Gro
     left, singular, _ = torch.linalg.svd((columns @ basis).T, full_matrices=False)
     keep = int((singular[:rank] > SMALLEST_SINGULAR * singular[0]).sum())
     return [Group((basis @ left[:, :keep]).contiguous(), singular[:keep].contiguous())]
-
-
-def sparse(matrix: csr_array, device: str) -> torch.Tensor:
-    """A SciPy matrix as a torch CSR tensor with 32-bit indices, the ones the CPU kernels want."""
-    with warnings.catch_warnings():  # torch calls its CSR layout beta, once per process
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(
-            # Copies: the arrays may be a snapshot's, mapped read-only.
-            torch.tensor(matrix.indptr, dtype=torch.int32),
-            torch.tensor(matrix.indices, dtype=torch.int32),
-            torch.tensor(matrix.data),
-            size=matrix.shape,
-            device=device,
-            check_invariants=False,
-        )

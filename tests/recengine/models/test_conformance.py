@@ -20,7 +20,7 @@ from recengine.evaluation.bootstrap import Bootstrap
 from recengine.evaluation.evaluate import evaluate
 from recengine.evaluation.metrics import rmse
 from recengine.evaluation.splits import Split, random_per_user
-from recengine.models import MODELS, make, store
+from recengine.models import MODELS, base, make, store
 from recengine.models.base import Model
 from recengine.movielens.generator import GeneratorConfig
 from recengine.snapshot import Snapshot
@@ -253,7 +253,7 @@ def test_memory_ceiling(
     name: str, wide: Snapshot, largest_dense: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither fitting nor scoring ever makes users x movies dense for all users."""
-    monkeypatch.setattr(score, "BLOCK_BYTES", 4 * wide.movies * 256)
+    monkeypatch.setattr(base, "BLOCK_CELLS", 256 * wide.movies)
     short = {"epochs": 2} if name == "sae" else {}
     model, blocks = quick(name, **short), [0]
     model.fit(wide)
@@ -267,7 +267,7 @@ def test_memory_ceiling(
     monkeypatch.setattr(model, "score", noted)
     rows = sum(len(batch) for batch in score.recommend(model, wide, 3))
     assert rows == 3 * wide.users
-    assert max(blocks) == 256 * wide.movies
+    assert max(blocks) <= 256 * wide.movies
     assert max(largest_dense) < wide.users * wide.movies / 4
     # Codes of some 100 numbers per user are allowed, a row of movies per user is not.
     assert max(t.numel() for t in model.state().values()) < wide.users * wide.movies / 2

@@ -60,7 +60,8 @@ def test_prior_without_attributes_is_popularity_and_fades():
     stars[:6, 0], stars[:3, 1], stars[:1, 2] = 4, 4, 4
     data = snapshot(stars)
     prior = Prior(PriorConfig(strength=1, fades_over=2, count_exponent=0)).fit(data)
-    scores = prior.score(data, slice(0, 12))
+    left, right = prior.factors(data, np.arange(12))
+    scores = left @ right
     np.testing.assert_allclose(scores[-1], [1, 0.5, 1 / 6, 0], atol=1e-4)
     np.testing.assert_allclose(scores[3], scores[-1] * 2 / 3, atol=1e-4)  # one rating
 
@@ -131,5 +132,5 @@ def test_head_is_bounded_to_the_most_rated_movies():
     stars[:, 0], stars[:12, 1], stars[:8, 2], stars[:5, 3], stars[:2, 4] = 4, 4, 4, 4, 4
     config = RankingConfig(most_movies=3)
     model = Hybrid(HybridConfig(stars=FEW, recency="off", ranking=config)).fit(snapshot(stars))
-    np.testing.assert_array_equal(model.ranking.head, [0, 1, 2])
+    np.testing.assert_array_equal(model.ranking.order.movies[: len(model.ranking.weights)], [0, 1, 2])
     assert model.ranking.weights.shape == (3, 3)

@@ -11,7 +11,6 @@ from scipy.sparse import csr_array
 
 from recengine.errors import NotReady
 from recengine.models.stars import PosteriorMean, Stars, StarsConfig
-from recengine.models.stars_chain import blocks_of
 from recengine.models.stars_features import movie_groups, user_groups
 from recengine.snapshot import Snapshot
 
@@ -163,19 +162,11 @@ def test_work_is_bounded_on_larger_data() -> None:
     assert seen == [(done, 45) for done in range(1, 46)]
 
 
-def test_blocks_cover_the_matrix_whatever_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    snapshot, _, _ = planted()
-    monkeypatch.setattr("recengine.models.stars_chain.BLOCK_RATINGS", 60)
-    blocks = blocks_of(snapshot.ratings, 0.0, "cpu")
-    assert len(blocks) > USERS // 4
-    np.testing.assert_array_equal(torch.cat([b.stars.to_dense() for b in blocks]), snapshot.ratings.toarray())
-
-
-def test_blocked_sweeps_predict_as_well_as_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    snapshot, held, true = planted()
-    monkeypatch.setattr("recengine.models.stars_chain.BLOCK_RATINGS", 300)
-    predicted = Stars(SMALL).fit(snapshot).predict(snapshot, *pairs(held))
-    assert rmse(predicted, true[held]) < 0.25
+def test_sweeps_in_parts_are_the_same_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot, held, _ = planted()
+    whole = Stars(SMALL).fit(snapshot).predict(snapshot, *pairs(held))
+    monkeypatch.setattr("recengine.models.codes.PART", 16)
+    np.testing.assert_array_equal(Stars(SMALL).fit(snapshot).predict(snapshot, *pairs(held)), whole)
 
 
 def test_posterior_mean_is_the_mean_of_the_draws() -> None:

@@ -1,0 +1,245 @@
+"""Scores of a block of users, and the best of them, without a pass over memory that can be spared.
+
+A score is ``left . right + rows . weights``: a thin dense product, and the closed form's share from the user's
+own ratings. Then, where there is a lift, each user's scores are standardised and lifted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+
+from recengine.models.codes import COMPILED
+from recengine.threads import in_parts
+
+TILE = 256  # columns of the closed form's weights that are summed together: 1 kB, popular rows stay in cache
+PART = 1024  # users summed by one thread: they share the tile's rows
+DENSE = 256  # users in one dense product: always as many, so that a user's figures do not depend on the block
+CHUNK = 16  # scores compared with the n-th best at once
+TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Block:
+    """What the scores of B users for M movies consist of, movies in the model's own order.
+
+    Attributes
+    ----------
+    left : ndarray of float32, shape (B, K)
+    right : ndarray of float32, shape (K, M)
+    rows : csr_array of float32, shape (B, >= H)
+        Only the columns before H count; sorted.
+    weights : ndarray of float32, shape (H, H)
+    lift : ndarray of float32, shape (M,), or None
+        Added to standardised scores.
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    rows: csr_array
+    weights: np.ndarray
+    lift: np.ndarray | None
+
+    def scores(self) -> np.ndarray:
+        """All scores, float32 of shape (B, M)."""
+        found = np.empty((len(self.left), self.right.shape[1]), dtype=np.float32)
+        head, lift = self._head(), self._lift()
+        for start, dense in self._dense():
+            in_parts(
+                lambda a, b, at=start, d=dense: _finish_all(a, b, d, head[at:], *lift, found[at:]),  # type: ignore[misc]
+                min(DENSE, len(found) - start),
+                PART // 32,
+            )
+        return found
+
+    def best(self, seen: csr_array, ranks: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """The n best unseen movies of every user.
+
+        Parameters
+        ----------
+        seen : csr_array, shape (B, M)
+            Where an entry is stored, the movie does not count.
+        ranks : ndarray of int64, shape (M,)
+            Of equal scores the movie with the smaller rank comes first.
+        n : int
+
+        Returns
+        -------
+        (ndarray of float32, ndarray of int64), both of shape (B, n)
+            Falling values and their columns; -inf and -1 where nothing is left, and NaN as a user's first
+            value where any score of theirs is not finite.
+        """
+        values = np.full((len(self.left), n), -np.inf, dtype=np.float32)
+        columns = np.full((len(self.left), n), -1, dtype=np.int64)
+        head, lift = self._head(), self._lift()
+        known = np.asarray(seen.indptr, dtype=np.int64), np.asarray(seen.indices, dtype=np.int32)
+        for start, dense in self._dense():
+            given = (dense, head[start:], *lift, known[0][start:], known[1], ranks)
+            in_parts(
+                lambda a, b, at=start, g=given: _best_all(a, b, *g, values[at:], columns[at:]),  # type: ignore[misc]
+                min(DENSE, len(values) - start),
+                PART // 32,
+            )
+        return values, columns
+
+    def _lift(self) -> tuple[bool, np.ndarray]:
+        lift = np.zeros(self.right.shape[1], np.float32) if self.lift is None else self.lift
+        return self.lift is not None, lift
+
+    def _head(self) -> np.ndarray:
+        """The closed form's share, float32 of shape (B, H)."""
+        head = np.zeros((len(self.left), len(self.weights)), dtype=np.float32)
+        indptr, indices = np.asarray(self.rows.indptr, np.int64), np.asarray(self.rows.indices, np.int32)
+        given = (indptr, indices, np.asarray(self.rows.data, np.float32), self.weights, head)
+        in_parts(lambda first, last: _add_rows(first, last, *given), len(head), PART)
+        return head
+
+    def _dense(self):  # type: ignore[no-untyped-def]
+        """(first user, product) of every DENSE users."""
+        right = torch.from_numpy(self.right)
+        for start in range(0, len(self.left), DENSE):
+            left = torch.zeros(DENSE, self.left.shape[1])
+            part = torch.from_numpy(self.left[start : start + DENSE])
+            left[: len(part)] = part
+            yield start, (left @ right).numpy()
+
+
+@COMPILED
+def _add_rows(
+    first: int,
+    last: int,
+    indptr: np.ndarray,
+    columns: np.ndarray,
+    values: np.ndarray,
+    weights: np.ndarray,
+    out: np.ndarray,
+) -> None:  # pragma: no cover - compiled
+    """out += rows @ weights for rows first .. last, tile by tile of the weights' columns."""
+    width = weights.shape[1]
+    for left in range(0, width, TILE):
+        right = min(left + TILE, width)
+        for row in range(first, last):
+            sums = out[row, left:right]
+            entry, stop = indptr[row], indptr[row + 1]
+            while stop > entry and columns[stop - 1] >= width:
+                stop -= 1
+            while entry + 4 <= stop:
+                a, b, c, d = values[entry], values[entry + 1], values[entry + 2], values[entry + 3]
+                u = weights[columns[entry], left:right]
+                v = weights[columns[entry + 1], left:right]
+                w = weights[columns[entry + 2], left:right]
+                x = weights[columns[entry + 3], left:right]
+                for at in range(right - left):
+                    sums[at] += a * u[at] + b * v[at] + c * w[at] + d * x[at]
+                entry += 4
+            while entry < stop:
+                a, u = values[entry], weights[columns[entry], left:right]
+                for at in range(right - left):
+                    sums[at] += a * u[at]
+                entry += 1
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+def _moments(row: np.ndarray) -> tuple[float, float]:  # pragma: no cover - compiled
+    """Mean and standard deviation, in one fixed order of summation."""
+    total = np.float64(0)
+    for start in range(0, len(row), TILE):
+        part = np.float32(0)
+        for value in row[start : start + TILE]:
+            part += value
+        total += part
+    mean = np.float32(total / len(row))
+    squares = np.float64(0)
+    for start in range(0, len(row), TILE):
+        part = np.float32(0)
+        for value in row[start : start + TILE]:
+            part += (value - mean) * (value - mean)
+        squares += part
+    return mean, np.float32(np.sqrt(squares / len(row)) + TINY)
+
+
+@COMPILED
+def _finish(
+    dense: np.ndarray, head: np.ndarray, lifted: bool, lift: np.ndarray, row: np.ndarray
+) -> bool:  # pragma: no cover - compiled
+    """One user's scores from their parts; False where one is not finite."""
+    for at in range(len(head)):
+        row[at] = dense[at] + head[at]
+    for at in range(len(head), len(row)):
+        row[at] = dense[at]
+    mean, deviation = _moments(row)
+    if lifted:
+        scale = 1 / deviation
+        for at in range(len(row)):
+            row[at] = (row[at] - mean) * scale + lift[at]
+    return np.isfinite(mean)
+
+
+@COMPILED
+def _finish_all(
+    first: int,
+    last: int,
+    dense: np.ndarray,
+    head: np.ndarray,
+    lifted: bool,
+    lift: np.ndarray,
+    out: np.ndarray,
+) -> None:  # pragma: no cover - compiled
+    for user in range(first, last):
+        _finish(dense[user], head[user], lifted, lift, out[user])
+
+
+@COMPILED
+def _best_all(
+    first: int,
+    last: int,
+    dense: np.ndarray,
+    head: np.ndarray,
+    lifted: bool,
+    lift: np.ndarray,
+    indptr: np.ndarray,
+    seen: np.ndarray,
+    ranks: np.ndarray,
+    values: np.ndarray,
+    columns: np.ndarray,
+) -> None:  # pragma: no cover - compiled
+    row = np.empty(dense.shape[1], dtype=np.float32)
+    for user in range(first, last):
+        if not _finish(dense[user], head[user], lifted, lift, row):
+            values[user, 0] = np.nan
+            continue
+        for entry in range(indptr[user], indptr[user + 1]):
+            row[seen[entry]] = -np.inf
+        _best(row, ranks, values[user], columns[user])
+
+
+@COMPILED
+def _best(
+    row: np.ndarray, ranks: np.ndarray, values: np.ndarray, columns: np.ndarray
+) -> None:  # pragma: no cover - compiled
+    """Insert a row's best into the falling ``values``; chunks without a candidate cost one comparison."""
+    last = len(values) - 1
+    for start in range(0, len(row), CHUNK):
+        stop = min(start + CHUNK, len(row))
+        highest = row[start]
+        for at in range(start + 1, stop):
+            highest = max(highest, row[at])
+        if highest < values[last]:
+            continue
+        for at in range(start, stop):
+            value, place = row[at], last
+            if value == -np.inf or value < values[last]:
+                continue
+            if value == values[last] and columns[last] >= 0 and ranks[at] > ranks[columns[last]]:
+                continue
+            while place > 0 and (
+                value > values[place - 1]
+                or (value == values[place - 1] and ranks[at] < ranks[columns[place - 1]])
+            ):
+                values[place], columns[place] = values[place - 1], columns[place - 1]
+                place -= 1
+            values[place], columns[place] = value, at

@@ -1,0 +1,115 @@
+"""Movies renumbered from the most rated one down, and the ratings matrix in those numbers.
+
+What is computed for the popular head and for the coded movies then lies in leading columns, and the columns
+that most ratings need lie together in the processor's cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from recengine.models.codes import COMPILED
+from recengine.snapshot import Snapshot
+from recengine.threads import in_parts
+
+LEAST_WEIGHT = np.float32(0.1)  # of a rating, however few its stars: that it was rated at all says most
+PART = 4096
+
+
+@dataclass(frozen=True)
+class Order:
+    """``movies`` (M,) from the most to the least rated, ties by index, and ``number`` (M,), its inverse.
+
+    The first ``coded`` of them have enough ratings to be learned about.
+    """
+
+    movies: np.ndarray
+    number: np.ndarray
+    coded: int
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, min_ratings: int) -> Order:
+        """The order of a snapshot's movies; where none has enough ratings, all rated ones are coded."""
+        counts = np.bincount(snapshot.ratings.indices, minlength=snapshot.movies)
+        enough = counts >= min(min_ratings, counts.max(initial=0))
+        return cls.from_movies(np.argsort(-counts, kind="stable"), int((enough & (counts > 0)).sum()))
+
+    @classmethod
+    def from_movies(cls, movies: np.ndarray, coded: int) -> Order:
+        """The order that lists the movies so."""
+        number = np.empty(len(movies), dtype=np.int32)
+        number[movies] = np.arange(len(movies), dtype=np.int32)
+        return cls(movies, number, coded)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Ratings of B users with coded movies: ``weights``, csr_array (B, coded), and times of its entries."""
+
+    weights: csr_array
+    rated_at: np.ndarray
+
+
+def rows_of(snapshot: Snapshot, order: Order, star_weight: float, users: np.ndarray) -> Rows:
+    """The rows of users (B,) in the new numbers, sorted.
+
+    A rating weighs ``1 + star_weight x (stars - the user's mean)``, and at least 0.1.
+    """
+    ratings = snapshot.ratings
+    indptr, users = np.asarray(ratings.indptr, dtype=np.int64), np.asarray(users, dtype=np.int64)
+    movies, stars, times = (np.asarray(a) for a in (ratings.indices, ratings.data, snapshot.rated_at))
+    number = np.where(order.number < order.coded, order.number, -1).astype(np.int32)
+    into = np.zeros(len(users) + 1, dtype=np.int64)
+    in_parts(lambda a, b: _count(a, b, users, indptr, movies, number, into), len(users), PART)
+    np.cumsum(into, out=into)
+    columns, weights = np.empty(into[-1], dtype=np.int32), np.empty(into[-1], dtype=np.float32)
+    rated_at = np.empty(into[-1], dtype=np.int64)
+    given = (users, indptr, movies, stars, times, number, np.float32(star_weight))
+    in_parts(lambda a, b: _fill(a, b, *given, into, columns, weights, rated_at), len(users), PART)
+    return Rows(csr_array((weights, columns, into), shape=(len(users), order.coded)), rated_at)
+
+
+@COMPILED
+def _count(
+    first: int,
+    last: int,
+    users: np.ndarray,
+    indptr: np.ndarray,
+    movies: np.ndarray,
+    number: np.ndarray,
+    lengths: np.ndarray,
+) -> None:  # pragma: no cover - compiled
+    for at in range(first, last):
+        for entry in range(indptr[users[at]], indptr[users[at] + 1]):
+            lengths[at + 1] += number[movies[entry]] >= 0
+
+
+@COMPILED
+def _fill(
+    first: int,
+    last: int,
+    users: np.ndarray,
+    indptr: np.ndarray,
+    movies: np.ndarray,
+    stars: np.ndarray,
+    times: np.ndarray,
+    number: np.ndarray,
+    star_weight: float,
+    into: np.ndarray,
+    columns: np.ndarray,
+    weights: np.ndarray,
+    rated_at: np.ndarray,
+) -> None:  # pragma: no cover - compiled
+    for at in range(first, last):
+        start, stop = indptr[users[at]], indptr[users[at] + 1]
+        mean = stars[start:stop].mean()
+        order = start + np.argsort(number[movies[start:stop]])  # no ties but among the uncoded ones, which lead
+        to = into[at]
+        for entry in order[(stop - start) - (into[at + 1] - to) :]:
+            columns[to] = number[movies[entry]]
+            weights[to] = max(LEAST_WEIGHT, np.float32(1) + star_weight * (stars[entry] - mean))
+            rated_at[to] = times[entry]
+            to += 1
