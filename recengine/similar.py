@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import torch
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import csr_array
 
+from recengine.models.codes import COMPILED
 from recengine.snapshot import Snapshot
-from recengine.topn import top_n
+from recengine.threads import in_parts
 
 SCHEMA = pa.schema(
     [
@@ -20,10 +20,9 @@ SCHEMA = pa.schema(
 )
 
 # Common raters are worth n / (n + this): two movies that one person rated are not alike for it.
-SHRINKAGE = 10.0
+SHRINKAGE = np.float32(10)
 
-# Dense cosines of one block, movies x movies x 4 bytes, stay below this.
-BLOCK_BYTES = 16_000_000
+PART = 256  # movies that one thread counts at a time
 
 
 def similar_movies(snapshot: Snapshot, n: int) -> pa.Table:
@@ -47,36 +46,61 @@ def similar_movies(snapshot: Snapshot, n: int) -> pa.Table:
     (significance weighting: Herlocker et al., "An algorithmic framework for performing collaborative
     filtering", SIGIR 1999).
     """
-    rated = csr_array(
-        (np.ones(snapshot.ratings.nnz, dtype=np.float32), snapshot.ratings.indices, snapshot.ratings.indptr),
-        shape=snapshot.ratings.shape,
-    )
-    by_movie = csc_array(rated)
+    ratings = snapshot.ratings
+    rated = csr_array((np.ones(ratings.nnz, dtype=np.bool_), ratings.indices, ratings.indptr), ratings.shape)
+    by_movie = rated.T.tocsr()
     norms = np.sqrt(np.diff(by_movie.indptr)).astype(np.float32)  # (M,)
     inverse = np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0)
-    step = max(1, BLOCK_BYTES // (4 * max(snapshot.movies, 1)))
-    tables = []
-    for start in range(0, snapshot.movies, step):
-        common = (by_movie[:, start : start + step].T @ rated).toarray()  # (B, M) common raters
-        cosine = common * inverse[start : start + step, None]
-        cosine *= inverse
-        common /= common + SHRINKAGE
-        cosine *= common
-        rows = np.arange(len(cosine))
-        cosine[rows, start + rows] = 0
-        cosine[cosine <= 0] = -np.inf
-        values, columns = top_n(torch.from_numpy(cosine), n)
-        kept = torch.isfinite(values)
-        movie_index = start + kept.nonzero()[:, 0].numpy()
-        tables.append(
-            pa.table(
-                [
-                    snapshot.movie_ids[movie_index],
-                    torch.cumsum(kept, dim=1)[kept].to(torch.int32).numpy(),
-                    snapshot.movie_ids[columns[kept].numpy()],
-                    values[kept].numpy(),
-                ],
-                schema=SCHEMA,
-            )
-        )
-    return pa.concat_tables(tables)
+    n = min(n, snapshot.movies)
+    values, columns = np.zeros((snapshot.movies, n), np.float32), np.zeros((snapshot.movies, n), np.int64)
+    both = [(np.asarray(m.indptr, np.int64), np.asarray(m.indices, np.int32)) for m in (by_movie, rated)]
+    in_parts(
+        lambda first, last: _neighbours(first, last, *both[0], *both[1], inverse, values, columns),
+        snapshot.movies,
+        PART,
+    )
+    kept = values > 0
+    ranks = np.cumsum(kept, axis=1, dtype=np.int32)
+    return pa.table(
+        [
+            snapshot.movie_ids[kept.nonzero()[0]],
+            ranks[kept],
+            snapshot.movie_ids[columns[kept]],
+            values[kept],
+        ],
+        schema=SCHEMA,
+    )
+
+
+@COMPILED
+def _neighbours(
+    first: int,
+    last: int,
+    movie_indptr: np.ndarray,
+    raters: np.ndarray,
+    user_indptr: np.ndarray,
+    rated: np.ndarray,
+    inverse: np.ndarray,
+    values: np.ndarray,
+    columns: np.ndarray,
+) -> None:  # pragma: no cover - compiled
+    """Fill falling ``values`` and their ``columns``, both (M, n), for movies first .. last."""
+    common = np.zeros(len(inverse), dtype=np.int32)
+    for movie in range(first, last):
+        for rater in raters[movie_indptr[movie] : movie_indptr[movie + 1]]:
+            for other in rated[user_indptr[rater] : user_indptr[rater + 1]]:
+                common[other] += 1
+        common[movie] = 0
+        for other in range(len(common)):
+            if common[other] == 0:
+                continue
+            shared = np.float32(common[other])
+            score = shared * inverse[movie] * inverse[other] * (shared / (shared + SHRINKAGE))
+            common[other] = 0
+            place = values.shape[1] - 1
+            if score <= values[movie, place]:  # an earlier movie goes first
+                continue
+            while place > 0 and score > values[movie, place - 1]:
+                values[movie, place], columns[movie, place] = values[movie, place - 1], columns[movie, place - 1]
+                place -= 1
+            values[movie, place], columns[movie, place] = score, other

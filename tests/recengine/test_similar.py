@@ -30,7 +30,7 @@ def by_definition(snapshot: Snapshot, n: int) -> list[tuple[int, int, int, float
 
 @pytest.mark.parametrize("block", [1, 7, 60])
 def test_equals_the_definition(small: Snapshot, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(similar, "BLOCK_BYTES", 4 * small.movies * block)
+    monkeypatch.setattr(similar, "PART", block)
     found, expected = similar_movies(small, 5), by_definition(small, 5)
     assert found["movie_id"].to_pylist() == [row[0] for row in expected]
     assert found["rank"].to_pylist() == [row[1] for row in expected]
