@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -49,6 +50,8 @@ def write(
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.md").write_text(page, encoding="utf-8")
     (FOLDER / f"{name}.json").write_text(json.dumps({"machine": machine(), "data": data}, indent=1) + "\n")
-    pages = [file.read_text(encoding="utf-8") for file in sorted(FOLDER.glob("*.md"))]
-    (FOLDER.parent / "RESULTS.md").write_text("\n".join(pages), encoding="utf-8")
+    pages = "\n".join(file.read_text(encoding="utf-8") for file in sorted(FOLDER.glob("*.md")))
+    # A page's pictures lie beside it, one folder below the page of all pages.
+    pages = re.sub(r"(!\[[^\]]*\]\()(?=[\w-]+\.svg\))", rf"\1{FOLDER.name}/", pages)
+    (FOLDER.parent / "RESULTS.md").write_text(pages, encoding="utf-8")
     print(page)

@@ -1,0 +1,121 @@
+"""The night as users run it, the same night stage by stage, a night after it, and one with less memory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from benchmarks.scale.process import Outcome, Stage, module, recengine
+
+TOP_N = 20
+STAGES = ("ingest", "features", "train", "score", "publish")
+NEW_SHARE = 0.001
+LESS_MEMORY = 0.25
+
+
+def whole(folder: Path, home: Path) -> dict[str, Any]:
+    """``recengine run`` on a fresh home, through Prefect; the home is left for the nights after it."""
+    shutil.rmtree(home, ignore_errors=True)
+    return _night(folder, home)
+
+
+def by_stage(folder: Path, home: Path) -> dict[str, Any]:
+    """The same night without Prefect, each stage in a process of its own, and each one's physical floor."""
+    shutil.rmtree(home, ignore_errors=True)
+    options: dict[str, tuple[str, ...]] = {
+        "ingest": ("--source", str(folder)),
+        "train": ("--force",),
+        "score": ("--top-n", str(TOP_N)),
+    }
+    found: dict[str, Any] = {}
+    for name in STAGES:
+        outcome = recengine(name, *options.get(name, ()), home=home).check()
+        found[name] = outcome.figures | {"inside": _inside(outcome.stages)}
+    for name in ("ingest", "score", "publish"):
+        found[name]["floor"] = module("floors", name, folder, home).check().answer
+    shutil.rmtree(home)
+    return found
+
+
+def again(folder: Path, home: Path, scratch: Path) -> dict[str, Any]:
+    """The night after: ``NEW_SHARE`` more ratings lie in a file of their own beside the others.
+
+    A first night on a folder of links to the data, on a fresh home; then a file is added.
+    """
+    for old in (home, scratch):
+        shutil.rmtree(old, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    for file in folder.iterdir():
+        (scratch / file.name).symlink_to(file.resolve())
+    first = _night(scratch, home)
+    added = new_ratings(folder / "ratings.csv", scratch / "ratings-2.csv")
+    second = _night(scratch, home)
+    for old in (home, scratch):
+        shutil.rmtree(old)
+    return {"new_ratings": added, "first": first, "second": second}
+
+
+def with_less_memory(folder: Path, home: Path) -> dict[str, Any]:
+    """The night with a quarter of the machine's memory as its limit (``RECENGINE_MEMORY_LIMIT``)."""
+    shutil.rmtree(home, ignore_errors=True)
+    allowed = int(LESS_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20)
+    found = _night(folder, home, {"RECENGINE_MEMORY_LIMIT": f"{allowed}MiB"})
+    shutil.rmtree(home)
+    return found | {"limit_gib": allowed / 1024}
+
+
+def new_ratings(ratings: Path, target: Path) -> int:
+    """Write ratings newer than all others: pairs nobody rated yet, by users and of movies as active as any."""
+    frame = pd.read_csv(ratings, usecols=["userId", "movieId", "timestamp"])
+    wanted, random = round(len(frame) * NEW_SHARE), np.random.default_rng(0)
+    drawn = pd.DataFrame(
+        {name: random.choice(frame[name].to_numpy(), 2 * wanted) for name in ("userId", "movieId")}
+    ).drop_duplicates()
+    width = int(frame["movieId"].max()) + 1
+    rated = np.isin(drawn["userId"] * width + drawn["movieId"], frame["userId"] * width + frame["movieId"])
+    fresh = drawn[~rated].head(wanted)
+    newest = int(frame["timestamp"].max())
+    fresh = fresh.assign(rating=4.0, timestamp=newest + 1 + np.arange(len(fresh)))
+    fresh.sort_values(["userId", "movieId"]).to_csv(target, index=False)
+    return len(fresh)
+
+
+def _night(folder: Path, home: Path, env: dict[str, str] | None = None) -> dict[str, Any]:
+    outcome = recengine("run", "--source", str(folder), "--top-n", str(TOP_N), home=home, env=env).check()
+    with duckdb.connect(str(home / "serving.duckdb"), read_only=True) as published:
+        [(model, users, rows)] = published.execute(
+            "SELECT model, users, recommendations FROM publication"
+        ).fetchall()
+    about = {"model": model, "users": users, "recommendations": rows}
+    return outcome.figures | about | {"inside": _inside(outcome.stages), "beside": _beside(outcome)}
+
+
+def _inside(stages: list[Stage]) -> dict[str, float]:
+    """Seconds by what the log lines say; judging is told from the fit."""
+    seconds: dict[str, float] = defaultdict(float)
+    for stage in stages:
+        judged = stage.name == "train" and stage.text.startswith("judged")
+        name = f"judge {stage.text.split()[1].rstrip(',')}" if judged else stage.name
+        seconds["fit" if name == "train" else name] += stage.seconds
+    return dict(seconds)
+
+
+def _beside(outcome: Outcome) -> dict[str, float]:
+    """Wall clock outside of every stage: before the first, between them, after the last.
+
+    Stages that ran beside each other (the candidates' judging) count once.
+    """
+    spans = sorted((max(0.0, stage.ended - stage.seconds), stage.ended) for stage in outcome.stages)
+    first, reached, between = spans[0][0], spans[0][1], 0.0
+    for begin, end in spans[1:]:
+        between += max(0.0, begin - reached)
+        reached = max(reached, end)
+    after = outcome.seconds - reached
+    return {"before": first, "between": between, "after": after, "total": first + between + after}
