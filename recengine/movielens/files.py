@@ -123,12 +123,9 @@ def _insert(
     file_id: int,
 ) -> int:
     if file.role == "ratings":
-        result = sqlfiles.run(con, "ingest/ratings", file_id=str(file_id), records=records)
-    else:
-        columns = _movie_columns(layout) if file.role == "movies" else _user_columns(layout, reading)
-        result = sqlfiles.run(con, f"ingest/{file.role}", {"file_id": file_id}, records=records, **columns)
-    row = result.fetchone()
-    return int(row[0]) if row else 0
+        return _one(sqlfiles.run(con, "ingest/ratings", file_id=str(file_id), records=records))
+    columns = _movie_columns(layout) if file.role == "movies" else _user_columns(layout, reading)
+    return _one(sqlfiles.run(con, f"ingest/{file.role}", {"file_id": file_id}, records=records, **columns))
 
 
 def _load_by_line(
@@ -149,12 +146,12 @@ def _load_by_line(
     if file.role == "ratings":
         # Only the lines that turn out unusable are numbered and judged a second time, for their reason.
         texts = texts_of(path, skip=reading.header)
-        sqlfiles.run(con, "ingest/ratings_by_line", file_id=str(file_id), texts=texts, **judging)
+        sqlfiles.run(con, "ingest/ratings_by_line", None, file_id=str(file_id), texts=texts, **judging)
         usable = _one(con.execute(f"SELECT count(user_id) FROM raw.ratings_{file_id}"))
         lines = sqlfiles.load(
             "ingest/unusable_ratings", file_id=str(file_id), first_line=str(reading.first_line), lines=lines
         )
-    sqlfiles.run(con, "ingest/by_line", lines=lines, header_lines=str(int(reading.header)), **judging)
+    sqlfiles.run(con, "ingest/by_line", None, lines=lines, header_lines=str(int(reading.header)), **judging)
     if file.role != "ratings":
         con.execute(f"DELETE FROM raw.{file.role} WHERE file_id = ?", [file_id])
         _insert(con, file, layout, reading, "(SELECT * FROM judged WHERE reason IS NULL)", file_id)
