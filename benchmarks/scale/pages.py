@@ -104,6 +104,7 @@ def _night_text(night: Figures | None) -> str:
     if night is None:
         return ""
     beside = night["beside"]
+    tasks = ", ".join(f"{name} {seconds:.1f}" for name, seconds in night["tasks"].items())
     inside = ", ".join(f"{name} {seconds:.1f}" for name, seconds in night["inside"].items())
     return (
         f"`recengine run` through Prefect: **{night['seconds']:.1f} s**, peak **{night['rss_gib']:.2f} GiB** "
@@ -111,7 +112,7 @@ def _night_text(night: Figures | None) -> str:
         f"{night['users']:,} users by `{night['model']}`. Inside: {inside}. Beside the stages (Prefect and its "
         f"temporary server, imports, the morning's page, the list on screen): {beside['total']:.1f} s, of these "
         f"{beside['before']:.1f} before the first stage, {beside['between']:.1f} between, "
-        f"{beside['after']:.1f} after the last.\n\n"
+        f"{beside['after']:.1f} after the last. Tasks by Prefect's account: {tasks}.\n\n"
     )
 
 
