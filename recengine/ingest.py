@@ -20,7 +20,7 @@ from recengine.config import IngestConfig
 from recengine.errors import BadSource, RecengineError, TooManyBadRows
 from recengine.movielens.files import load_file, quarantine_left_out
 from recengine.movielens.layouts import Source
-from recengine.movielens.reader import PARSER_VERSION, FileFacts, facts_of, stamp_of
+from recengine.movielens.reader import PARSER_VERSION, FileFacts, facts_of, reading_of, stamp_of
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.loads import LoadReport, fill_from_last_load, log_line, record
 
@@ -120,11 +120,11 @@ def _load(
             for file in source.files
             if kept[file.name] is None
         ]
-        _build_core(con)
+        _build_core(con, source)
         metadata_changed = {"movies", "users"} & {*removed_roles, *(load.file.role for load in loads)}
         new_ids = {load.file.name: load.file_id for load in loads}
         every_id = new_ids | {name: file_id for name, file_id in kept.items() if file_id is not None}
-        _quarantine_left_out(con, source, every_id if metadata_changed else new_ids, Path(scratch))
+        _quarantine_left_out(con, source, facts, every_id if metadata_changed else new_ids, Path(scratch))
     report.files_read, report.files_unchanged = len(loads), len(source.files) - len(loads)
     report.files_removed = len(removed_roles)
     report.rows_read = sum(load.rows for load in loads)
@@ -136,19 +136,23 @@ def _load(
 
 
 def _quarantine_left_out(
-    con: duckdb.DuckDBPyConnection, source: Source, file_ids: dict[str, int], scratch: Path
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    facts: dict[str, FileFacts],
+    file_ids: dict[str, int],
+    scratch: Path,
 ) -> None:
     """Quarantine anew, for these files, the lines that other lines or files rule out; count all bad rows."""
-    sqlfiles.run(con, "ingest/left_out")
     con.execute(
         "DELETE FROM ops.quarantine WHERE list_contains(?::INTEGER[], file_id) "
         "AND reason IN ('unknown movie', 'duplicate movie', 'duplicate user')",
         [list(file_ids.values())],
     )
-    concerned = {row[0] for row in con.execute("SELECT DISTINCT file_id FROM left_out").fetchall()}
+    query = "SELECT DISTINCT file_id FROM raw.left_out WHERE reason NOT IN ('repeated', 'superseded')"
+    concerned = {row[0] for row in con.execute(query).fetchall()}
     for file in source.files:
         if file_ids.get(file.name) in concerned:
-            quarantine_left_out(con, file, file_ids[file.name], scratch)
+            quarantine_left_out(con, file, facts[file.name], file_ids[file.name], scratch)
     con.execute(
         "UPDATE ops.files SET bad_rows = "
         "(SELECT count(*) FROM ops.quarantine WHERE quarantine.file_id = files.file_id)"
@@ -175,18 +179,47 @@ def _remove_all_but(con: duckdb.DuckDBPyConnection, kept: list[int]) -> list[str
         "SELECT file_id, role FROM ops.files WHERE NOT list_contains(?::INTEGER[], file_id)", [kept]
     ).fetchall()
     if gone:
-        for table in ("raw.ratings", "raw.movies", "raw.users", "ops.quarantine", "ops.files"):
+        for table in ("raw.movies", "raw.users", "ops.quarantine", "ops.files"):
             con.execute(
                 f"DELETE FROM {table} WHERE list_contains(?::INTEGER[], file_id)", [[row[0] for row in gone]]
             )
+    for file_id in [0, *(row[0] for row in gone if row[1] == "ratings")]:
+        con.execute(f"DROP TABLE IF EXISTS raw.ratings_{file_id}")
     return [row[1] for row in gone]
 
 
-def _build_core(con: duckdb.DuckDBPyConnection) -> None:
+def _build_core(con: duckdb.DuckDBPyConnection, source: Source) -> None:
+    """``core.ratings`` is a view: all ratings but those that ``raw.left_out`` names."""
     sqlfiles.run(con, "ingest/core_movies")
-    ascending = _one(sqlfiles.run(con, "ingest/ascending"))
-    sqlfiles.run(con, "ingest/core_ratings_ascending" if ascending else "ingest/core_ratings")
+    files = con.execute(
+        "SELECT file_id, name FROM ops.files WHERE role = 'ratings' ORDER BY rows DESC, file_id"
+    ).fetchall()
+    _join_ratings(con, source, {name: file_id for file_id, name in files})
+    con.execute("DELETE FROM raw.left_out")
+    sqlfiles.run(con, "ingest/left_out")
+    largest = files[0][0]
+    if _one(sqlfiles.run(con, "ingest/ascending", {"file_id": largest})):
+        # Of a pair that occurs twice, one rating is then in another file.
+        suspects = f"SELECT user_id, movie_id FROM raw.ratings WHERE file_id <> {largest}"
+    else:
+        suspects = "SELECT user_id, movie_id FROM raw.ratings GROUP BY ALL HAVING count(*) > 1"
+    sqlfiles.run(con, "ingest/rated_again", suspects=suspects)
+    some = _one(
+        con.execute("SELECT count(*) FROM raw.left_out JOIN ops.files USING (file_id) WHERE role = 'ratings'")
+    )
+    left_out = "ANTI JOIN raw.left_out USING (file_id, line)" if some else ""
+    sqlfiles.run(con, "ingest/core_ratings", left_out=left_out)
     sqlfiles.run(con, "ingest/core_users")
+
+
+def _join_ratings(con: duckdb.DuckDBPyConnection, source: Source, file_ids: dict[str, int]) -> None:
+    parts = []
+    for file in source.files:
+        if file.role == "ratings":
+            about = {"file_id": file_ids[file.name], "first_line": reading_of(file, source.layout).first_line}
+            fragments = {name: str(value) for name, value in about.items()}
+            parts.append(sqlfiles.load("ingest/raw_ratings_of_file", **fragments))
+    sqlfiles.run(con, "ingest/raw_ratings", files="UNION ALL\n".join(parts))
 
 
 def _one(result: duckdb.DuckDBPyConnection) -> int:
@@ -198,12 +231,8 @@ def _one(result: duckdb.DuckDBPyConnection) -> int:
 def _count(con: duckdb.DuckDBPyConnection, report: LoadReport) -> None:
     row = sqlfiles.run(con, "ingest/counts").fetchone()
     assert row is not None
-    report.ratings, report.movies, report.users, report.users_without_attributes, usable, bad = row
-    left = usable - report.ratings
-    if left:
-        report.repeated_ratings = usable - _one(sqlfiles.run(con, "ingest/distinct_ratings"))
-    report.superseded_ratings = left - report.repeated_ratings
-    report.quarantined = bad
+    report.ratings, report.movies, report.users, report.users_without_attributes, *lines = row
+    report.repeated_ratings, report.superseded_ratings, report.quarantined = lines
     report.quarantined_by_reason = dict(
         con.execute(
             "SELECT reason, count(*) FROM ops.quarantine GROUP BY reason ORDER BY 2 DESC, 1"

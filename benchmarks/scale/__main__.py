@@ -1,6 +1,6 @@
 """What a night costs at every size: ``python -m benchmarks.scale [parts and sizes] [--peers NAME ...]``.
 
-Parts: shape, night (through Prefect), stages (one process each, with floors), again (the second night),
+Parts: shape, night (through Prefect), again (the second night), stages (one process each, with floors),
 quarter (a quarter of the memory), peers; all when left out. Sizes: 100k, 1m, 10m, 25m; all when left out.
 ``python -m benchmarks.scale night 25m`` measures one, ``pages`` only writes the pages. What was measured
 is kept under ``--cache``, so that an interrupted run goes on; a change of the code starts anew, unless
@@ -20,7 +20,7 @@ from benchmarks.scale.holdout import holdout_of
 from benchmarks.scale.results import Results, state_of_the_code
 from benchmarks.scale.sizes import SIZES, data_of, shape
 
-PARTS = ("shape", "night", "stages", "again", "quarter", "peers", "pages")
+PARTS = ("shape", "night", "again", "stages", "quarter", "peers", "pages")
 
 
 def main() -> None:
@@ -56,13 +56,13 @@ def _options() -> argparse.Namespace:
 
 def _measure(results: Results, size: str, parts: list[str], cache: Path, chosen: list[str]) -> None:
     data, scratch = data_of(SIZES[size], cache), cache / "scratch"
-    home = scratch / f"home-{size}"
+    home, files = scratch / f"home-{size}", scratch / f"files-{size}"
     measures: dict[str, Callable[[], dict[str, Any]]] = {
         "shape": lambda: shape(data),
-        "night": lambda: night.whole(data, home),
-        "stages": lambda: night.by_stage(data, home),
-        "again": lambda: night.again(data, home, scratch / f"files-{size}"),
-        "quarter": lambda: night.with_less_memory(data, home),
+        "night": lambda: night.first(data, home, files),
+        "again": lambda: night.again(data, home, files, results.stored("night", size)),
+        "stages": lambda: night.by_stage(data, scratch / f"stages-{size}"),
+        "quarter": lambda: night.with_less_memory(data, scratch / f"quarter-{size}"),
     }
     for part, measure in measures.items():
         if part in parts:

@@ -7,8 +7,10 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from benchmarks.report import FOLDER
+from benchmarks.scale.peers import NAMES
 from benchmarks.scale.sizes import SIZES
 
 mpl.use("Agg")
@@ -33,28 +35,29 @@ def growth(lines: dict[str, dict[str, float]]) -> None:
 
 def time_and_quality(peers: dict[str, dict[str, dict[str, Any]]]) -> None:
     """Seconds from raw files to top 20 against nDCG@10, one panel per size; upper left is best."""
-    figure, panels = plt.subplots(1, len(peers), figsize=(4.5 * len(peers), 4), squeeze=False)
+    figure, panels = plt.subplots(1, len(peers), figsize=(4 * len(peers) + 2, 4), squeeze=False)
+    names = [name for name in NAMES if any("ndcg@10" in found.get(name, {}) for found in peers.values())]
     for axes, (size, found) in zip(panels[0], peers.items(), strict=True):
-        for name, figures in found.items():
+        for number, name in enumerate(names):
+            figures = found.get(name, {})
             if "ndcg@10" not in figures:
                 continue
-            ours = name.startswith("recengine")
-            axes.scatter(figures["seconds"], figures["ndcg@10"], color="crimson" if ours else "steelblue")
-            label = name.removeprefix("pandas + ").replace(", ", ",\n")
-            axes.annotate(
-                label,
-                (figures["seconds"], figures["ndcg@10"]),
-                (4, 4),
-                textcoords="offset points",
-                fontsize=7,
-            )
+            marker = "*" if name.startswith("recengine") else "o"
+            points = ([figures["seconds"]], [figures["ndcg@10"]])
+            axes.scatter(*points, color=f"C{number}", marker=marker, s=90, label=name)
         axes.set(xscale="log", xlabel="seconds, raw files to top 20", ylabel="nDCG@10", title=f"ml-{size}")
-        axes.margins(0.25)
+        for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            axis(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "125" else ""))
+        axes.margins(0.15)
         axes.grid(alpha=0.3)
+    handles: dict[str, Any] = {}
+    for axes in panels[0]:
+        handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend([*handles.values()], [*handles], loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     _save(figure, "scale_peers")
 
 
 def _save(figure: Figure, name: str) -> None:
     figure.tight_layout()
-    figure.savefig(FOLDER / f"{name}.svg", metadata={"Date": None})
+    figure.savefig(FOLDER / f"{name}.svg", bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)

@@ -73,7 +73,8 @@ def write(out: Path, data: Data, movie: np.ndarray, score: np.ndarray, steps: St
             "movieId": data.movies[movie.ravel()],
             "score": score.ravel().astype(np.float32),
         }
-        pd.DataFrame(columns).to_parquet(out, index=False)
+        found = movie.ravel() >= 0  # implicit pads the lists of users for whom it finds fewer
+        pd.DataFrame(columns)[found].to_parquet(out, index=False)
 
 
 def implicit_model(folder: Path, out: Path, steps: Steps, make: Callable[[], Any]) -> None:

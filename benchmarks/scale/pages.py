@@ -29,7 +29,7 @@ def write_all(results: Results) -> None:
         )
         _write("shape", "Scale: the data", [note], [shape_table(parts["shape"])], parts["shape"])
     if parts["stages"]:
-        _stages(parts["night"], parts["stages"])
+        _stages(results, parts["night"], parts["stages"])
         _growth(parts["night"], parts["stages"])
     if parts["again"] or parts["quarter"]:
         _again(parts["night"], parts["again"], parts["quarter"])
@@ -52,7 +52,7 @@ def _write(name: str, title: str, notes: list[str], tables: list[str], data: Any
     write(f"scale_{name}", title, notes, tables, data, command="python -m benchmarks.scale")
 
 
-def _stages(nights: dict[str, Figures], stages: dict[str, Figures]) -> None:
+def _stages(results: Results, nights: dict[str, Figures], stages: dict[str, Figures]) -> None:
     header = ("stage", "s", "of which the stage itself", "ratings / s", "peak GiB", "floor, s", "x floor")
     tables = []
     for size, found in stages.items():
@@ -71,7 +71,7 @@ def _stages(nights: dict[str, Figures], stages: dict[str, Figures]) -> None:
             ]
         )
         title = f"## ml-{size}: {SIZES[size].ratings:,} ratings\n\n{_night_text(nights.get(size))}"
-        tables.append(f"{title}{markdown(header, rows)}")
+        tables.append(f"{title}{markdown(header, rows)}{_beside_peers(results, size)}")
     floors = [
         f"{name}: {found['floor']['what']}"
         for name, found in list(stages.values())[-1].items()
@@ -104,6 +104,7 @@ def _night_text(night: Figures | None) -> str:
     if night is None:
         return ""
     beside = night["beside"]
+    tasks = ", ".join(f"{name} {seconds:.1f}" for name, seconds in night["tasks"].items())
     inside = ", ".join(f"{name} {seconds:.1f}" for name, seconds in night["inside"].items())
     return (
         f"`recengine run` through Prefect: **{night['seconds']:.1f} s**, peak **{night['rss_gib']:.2f} GiB** "
@@ -111,8 +112,15 @@ def _night_text(night: Figures | None) -> str:
         f"{night['users']:,} users by `{night['model']}`. Inside: {inside}. Beside the stages (Prefect and its "
         f"temporary server, imports, the morning's page, the list on screen): {beside['total']:.1f} s, of these "
         f"{beside['before']:.1f} before the first stage, {beside['between']:.1f} between, "
-        f"{beside['after']:.1f} after the last.\n\n"
+        f"{beside['after']:.1f} after the last. Tasks by Prefect's account: {tasks}.\n\n"
     )
+
+
+def _beside_peers(results: Results, size: str) -> str:
+    """What implicit takes in the same run for the lists alone, to set beside the score stage."""
+    found = {name: results.stored(name, size) for name in NAMES if "ALS" in name}
+    taken = [f"{name} {f['steps']['recommend']:.1f} s" for name, f in found.items() if f and "ndcg@10" in f]
+    return f"\n\nThe call `recommend` alone, in the same run: {', '.join(taken)}." if taken else ""
 
 
 def _growth(nights: dict[str, Figures], stages: dict[str, Figures]) -> None:

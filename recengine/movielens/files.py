@@ -16,6 +16,7 @@ from recengine.movielens.reader import (
     lines_of,
     normalised,
     reading_of,
+    texts_of,
 )
 from recengine.warehouse import sqlfiles
 
@@ -73,7 +74,8 @@ def load_file(
 
     The reader takes the whole file first. Only if a line is missing afterwards (blank ones too), the file is
     read again line by line: the lines that cannot be used go to ``ops.quarantine``, the others to
-    ``raw.<role>``, and none can be in both or in neither.
+    ``raw.<role>``, and none can be in both or in neither. A ratings file has a table of its own,
+    ``raw.ratings_<file_id>``.
 
     Raises
     ------
@@ -84,17 +86,15 @@ def load_file(
     file_id = int(row[0]) if row else 1
     reading = reading_of(file, layout)
     expected = facts.lines - reading.header
-    # Metadata is small and in the old releases latin-1; a clean ratings file is read as it is.
-    copied = file.role != "ratings" or facts.odd_line_ends
-    path = normalised(file.path, scratch / file.name) if copied else file.path
+    # Metadata is small and in the old releases latin-1; a ratings file is read as it is if it can be.
+    ratings = file.role == "ratings"
+    path = file.path if ratings and not facts.odd_line_ends else normalised(file.path, scratch / file.name)
     try:
-        rows = (
-            None
-            if facts.odd_line_ends
-            else _insert(con, file, layout, reading, reading.records_of(path), file_id)
-        )
+        rows = None
+        if not facts.odd_line_ends:
+            rows = _insert(con, file, layout, reading, reading.records_of(path), file_id)
         if rows != expected:
-            path = path if copied else normalised(file.path, scratch / file.name)
+            path = readable_by_line(file, facts, scratch)
             rows = _load_by_line(con, file, layout, reading, file_id, path)
     except duckdb.InvalidInputException as error:
         problem = " ".join(str(error).split())[:200]
@@ -106,6 +106,14 @@ def load_file(
     return FileLoad(file, file_id, rows)
 
 
+def readable_by_line(file: SourceFile, facts: FileFacts, scratch: Path) -> Path:
+    """The file itself where its lines can be read as they are, else a normalised copy."""
+    copy = scratch / file.name
+    if facts.plain or copy.exists():
+        return copy if copy.exists() else file.path
+    return normalised(file.path, copy)
+
+
 def _insert(
     con: duckdb.DuckDBPyConnection,
     file: SourceFile,
@@ -114,13 +122,10 @@ def _insert(
     records: str,
     file_id: int,
 ) -> int:
-    fragments = {"records": records}
-    if file.role == "movies":
-        fragments |= _movie_columns(layout)
-    if file.role == "users":
-        fragments |= _user_columns(layout, reading)
-    row = sqlfiles.run(con, f"ingest/{file.role}", {"file_id": file_id}, **fragments).fetchone()
-    return int(row[0]) if row else 0
+    if file.role == "ratings":
+        return _one(sqlfiles.run(con, "ingest/ratings", file_id=str(file_id), records=records))
+    columns = _movie_columns(layout) if file.role == "movies" else _user_columns(layout, reading)
+    return _one(sqlfiles.run(con, f"ingest/{file.role}", {"file_id": file_id}, records=records, **columns))
 
 
 def _load_by_line(
@@ -129,27 +134,40 @@ def _load_by_line(
     layout: Layout,
     reading: Reading,
     file_id: int,
-    copy: Path,
+    path: Path,
 ) -> int:
-    con.execute(f"DELETE FROM raw.{file.role} WHERE file_id = ?", [file_id])
-    sqlfiles.run(
-        con,
-        "ingest/by_line",
-        lines=lines_of(copy),
-        header_lines=str(int(reading.header)),
-        fields=reading.fields(),
-        problem=reading.problem(),
-        named=reading.named(),
-        reason=_REASONS[file.role],
-    )
-    _insert(con, file, layout, reading, "(SELECT * FROM judged WHERE reason IS NULL)", file_id)
+    judging = {
+        "fields": reading.fields(),
+        "problem": reading.problem(),
+        "named": reading.named(),
+        "reason": _REASONS[file.role],
+    }
+    lines, usable = lines_of(path), 0
+    if file.role == "ratings":
+        # Only the lines that turn out unusable are numbered and judged a second time, for their reason.
+        texts = texts_of(path, skip=reading.header)
+        sqlfiles.run(con, "ingest/ratings_by_line", None, file_id=str(file_id), texts=texts, **judging)
+        usable = _one(con.execute(f"SELECT count(user_id) FROM raw.ratings_{file_id}"))
+        lines = sqlfiles.load(
+            "ingest/unusable_ratings", file_id=str(file_id), first_line=str(reading.first_line), lines=lines
+        )
+    sqlfiles.run(con, "ingest/by_line", None, lines=lines, header_lines=str(int(reading.header)), **judging)
+    if file.role != "ratings":
+        con.execute(f"DELETE FROM raw.{file.role} WHERE file_id = ?", [file_id])
+        _insert(con, file, layout, reading, "(SELECT * FROM judged WHERE reason IS NULL)", file_id)
     con.execute(
         "INSERT INTO ops.quarantine SELECT ?, ?, line, reason, raw FROM judged WHERE reason IS NOT NULL",
         [file_id, file.name],
     )
-    row = con.execute("SELECT count(*) FROM judged").fetchone()
+    judged = _one(con.execute("SELECT count(*) FROM judged"))
     con.execute("DROP TABLE judged")
-    return int(row[0]) if row else 0
+    return usable + judged
+
+
+def _one(result: duckdb.DuckDBPyConnection) -> int:
+    row = result.fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _movie_columns(layout: Layout) -> dict[str, str]:
@@ -177,9 +195,9 @@ def _user_columns(layout: Layout, reading: Reading) -> dict[str, str]:
 
 
 def quarantine_left_out(
-    con: duckdb.DuckDBPyConnection, file: SourceFile, file_id: int, scratch: Path
+    con: duckdb.DuckDBPyConnection, file: SourceFile, facts: FileFacts, file_id: int, scratch: Path
 ) -> None:
-    """Write the file's lines that the table ``left_out`` names to ``ops.quarantine``, with their text."""
-    copy = normalised(file.path, scratch / file.name)
+    """Write the file's lines that another line or file rules out to ``ops.quarantine``, with their text."""
     about = {"file_id": file_id, "file": file.name}
-    sqlfiles.run(con, "ingest/quarantine", about, lines=lines_of(copy))
+    path = readable_by_line(file, facts, scratch)
+    sqlfiles.run(con, "ingest/quarantine", about, lines=lines_of(path))

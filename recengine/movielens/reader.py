@@ -20,7 +20,7 @@ from recengine.movielens.layouts import Layout, Role, SourceFile
 from recengine.warehouse.sqlfiles import literal
 
 # Raised when a file would be read differently than before: unchanged files are then read again.
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 
 _NUMBERS = ("user_id", "movie_id", "rating", "rated_at")
 
@@ -72,6 +72,7 @@ _HEADERS: dict[Role, dict[str, str]] = {
 
 # Parts the columns where a line is wanted whole; a file that holds it would only have it shown as a space.
 _NO_DELIMITER = "\x1f\x1e\x1f"
+_DELIMITER_BYTE = b"\x1f"
 MAX_LINE_BYTES = 20_000_000
 MAX_HEADER_CHARACTERS = 10_000
 
@@ -101,16 +102,23 @@ class Reading:
     header: bool
     quoted: bool
 
-    def records_of(self, path: Path) -> str:
-        """The file as a relation of ``line`` and our columns (DOUBLE or VARCHAR); bad lines are left out.
+    @property
+    def first_line(self) -> int:
+        """The file's first data line, counted from 1."""
+        return 1 + self.header
 
-        ``line`` is right only when no line was left out.
+    def records_of(self, path: Path) -> str:
+        """The file as a relation of our columns, DOUBLE or VARCHAR, in its order; bad lines are left out.
+
+        Text comes with ``line``, right only when no line was left out. Ratings come without: numbering their
+        rows would take as long as reading them, since only one thread can do it.
         """
         kinds = {name: "DOUBLE" if self.numbers and name in _NUMBERS else "VARCHAR" for name in self.columns}
         columns = ", ".join(f"{literal(name)}: '{kind}'" for name, kind in kinds.items())
         quote = '"' if self.quoted else ""
+        numbered = "" if self.numbers else f"row_number() OVER () + {int(self.header)} AS line, "
         return (
-            f"(SELECT row_number() OVER () + {int(self.header)} AS line, * FROM read_csv({literal(path)}, "
+            f"(SELECT {numbered}* FROM read_csv({literal(path)}, "
             f"delim={literal(self.delimiter)}, header={self.header}, auto_detect=false, quote='{quote}', "
             f"escape='{quote}', columns={{{columns}}}, ignore_errors=true))"
         )
@@ -153,13 +161,17 @@ class Reading:
         return f"CASE {' '.join(cases)} END"
 
 
-def lines_of(path: Path) -> str:
-    """A normalised copy as a relation of ``line`` (from 1, blank ones too) and ``raw``, the line whole."""
+def texts_of(path: Path, skip: int = 0) -> str:
+    """A plain file as a relation of ``raw``: its lines after the first few, whole, in order, blank ones too."""
     return (
-        f"(SELECT row_number() OVER () AS line, raw FROM read_csv({literal(path)}, "
-        f"delim={literal(_NO_DELIMITER)}, header=false, auto_detect=false, quote='', escape='', "
-        f"columns={{'raw': 'VARCHAR'}}, max_line_size={MAX_LINE_BYTES}))"
+        f"read_csv({literal(path)}, delim={literal(_NO_DELIMITER)}, header=false, auto_detect=false, quote='', "
+        f"escape='', columns={{'raw': 'VARCHAR'}}, max_line_size={MAX_LINE_BYTES}, skip={skip})"
     )
+
+
+def lines_of(path: Path) -> str:
+    """A plain file as a relation of ``line`` (from 1, blank ones too) and ``raw``, the line whole."""
+    return f"(SELECT row_number() OVER () AS line, raw FROM {texts_of(path)})"
 
 
 def reading_of(file: SourceFile, layout: Layout) -> Reading:
@@ -205,13 +217,15 @@ def normalised(path: Path, copy: Path) -> Path:
 class FileFacts:
     """What reading a file's bytes once tells: content hash, size, number of lines, and mixed line ends.
 
-    ``stamp`` is from before the reading; another one afterwards says that the file was written to.
+    ``plain`` says that its lines can be read as they are, without a normalised copy. ``stamp`` is from before
+    the reading; another one afterwards says that the file was written to.
     """
 
     sha256: str
     bytes: int
     lines: int
     odd_line_ends: bool
+    plain: bool
     stamp: tuple[int, int]
 
 
@@ -233,6 +247,7 @@ def facts_of(path: Path) -> FileFacts:
         The file cannot be read.
     """
     digest, size, newlines, returns, pairs, last = hashlib.sha256(), 0, 0, 0, 0, b"\n"
+    plain = True
     try:
         stamp = stamp_of(path)
         with path.open("rb") as handle:
@@ -241,13 +256,15 @@ def facts_of(path: Path) -> FileFacts:
                 newlines, returns = newlines + chunk.count(b"\n"), returns + chunk.count(b"\r")
                 if returns:
                     pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
+                plain = plain and chunk.isascii() and _DELIMITER_BYTE not in chunk
                 size, last = size + len(chunk), chunk[-1:]
     except OSError as error:
         raise BadSource(
             path, f"cannot be read ({error.strerror})", "mend its permissions or its disk"
         ) from error
     odd = bool(returns) and not (pairs == newlines == returns)
-    return FileFacts(digest.hexdigest(), size, newlines + (last != b"\n"), odd, stamp)
+    lines = newlines + (last != b"\n")
+    return FileFacts(digest.hexdigest(), size, lines, odd, plain and not odd, stamp)
 
 
 def _columns_from_header(file: SourceFile) -> tuple[str, ...]:

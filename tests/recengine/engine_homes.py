@@ -60,10 +60,12 @@ def fill_core(
 ) -> duckdb.DuckDBPyConnection:
     """Make the core tables say what is given."""
     con.execute("BEGIN")
-    for table in ("movies", "ratings", "users"):
-        con.execute(f"DELETE FROM core.{table}")
+    for table in ("core.movies", "core.users", "raw.ratings_0"):
+        con.execute(f"DELETE FROM {table}")
     con.executemany("INSERT INTO core.movies VALUES (?, ?, ?, ?::VARCHAR[])", [list(m) for m in movies])
-    con.executemany("INSERT INTO core.ratings VALUES (?, ?, ?, ?)", [list(r) for r in ratings])
+    con.executemany(
+        "INSERT INTO raw.ratings_0 VALUES (?, ?, ?, epoch(?::TIMESTAMP)::BIGINT)", [list(r) for r in ratings]
+    )
     con.executemany(
         "INSERT INTO core.users SELECT $1, $2, $3, $4, $5, count(*), min(rated_at), max(rated_at) "
         "FROM core.ratings WHERE user_id = $1",

@@ -314,8 +314,8 @@ def test_a_file_written_to_meanwhile_is_refused(tmp_path: Path, monkeypatch: pyt
 
     folder, build = write(tmp_path / "f", frame("csv")), module._build_core
 
-    def build_and_touch(con: Any) -> None:
-        build(con)
+    def build_and_touch(*arguments: Any) -> None:
+        build(*arguments)
         (folder / "ratings.csv").open("a").write("1,30,4,1000000000\n")
 
     con = warehouse_in_memory()

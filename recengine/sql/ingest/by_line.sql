@@ -1,6 +1,6 @@
 -- Grain: one row per line of a source file that is neither header nor blank; reason says why it cannot be
 -- used, NULL when it can. Only unusable lines keep their text.
--- Reads: {lines}, the file as whole lines. Writes: the temporary table judged.
+-- Reads: the file as whole lines. Writes: the temporary table judged.
 CREATE OR REPLACE TEMP TABLE judged AS
 WITH fields AS (
     SELECT line, raw, {fields} AS field

@@ -1,9 +1,9 @@
 -- Grain: one row per line that is usable by itself but that another line or file rules out.
--- Reads: raw.*, core.movies, ops.files. Writes: the temporary table left_out.
-CREATE OR REPLACE TEMP TABLE left_out AS
+-- Reads: raw.*, core.movies, ops.files. Writes: raw.left_out.
+INSERT INTO raw.left_out
 WITH unknown_movie AS (
     SELECT file_id, line, 'unknown movie' AS reason
-    FROM raw.ratings WHERE movie_id NOT IN (SELECT movie_id FROM core.movies)
+    FROM raw.ratings ANTI JOIN core.movies USING (movie_id)
 ),
 duplicate_movie AS (
     SELECT file_id, line, 'duplicate movie' AS reason

@@ -21,7 +21,7 @@ def test_an_empty_file_gets_the_newest_schema_once(tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
     with warehouse(path) as con:
         schema = schema_of(con)
-        assert ("core", "ratings") in schema
+        assert ("core", "movies") in schema
         assert ("ops", "quarantine") in schema
         assert version_of(con) == newest_version()
     with warehouse(path) as con:
@@ -38,30 +38,30 @@ def test_migrations_are_numbered_without_gaps() -> None:
 def test_only_what_is_pending_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     con = duckdb.connect()
     migrate(con, Path("w"))
-    con.execute("INSERT INTO core.ratings VALUES (1, 2, 3, TIMESTAMP '2000-01-01')")
-    texts = {"002_next": "ALTER TABLE core.ratings ADD COLUMN weight DOUBLE DEFAULT 1;"}
+    con.execute("INSERT INTO core.movies VALUES (1, 'A', 2000, [])")
+    texts = {"900_next": "ALTER TABLE core.movies ADD COLUMN weight DOUBLE DEFAULT 1;"}
     _pretend(monkeypatch, texts)
     migrate(con, Path("w"))
-    assert version_of(con) == 2
-    assert con.execute("SELECT user_id, weight FROM core.ratings").fetchall() == [(1, 1.0)]
+    assert version_of(con) == 900
+    assert con.execute("SELECT movie_id, weight FROM core.movies").fetchall() == [(1, 1.0)]
 
 
 def test_a_failing_migration_undoes_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     con = duckdb.connect()
     migrate(con, Path("w"))
-    schema = schema_of(con)
+    schema, version = schema_of(con), version_of(con)
     _pretend(
         monkeypatch,
-        {"002_good": "CREATE TABLE core.more (x INTEGER);", "003_bad": "DROP TABLE core.nothing;"},
+        {"900_good": "CREATE TABLE core.more (x INTEGER);", "901_bad": "DROP TABLE core.nothing;"},
     )
     with pytest.raises(duckdb.CatalogException, match="nothing"):
         migrate(con, Path("w"))
-    assert (schema_of(con), version_of(con)) == (schema, 1)
+    assert (schema_of(con), version_of(con)) == (schema, version)
 
 
 def _pretend(monkeypatch: pytest.MonkeyPatch, texts: dict[str, str]) -> None:
     names, load = sqlfiles.names, sqlfiles.load
-    monkeypatch.setattr(sqlfiles, "names", lambda folder: sorted([*names(folder)[:1], *texts]))
+    monkeypatch.setattr(sqlfiles, "names", lambda folder: sorted([*names(folder), *texts]))
     monkeypatch.setattr(sqlfiles, "load", lambda name: texts.get(name.split("/")[-1]) or load(name))
 
 
