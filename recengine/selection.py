@@ -20,7 +20,7 @@ from recengine.errors import BadInput
 from recengine.evaluation import evaluate as evaluation
 from recengine.evaluation.bootstrap import Bootstrap
 from recengine.evaluation.gate import Decision, GateConfig, decide
-from recengine.evaluation.splits import Split, leave_one_out, temporal
+from recengine.evaluation.splits import Split, leave_one_out, sample_users, temporal
 from recengine.models import DEFAULT, MODELS, ModelName, make, store
 from recengine.models.base import OnProgress, silent
 from recengine.snapshot import Snapshot
@@ -54,8 +54,14 @@ class TrainConfig(StageConfig):
         description="Newest share of the ratings that judges the candidates",
         json_schema_extra={"position": 3},
     )
+    judged_ratings: int = Field(
+        2_000_000,
+        ge=1000,
+        description="Ratings that candidates are judged on: of larger data, those of a random sample of users",
+        json_schema_extra={"position": 4},
+    )
     gate: GateConfig = Field(
-        GateConfig(), description="When a challenger may be published", json_schema_extra={"position": 4}
+        GateConfig(), description="When a challenger may be published", json_schema_extra={"position": 5}
     )
 
 
@@ -163,6 +169,7 @@ def judge(
 
 def split_of(snapshot: Snapshot, config: TrainConfig) -> Split:
     """The newest slice of all ratings; where no user has ratings on both sides of it, each user's newest."""
+    snapshot = sample_users(snapshot, config.judged_ratings, config.seed)
     times = snapshot.rated_at
     if len(np.unique(times)) < 2:
         return leave_one_out(snapshot)

@@ -101,6 +101,9 @@ def _neighbours(
             if score <= values[movie, place]:  # an earlier movie goes first
                 continue
             while place > 0 and score > values[movie, place - 1]:
-                values[movie, place], columns[movie, place] = values[movie, place - 1], columns[movie, place - 1]
+                values[movie, place], columns[movie, place] = (
+                    values[movie, place - 1],
+                    columns[movie, place - 1],
+                )
                 place -= 1
             values[movie, place], columns[movie, place] = score, other

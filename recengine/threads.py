@@ -1,4 +1,9 @@
-"""How many threads torch and our own compiled loops use, where parts of the work run beside each other."""
+"""How many threads compute: the one place that says so, for torch, BLAS and our own compiled loops.
+
+Importing it gives torch and the loops the process's cores (``recengine.resources``), and BLAS one thread: it is
+only called from within the loops, where a second pool of threads would fight the first. DuckDB has its own,
+as many, and works while the others do not.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import scipy.linalg  # noqa: F401 - loads the BLAS that compiled loops call, so that it is limited too
 import torch
+from threadpoolctl import threadpool_limits
+
+from recengine.resources import cores
+
+torch.set_num_threads(cores())
+threadpool_limits(1, user_api="blas")
 
 
 @contextmanager

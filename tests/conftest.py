@@ -13,7 +13,7 @@ os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="recengine-tests-prefect-")
 os.environ["PREFECT_PROFILES_PATH"] = f"{os.environ['PREFECT_HOME']}/profiles.toml"
 os.environ.pop("PREFECT_API_URL", None)
 # Small tensors: more threads only wait for each other. Child processes inherit it.
-os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OMP_NUM_THREADS"] = os.environ["RECENGINE_THREADS"] = "1"
 
 
 @pytest.fixture(scope="session")

@@ -245,3 +245,17 @@ def _split(
 def _place_in_row(ratings: csr_array) -> np.ndarray:
     """0, 1, 2 ... within each user's row, shape (nnz,)."""
     return np.arange(ratings.nnz) - np.repeat(ratings.indptr[:-1], np.diff(ratings.indptr))
+
+
+def sample_users(snapshot: Snapshot, most_ratings: int, seed: int) -> Snapshot:
+    """The snapshot with all ratings of a random choice of users, about ``most_ratings`` in all.
+
+    The other users and all movies stay, without ratings of theirs; smaller data stays as it is.
+    """
+    if snapshot.ratings.nnz <= most_ratings:
+        return snapshot
+    counts = np.diff(snapshot.ratings.indptr)
+    drawn = np.random.default_rng(seed).permutation(snapshot.users)
+    chosen = np.zeros(snapshot.users, dtype=bool)
+    chosen[drawn[: int(np.searchsorted(np.cumsum(counts[drawn]), most_ratings)) + 1]] = True
+    return snapshot.where(np.repeat(chosen, counts))

@@ -116,7 +116,6 @@ class Rows:
         in_parts(lambda first, last: _solve_rows(first, last, *entries, *arrays), self.shape[0], PART)
 
 
-
 class _Block:
     """The same with batched tensor operations, for a block of rows on any device."""
 
@@ -156,7 +155,9 @@ class _Block:
         found.means[part], code = both.unbind(dim=2)
         found.codes[part] = code
         own = (self.powers[2] @ problem.weights[:, None])[:, 0] - 2 * cross[:, k] + outer[:, k, k]
-        explained = 2 * (code * toward).sum(1) - (code[:, None, :] @ outer[:, :k, :k] @ code[:, :, None])[:, 0, 0]
+        explained = (
+            2 * (code * toward).sum(1) - (code[:, None, :] @ outer[:, :k, :k] @ code[:, :, None])[:, 0, 0]
+        )
         found.squares[part] = own - explained
 
 

@@ -17,8 +17,9 @@ from recengine.models.stars import Stars, StarsConfig
 from recengine.snapshot import Snapshot
 from recengine.threads import share_cores
 
-# Enough for the gate's report of the stars' error; the refit takes the configured number.
-LIGHT_SWEEPS = 60
+# Enough for the gate: for its report of the stars' error, and for lists from a sample of large data. The refit
+# takes the configured numbers.
+LIGHT_SWEEPS, LIGHT_MOVIES = 60, 4_000
 
 
 class HybridConfig(ModelConfig):
@@ -48,9 +49,11 @@ class Hybrid(Model):
         self.recency = Recency()
 
     def lighter(self) -> Self:
-        """The same ranking, with stars from a few sweeps."""
-        few = self.config.stars.model_copy(update={"sweeps": min(self.config.stars.sweeps, LIGHT_SWEEPS)})
-        return type(self)(self.config.model_copy(update={"stars": few}))
+        """The same ranking up to a few thousand movies, with stars from a few sweeps."""
+        stars, ranking = self.config.stars, self.config.ranking
+        few = stars.model_copy(update={"sweeps": min(stars.sweeps, LIGHT_SWEEPS)})
+        head = ranking.model_copy(update={"most_movies": min(ranking.most_movies, LIGHT_MOVIES)})
+        return type(self)(self.config.model_copy(update={"stars": few, "ranking": head}))
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Fit ranking and stars on everything; with recency=auto, replay the past to choose the lift.

@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 from recengine.models.base import OnProgress, silent
 from recengine.models.codes import Problem, Rows
 
+LEAST_SWEEPS = 3
 FIRST_SCALE = 0.1  # size of the random codes the alternation starts from
 
 
@@ -30,6 +31,11 @@ class LowRankConfig(BaseModel):
     )
     ridge: float = Field(0.02, gt=0, description="Penalty on a code, per entry it is fitted to")
     sweeps: int = Field(10, ge=1, description="Alternations between users and movies")
+    most_work: int = Field(
+        100_000_000,
+        ge=1,
+        description="Bound on sweeps times ratings: larger data, fewer sweeps (at least 3)",
+    )
 
 
 class LowRank:
@@ -53,9 +59,10 @@ class LowRank:
         random = torch.Generator().manual_seed(self.seed)
         codes = torch.randn(rows.shape[1], config.factors, generator=random)
         codes = (codes * FIRST_SCALE / config.factors**0.5).to(device)
-        for sweep in range(config.sweeps):
+        sweeps = min(config.sweeps, max(config.most_work // max(rows.nnz, 1), LEAST_SWEEPS))
+        for sweep in range(sweeps):
             codes = self._codes(movies, self._codes(users, codes))
-            on_progress("low rank", sweep + 1, config.sweeps)
+            on_progress("low rank", sweep + 1, sweeps)
         self.users, self.movies = self._codes(users, codes).cpu(), codes.cpu()
         return self
 
@@ -91,6 +98,4 @@ class LowRank:
 def _all_ones(weights: csr_array, device: str) -> Rows:
     """Rows whose every stored entry is to be 1, with the stored values as weights."""
     ones = np.ones(weights.nnz, dtype=np.float32)
-    return Rows(
-        csr_array((ones, weights.indices, weights.indptr), shape=weights.shape), weights.data, device
-    )
+    return Rows(csr_array((ones, weights.indices, weights.indptr), shape=weights.shape), weights.data, device)

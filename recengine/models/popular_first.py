@@ -106,7 +106,9 @@ def _fill(
     for at in range(first, last):
         start, stop = indptr[users[at]], indptr[users[at] + 1]
         mean = stars[start:stop].mean()
-        order = start + np.argsort(number[movies[start:stop]])  # no ties but among the uncoded ones, which lead
+        order = start + np.argsort(
+            number[movies[start:stop]]
+        )  # no ties but among the uncoded ones, which lead
         to = into[at]
         for entry in order[(stop - start) - (into[at + 1] - to) :]:
             columns[to] = number[movies[entry]]

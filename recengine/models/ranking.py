@@ -83,9 +83,7 @@ class Ranking:
         on_progress("closed form", 0, 1)
         head = min(self.order.coded, config.most_movies)
         every = np.ones(snapshot.users, dtype=np.float32)
-        gram = pair_sums(
-            rows.weights, rows.rated_at, every, config.session_share, config.session_hours, head
-        )
+        gram = pair_sums(rows.weights, rows.rated_at, every, config.session_share, config.session_hours, head)
         gram += config.genre_weight**2 * (genres[:head] @ genres[:head].T).toarray()
         self.weights = zero_diagonal_ridge(gram, config.ridge, outputs=head, device=device)
         on_progress("closed form", 1, 1)

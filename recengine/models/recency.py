@@ -58,7 +58,7 @@ class RecencyConfig(BaseModel):
         ge=1,
         description="About how many ratings a replayed model sees: those of a random sample of users",
     )
-    most_movies: int = Field(8_000, ge=1, description="Most movies in a replayed model's autoencoders")
+    most_movies: int = Field(4_000, ge=1, description="Most movies in a replayed model's autoencoders")
 
     @property
     def cells(self) -> list[Cell]:

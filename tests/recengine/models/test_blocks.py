@@ -40,7 +40,9 @@ def test_scores_are_the_sum_of_both_products_lifted(lifted: bool, monkeypatch: p
 def test_best_are_the_best_unseen_scores_ties_by_rank(n: int, coarse: bool) -> None:
     given, rated = block(1, lifted=not coarse, coarse=coarse)
     if coarse:  # many equal scores, computed without rounding
-        given = Block(given.left, given.right, csr_array((USERS, MOVIES), dtype=np.float32), given.weights, None)
+        given = Block(
+            given.left, given.right, csr_array((USERS, MOVIES), dtype=np.float32), given.weights, None
+        )
     ranks = np.random.default_rng(2).permutation(MOVIES)
     values, columns = given.best(rated, ranks, n)
     scores = given.scores()

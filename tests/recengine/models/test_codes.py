@@ -36,7 +36,9 @@ def expected_mean(targets: csr_array, weights: np.ndarray, problem: Problem, row
     columns = targets.indices[inside]
     inputs = problem.inputs.numpy().astype(float)[columns]
     weight = problem.scale[row].item() * weights[inside] * problem.weights.numpy()[columns]
-    left = problem.base.numpy() + problem.ridge[row].item() * np.eye(4) + inputs.T @ (weight[:, None] * inputs)
+    left = (
+        problem.base.numpy() + problem.ridge[row].item() * np.eye(4) + inputs.T @ (weight[:, None] * inputs)
+    )
     target = targets.data[inside] - problem.offsets.numpy()[columns]
     return np.linalg.solve(left, problem.right[row].numpy() + inputs.T @ (weight * target))
 
@@ -54,7 +56,9 @@ def test_codes_solve_the_weighted_ridge_regressions(monkeypatch: pytest.MonkeyPa
 def test_draws_have_the_posterior_covariance() -> None:
     targets, weights, problem = system(noise=False)
     base = problem.base.numpy() + problem.ridge[5].item() * np.eye(4)
-    units = [Problem(**{**vars(problem), "noise": torch.eye(4)[k].expand(40, 4).contiguous()}) for k in range(4)]
+    units = [
+        Problem(**{**vars(problem), "noise": torch.eye(4)[k].expand(40, 4).contiguous()}) for k in range(4)
+    ]
     rows = Rows(targets, weights)
     steps = np.stack([(found.codes - found.means)[5].numpy() for found in map(rows.solve, units)])
     np.testing.assert_allclose(steps.T @ steps, np.linalg.inv(base), atol=1e-4)
