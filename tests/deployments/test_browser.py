@@ -114,6 +114,7 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
     page.goto(f"{address(served)}/artifacts/artifact/{night['id']}")
     expect(page.get_by_text("Metrics of the last").first).to_be_visible()
     expect(page.get_by_text("Lists before and now")).to_be_visible()
+    page.get_by_text("Metrics of the last").first.evaluate("heading => heading.scrollIntoView(true)")
     shot(page, "artifact")
 
 

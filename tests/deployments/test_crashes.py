@@ -58,7 +58,7 @@ def test_the_flow_is_killed(halting: Served, demo: Path, moment: str) -> None:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_the_worker_is_killed(halting: Served, demo: Path, moment: str) -> None:
-    """The flow's process goes on, and ends as crashed where it writes to the worker's broken pipe."""
+    """The flow goes on until its next log line, whose pipe is broken; then it ends as crashed, and says so."""
     run = _halt_at(halting, demo, moment)
     _kill(halting, "worker start")
     _release(halting)
