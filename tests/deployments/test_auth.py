@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,6 +82,16 @@ def test_no_file_under_the_home_has_a_secret(open_wide: Served, refusing: Inbox,
     for secret in (password, base64.b64encode(AUTH.encode()), HOOK.split("/")[-1].encode()):
         assert secret not in found
         assert secret not in open_wide.said().encode()
+
+
+def test_others_on_this_machine_may_write_nothing(open_wide: Served) -> None:
+    modes = {
+        path: stat.S_IMODE(path.lstat().st_mode)
+        for path in open_wide.home.rglob("*")
+        if not path.is_symlink()
+    }
+    assert [str(path) for path, mode in modes.items() if mode & stat.S_IWOTH] == []
+    assert len(modes) > 20
 
 
 def _all_bytes(home: Path) -> bytes:

@@ -41,7 +41,7 @@ def test_the_worker_tells_of_a_killed_flow(told: Served, demo: Path, hook: Inbox
         run = _started(told, demo)
         os.kill(told.pid_of("prefect.engine"), signal.SIGKILL)
         assert told.ended(run, 30)["state_type"] == "CRASHED"
-    _one_message(told, hook, run, "crashed: Flow run process exited with non-zero status code")
+    _one_message(told, hook, run, "crashed: Process exited with status code: -9")
 
 
 def test_the_server_tells_of_a_flow_that_was_killed_with_its_worker(
@@ -71,7 +71,7 @@ def _started(told: Served, demo: Path) -> str:
 
 def _one_message(told: Served, hook: Inbox, run: str, part: str) -> None:
     name = told.run(run)["name"]
-    until(lambda: hook.messages, 30, "a message")
+    until(lambda: hook.messages, 60, "a message")
     [message] = hook.messages
     hook.messages.clear()
     assert f"recengine: the nightly run {name} {part}" in message["text"]
