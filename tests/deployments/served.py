@@ -131,7 +131,7 @@ class Served:
         assert isinstance(found, dict)
         return found
 
-    def ended(self, run: str, seconds: float = 90) -> dict[str, Any]:
+    def ended(self, run: str, seconds: float = 180) -> dict[str, Any]:
         """A flow run once it is over."""
         final = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
         until(lambda: self.run(run)["state_type"] in final, seconds, f"the end of run {run}")

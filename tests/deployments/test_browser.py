@@ -138,7 +138,7 @@ def test_a_failed_run_is_retried_and_its_finished_tasks_are_not_run_again(
         link.rename(parked)
     link.mkdir()
     (link / "in the way").touch()
-    run = served.start_run("nightly", source=str(demo), force=True, top_n=6)
+    run = served.start_run("nightly", source=str(demo), model="popularity", force=True, top_n=6)
     assert served.ended(run)["state_type"] == "FAILED"
     shutil.rmtree(link)
     if parked.is_symlink():
