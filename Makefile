@@ -30,7 +30,8 @@ test-all: lint types ## everything CI checks, and minutes of real crashes and re
 
 browser: .venv/dev ## a Chromium for the browser tests, where this machine lets us install one
 	command -v chromium >/dev/null \
-	    || { [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium; } \
+	    || { [ "$$(id -u)" = 0 ] && apt-get -qq update \
+	        && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; } \
 	    || $(BIN)/python -m playwright install chromium \
 	    || echo "No Chromium could be installed: the browser tests will be skipped."
 
