@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run serve test test-all lint types tests clean help
+.PHONY: run serve test test-all test-browser browser lint types tests clean help
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -23,10 +23,20 @@ types: .venv/dev ## mypy
 	$(BIN)/mypy
 
 tests: .venv/dev ## pytest; real data is used where RECENGINE_DATASETS names its folder
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow and not browser"
 
 test-all: lint types ## everything CI checks, and minutes of real crashes and restarts
 	$(BIN)/python -m pytest -m ""
+
+browser: .venv/dev ## a Chromium for the browser tests, where this machine lets us install one
+	command -v chromium >/dev/null \
+	    || { [ "$$(id -u)" = 0 ] && apt-get -qq update \
+	        && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; } \
+	    || $(BIN)/python -m playwright install chromium \
+	    || echo "No Chromium could be installed: the browser tests will be skipped."
+
+test-browser: .venv/dev ## a person's way through the Prefect UI; skipped, saying so, without a Chromium
+	$(BIN)/python -m pytest -m "browser and not slow" -rs tests/deployments/test_browser.py
 
 clean:           ## remove the virtual environment and caches; data/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -35,6 +36,7 @@ STOP_SECONDS = 30.0
 # A server that was killed with its box or its parent needs a moment to let go of the port.
 PORT_SECONDS = 10.0
 LOOK_SECONDS = 1.0
+LITTLE_BYTES = 50_000_000
 RESTART_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -105,10 +107,10 @@ def serve(
     os.umask(0o077)
     with _only_one(home), _stop_signal() as stop:
         _wait_for_port(host, port, stop)
-        server = Child("server", _prefect("server", "start", "--host", host, "--port", str(port)), chosen,
+        server = Child("server", [sys.executable, "-m", "deployments.server"], chosen,
                        home.prefect / "server.log")  # fmt: skip
-        worker = Child("worker", _prefect("worker", "start", "--pool", POOL, "--type", "process"), chosen,
-                       home.prefect / "worker.log")  # fmt: skip
+        worker = Child("worker", [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL,
+                                  "--type", "process"], chosen, home.prefect / "worker.log")  # fmt: skip
         address = address_of(host, port)
         try:
             say("Starting the Prefect server ...")
@@ -120,7 +122,7 @@ def serve(
             if not stop.is_set():
                 worker.start()
                 say(_GREETING.format(address=address, home=home.root, logs=home.prefect))
-            _watch((server, worker), stop, say)
+            _watch((server, worker), home, stop, say)
         finally:
             say("Stopping ...")
             (home.prefect / "api_url").unlink(missing_ok=True)
@@ -136,8 +138,9 @@ Prefect is at {address}
 The nightly flow runs by its schedule while this command runs. Ctrl-C stops everything."""
 
 
-def _prefect(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "prefect", *arguments]
+_LITTLE_SPACE = """\
+The disk of {home} is nearly full ({megabytes:.0f} MB free): free some space. Runs fail or start late until then;
+readers keep the published tables, and the next run after that needs no hand."""
 
 
 @contextmanager
@@ -212,9 +215,15 @@ def _set_up(chosen: dict[str, str], stop: threading.Event) -> None:
         raise RecengineError(f"The Prefect server could not be set up: {said.strip()[-2000:]}")
 
 
-def _watch(children: tuple[Child, ...], stop: threading.Event, say: Callable[[str], None]) -> None:
-    """Start again what ended, until told to stop."""
+def _watch(
+    children: tuple[Child, ...], home: Home, stop: threading.Event, say: Callable[[str], None]
+) -> None:
+    """Start again what ended, and say when the disk gets full, until told to stop."""
+    roomy = True
     while not stop.wait(LOOK_SECONDS):
+        was_roomy, roomy = roomy, (free := shutil.disk_usage(home.root).free) >= LITTLE_BYTES
+        if was_roomy and not roomy:
+            say(_LITTLE_SPACE.format(home=home.root, megabytes=free / 1e6))
         for child in children:
             status = child.ended()
             if status is not None:

@@ -65,6 +65,8 @@ def environment(home: Home, host: str, port: int, given: Mapping[str, str] = os.
         "PREFECT_HOME": str(home.prefect),
         "PREFECT_PROFILES_PATH": str(home.prefect / "profiles.toml"),
         "PREFECT_API_URL": f"{address}/api",
+        "PREFECT_SERVER_API_HOST": host,
+        "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
         # The server unpacks its pages here, not into the installation, which may belong to somebody else.
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home.prefect / "ui"),

@@ -13,7 +13,6 @@ import asyncio
 import os
 import subprocess
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,24 +27,18 @@ from prefect.client.schemas.filters import (
     WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import State, StateType
-from prefect.events.actions import ChangeFlowRunState
-from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.states import Crashed
 from prefect.workers.process import ProcessWorker
 
-from deployments.settings import POOL, ROOT, ZOMBIE_AFTER_SECONDS
+from deployments import automations
+from deployments.settings import POOL, ROOT
 from recengine.config import Home
 from recengine.errors import RecengineError, WarehouseBusy
 from recengine.warehouse.turn import turn
 
 YAML = Path(__file__).with_name("prefect.yaml")
-ZOMBIES = "recengine: runs whose process vanished"
-
 ANALYTICS = "amplitude.com"
-
-# Names of the states in which a run is over; the nightly flow's own are among them: events carry names.
-LAST_STATES = ("Completed", "Failed", "Cancelled", "Crashed", "Published", "Kept", "Unchanged")
 
 
 async def set_up(file: Path = YAML, before_worker: bool = False) -> None:
@@ -57,7 +50,7 @@ async def set_up(file: Path = YAML, before_worker: bool = False) -> None:
         _deploy(file)
         for entry in yaml.safe_load(file.read_text())["deployments"]:
             await _forget_schedules(client, entry)
-        await _automation(client)
+        await automations.set_up(client)
         if before_worker:
             await _end_lost_runs(client)
 
@@ -94,36 +87,6 @@ async def _forget_schedules(client: PrefectClient, entry: dict[str, Any]) -> Non
             await client.delete_deployment_schedule(deployment.id, schedule.id)
 
 
-async def _automation(client: PrefectClient) -> None:
-    """Prefect Cloud watches heartbeats by itself; an own server has to be told."""
-    wanted = AutomationCore(
-        name=ZOMBIES,
-        description=f"A run that was silent for {ZOMBIE_AFTER_SECONDS} s has lost its process.",
-        trigger=EventTrigger(
-            posture=Posture.Proactive,
-            match={"prefect.resource.id": "prefect.flow-run.*"},
-            for_each={"prefect.resource.id"},
-            after={"prefect.flow-run.heartbeat"},
-            expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{name}" for name in LAST_STATES)},
-            threshold=1,
-            within=timedelta(seconds=ZOMBIE_AFTER_SECONDS),
-        ),
-        actions=[
-            ChangeFlowRunState(
-                state=StateType.CRASHED,
-                message=f"No sign of life for {ZOMBIE_AFTER_SECONDS} s: the process is gone. What is "
-                "published stays; retry the run or wait for the next one.",
-            )
-        ],
-    )
-    found = await client.read_automations_by_name(ZOMBIES)
-    if found:
-        wanted.enabled = found[0].enabled
-        await client.update_automation(found[0].id, wanted)
-    else:
-        await client.create_automation(wanted)
-
-
 def _quiet_pages(folder: Path) -> None:
     """Keep the UI's pages from calling its maker's analytics, which they do with analytics switched off too.
 
@@ -145,9 +108,7 @@ async def _end_lost_runs(client: PrefectClient) -> None:
     try:
         with turn(Home.at(), "the set-up", wait_seconds=0):
             for run in found:
-                state: State[None] = Crashed(
-                    message="Its process went down with the worker. What is published stays."
-                )
+                state: State[None] = Crashed(message=automations.message_of(automations.LOST))
                 await client.set_flow_run_state(run.id, state, force=True)
     except WarehouseBusy:
         return  # one of them lives on; the automation looks after the others

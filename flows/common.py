@@ -14,6 +14,7 @@ from prefect.logging.handlers import APILogHandler
 
 from recengine.config import Home
 from recengine.errors import DownloadFailed, WarehouseBusy
+from recengine.space import is_full
 from recengine.warehouse.connection import warehouse
 from recengine.warehouse.turn import turn
 
@@ -25,7 +26,7 @@ KEPT: dict[str, Any] = {"persist_result": True, "result_serializer": "json"}
 def may_pass(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
     """Whether trying again can help: somebody else's lock, the network, the disk; never bad data."""
     error = state.result(raise_on_failure=False)
-    return isinstance(error, (WarehouseBusy, DownloadFailed, OSError))
+    return isinstance(error, (WarehouseBusy, DownloadFailed, OSError)) or is_full(error)
 
 
 RETRIED: dict[str, Any] = KEPT | {

@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 
 from recengine.config import Home
-from recengine.errors import RecengineError
+from recengine.errors import BadInput, RecengineError
+
+AUTH, SERVER_AUTH = "PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"
 
 
 def settle(home: Home) -> None:
@@ -16,6 +18,11 @@ def settle(home: Home) -> None:
 
     Everything of Prefect's goes under ``<home>/prefect``. With ``recengine serve`` running on this home its
     server is used, so that the run shows in its UI; else Prefect starts a temporary one.
+
+    Raises
+    ------
+    BadInput
+        The running server asks for a password that this shell does not have.
     """
     home.prefect.mkdir(mode=0o750, exist_ok=True)
     os.environ.setdefault("PREFECT_HOME", str(home.prefect))
@@ -23,10 +30,27 @@ def settle(home: Home) -> None:
     # The run and its log go to the server whole; on screen the command prints its own lines.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     served = home.prefect / "api_url"
+    if "PREFECT_API_URL" not in os.environ and SERVER_AUTH in os.environ:
+        os.environ.setdefault(AUTH, os.environ[SERVER_AUTH])
     if "PREFECT_API_URL" not in os.environ and served.exists() and _answers(served.read_text().strip()):
         os.environ["PREFECT_API_URL"] = served.read_text().strip()
-    if "PREFECT_API_URL" not in os.environ:
+    if url := os.environ.get("PREFECT_API_URL"):
+        _authorise(url)
+    else:
         os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "true"
+
+
+def _authorise(url: str) -> None:
+    """See whether the server lets us in, before Prefect answers with a page of traceback."""
+    user, colon, password = os.environ.get(AUTH, "").partition(":")
+    try:
+        answer = httpx.get(f"{url}/admin/version", timeout=10, auth=(user, password) if colon else None)
+    except httpx.HTTPError:
+        return  # Prefect itself says what is wrong
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        raise BadInput(
+            f"The Prefect server at {url} wants a password: set {AUTH}=user:password and run again."
+        )
 
 
 def result_of(state: Any) -> Any:

@@ -94,5 +94,7 @@ def _post(text: str) -> None:
         return
     try:
         httpx.post(url, json={"text": text}, timeout=WEBHOOK_SECONDS).raise_for_status()
+    except httpx.HTTPStatusError as error:  # its text has the address, which is a secret
+        log.warning("The webhook of %s answered with status %s.", WEBHOOK, error.response.status_code)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        log.warning("The webhook of %s did not take the message: %s", WEBHOOK, error or type(error).__name__)
+        log.warning("The webhook of %s could not be reached: %s.", WEBHOOK, type(error).__name__)

@@ -82,6 +82,17 @@ class WarehouseTooNew(RecengineError):
         )
 
 
+class DiskFull(RecengineError):
+    """A write that found no space; what is published stays."""
+
+    def __init__(self, folder: Path, free_bytes: int) -> None:
+        self.folder, self.free_bytes = folder, free_bytes
+        super().__init__(
+            f"The disk of {folder} is full ({free_bytes / 1e6:.1f} MB free) and the work was given up; the "
+            "published tables stay. Free some space, or move the folder and say where with --home, then run again."
+        )
+
+
 class NotFinite(BadInput):
     """A model whose scores or stars are infinite or not a number."""
 

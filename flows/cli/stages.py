@@ -1,7 +1,13 @@
-"""One stage of the night without Prefect: ``ingest`` ... ``publish``, and ``rollback``."""
+"""One stage of the night without Prefect: ``ingest`` ... ``publish``, and ``rollback``.
+
+Each takes its turn at the home as the flows do: it waits for a run that has it, and says for which.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,12 +25,21 @@ from flows.cli.options import (
     TopNOption,
     use,
 )
+from recengine.config import Home
+from recengine.warehouse.turn import turn
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     for command in (ingest, features, train, score, publish, rollback):
         app.command()(command)
+
+
+@contextmanager
+def _alone(home: Path | None, command: str) -> Iterator[Home]:
+    chosen = use(home)
+    with turn(chosen, f"recengine {command}"):
+        yield chosen
 
 
 def ingest(
@@ -39,10 +54,10 @@ def ingest(
     from recengine.sources import locate
     from recengine.warehouse.connection import warehouse
 
-    chosen = use(home)
-    found = locate(chosen, dataset, source)
-    with warehouse(chosen.warehouse) as con:
-        report = engine.ingest(con, found, IngestConfig(max_bad_share=max_bad_share))
+    with _alone(home, "ingest") as chosen:
+        found = locate(chosen, dataset, source)
+        with warehouse(chosen.warehouse) as con:
+            report = engine.ingest(con, found, IngestConfig(max_bad_share=max_bad_share))
     for reason, count in report.quarantined_by_reason.items():
         console.say(f"  quarantined, {reason}: {count:,}")
 
@@ -52,8 +67,7 @@ def features(home: HomeOption = None) -> None:
     from recengine import features as engine
     from recengine.warehouse.connection import warehouse
 
-    chosen = use(home)
-    with warehouse(chosen.warehouse) as con:
+    with _alone(home, "features") as chosen, warehouse(chosen.warehouse) as con:
         engine.build(con, chosen)
 
 
@@ -71,17 +85,17 @@ def train(
     from recengine.selection import TrainConfig
     from recengine.warehouse.connection import warehouse
 
-    chosen = use(home)
     config = TrainConfig(model=checked_model(model), recency=recency, seed=seed)
-    with warehouse(chosen.warehouse) as con:
-        folder = feature_stage.build(con, chosen).folder
-    with console.progress() as on_progress:
-        report = engine.train(chosen, folder, config, force=force, on_progress=on_progress)
-    if report.model_id is None:
-        console.say(f"Nothing was trained: {report.selection.reason}")
-        return
-    with warehouse(chosen.warehouse) as con:
-        engine.remember(con, chosen, report.model_id)
+    with _alone(home, "train") as chosen:
+        with warehouse(chosen.warehouse) as con:
+            folder = feature_stage.build(con, chosen).folder
+        with console.progress() as on_progress:
+            report = engine.train(chosen, folder, config, force=force, on_progress=on_progress)
+        if report.model_id is None:
+            console.say(f"Nothing was trained: {report.selection.reason}")
+            return
+        with warehouse(chosen.warehouse) as con:
+            engine.remember(con, chosen, report.model_id)
     print(report.model_id)
 
 
@@ -96,8 +110,11 @@ def score(
     from recengine.models import store
     from recengine.warehouse.connection import warehouse
 
-    chosen = use(home)
-    with warehouse(chosen.warehouse) as con, console.progress() as on_progress:
+    with (
+        _alone(home, "score") as chosen,
+        warehouse(chosen.warehouse) as con,
+        console.progress() as on_progress,
+    ):
         built = feature_stage.build(con, chosen)
         name = model_id or store.newest(chosen, built.fingerprint)
         engine.score(con, chosen, built.folder, name, engine.ScoreConfig(top_n=top_n), on_progress)
@@ -108,8 +125,7 @@ def publish(home: HomeOption = None, force: ForceOption = False) -> None:
     from recengine import publish as engine
     from recengine.warehouse.connection import warehouse
 
-    chosen = use(home)
-    with warehouse(chosen.warehouse) as con:
+    with _alone(home, "publish") as chosen, warehouse(chosen.warehouse) as con:
         report = engine.publish(con, chosen, force=force)
     print(report.version)
 
@@ -122,7 +138,6 @@ def rollback(
     from recengine import publish as engine
     from recengine.warehouse.connection import warehouse
 
-    chosen = use(home)
-    with warehouse(chosen.warehouse) as con:
+    with _alone(home, "rollback") as chosen, warehouse(chosen.warehouse) as con:
         version = engine.rollback(con, chosen, version)
     print(version)

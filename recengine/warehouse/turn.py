@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from recengine.config import Home
 from recengine.errors import WarehouseBusy
+from recengine.space import full_disk_told
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ def turn(home: Home, who: str, *, wait_seconds: float = WAIT_SECONDS) -> Iterato
     ------
     WarehouseBusy
         Another run had it the whole time; the sentence names it.
+    DiskFull
+        What was done meanwhile found no space.
     """
     lock, holder = FileLock(home.root / ".turn.lock"), home.root / ".turn"
     try:
@@ -50,8 +53,9 @@ def turn(home: Home, who: str, *, wait_seconds: float = WAIT_SECONDS) -> Iterato
         except Timeout:
             raise WarehouseBusy(home.warehouse, _read(holder), wait_seconds) from None
     try:
-        holder.write_text(f"{who} (process {os.getpid()})")
-        yield
+        with full_disk_told(home):
+            holder.write_text(f"{who} (process {os.getpid()})")
+            yield
     finally:
         holder.unlink(missing_ok=True)
         lock.release()

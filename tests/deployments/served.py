@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,17 +96,51 @@ class Served:
         body = {"parameters": parameters, "state": state}
         return str(self.post(f"deployments/{found['id']}/create_flow_run", **body)["id"])
 
+    def schedule_run(self, deployment: str, **parameters: Any) -> str:
+        """Let a schedule start a run now, as the cron does at night; returns its id."""
+        found = self.get(f"deployments/name/{deployment}/{deployment}")
+        now = datetime.now(UTC)
+        at, end = (now + timedelta(seconds=seconds) for seconds in (2, 60))
+        schedule = {"interval": 86_400, "anchor_date": at.isoformat(), "timezone": "UTC"}
+        made = self.add_schedule(found["id"], schedule, parameters)
+        self.post(f"deployments/{found['id']}/schedule", start_time=now.isoformat(), end_time=end.isoformat())
+        [run] = self.post(
+            "flow_runs/filter",
+            flow_runs={"expected_start_time": {"after_": now.isoformat(), "before_": end.isoformat()}},
+            deployments={"id": {"any_": [found["id"]]}},
+        )
+        assert run["auto_scheduled"]
+        until(lambda: self.run(run["id"])["state_type"] != "SCHEDULED", 60, "the scheduled run's start")
+        self.request("DELETE", f"deployments/{found['id']}/schedules/{made}")
+        return str(run["id"])
+
+    def add_schedule(self, deployment: str, schedule: dict[str, Any], parameters: dict[str, Any]) -> str:
+        """Add a schedule to a deployment; returns its id."""
+        self.allow()
+        body = [{"schedule": schedule, "active": True, "parameters": parameters}]
+        [made] = self.request("POST", f"deployments/{deployment}/schedules", body)
+        return str(made["id"])
+
+    def slots_in_use(self) -> int:
+        """Slots of all concurrency limits that somebody holds."""
+        return sum(limit["active_slots"] for limit in self.post("v2/concurrency_limits/filter"))
+
     def run(self, run: str) -> dict[str, Any]:
         """A flow run as the API shows it."""
         found = self.get(f"flow_runs/{run}")
         assert isinstance(found, dict)
         return found
 
-    def ended(self, run: str, seconds: float = 90) -> dict[str, Any]:
+    def ended(self, run: str, seconds: float = 180) -> dict[str, Any]:
         """A flow run once it is over."""
         final = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
         until(lambda: self.run(run)["state_type"] in final, seconds, f"the end of run {run}")
         return self.run(run)
+
+    def logs(self, run: str) -> str:
+        """A run's log lines so far."""
+        found = self.post("logs/filter", logs={"flow_run_id": {"any_": [run]}})
+        return "\n".join(line["message"] for line in found)
 
     def pid_of(self, part: str) -> int:
         """The process whose command holds a word; there must be one."""
@@ -137,12 +172,18 @@ def launch(home: Path, *options: str, **environment: str) -> subprocess.Popen[st
 
 
 @contextmanager
-def serving(home: Path, port: int | None = None, **environment: str) -> Iterator[Served]:
+def serving(home: Path, port: int | None = None, *options: str, **environment: str) -> Iterator[Served]:
     """A ready ``recengine serve``; nothing of it is left afterwards."""
     port = port or free_port()
-    process = launch(home, "--port", str(port), **environment)
+    process = launch(home, "--port", str(port), *options, **environment)
+    user, colon, password = environment.get("PREFECT_SERVER_API_AUTH_STRING", "").partition(":")
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/", timeout=30, trust_env=False) as client:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}/api/",
+            timeout=30,
+            trust_env=False,
+            auth=(user, password) if colon else None,
+        ) as client:
             served = Served(home, port, process, client)
             until(lambda: "Ctrl-C" in served.said() or process.poll() is not None, 180, "recengine serve")
             assert process.poll() is None, served.said()

@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from served import Served, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.prefect]
 
 ARGUMENTS = [
     f"--{name}"
@@ -31,10 +31,11 @@ PATIENCE_MS = 60_000
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A headless Chromium of the system; skips where there is none."""
-    found = os.environ.get("RECENGINE_CHROMIUM") or shutil.which("chromium")
-    if not found or not Path(found).exists():
-        pytest.skip("no Chromium: install Debian's chromium or set RECENGINE_CHROMIUM to its path")
     with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+        found = os.environ.get("RECENGINE_CHROMIUM") or shutil.which("chromium") or own
+        if not Path(found).exists():
+            pytest.skip("no Chromium: `make browser`, or set RECENGINE_CHROMIUM to the path of one")
         browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         try:
             yield browser
@@ -113,9 +114,11 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
     page.goto(f"{address(served)}/artifacts/artifact/{night['id']}")
     expect(page.get_by_text("Metrics of the last").first).to_be_visible()
     expect(page.get_by_text("Lists before and now")).to_be_visible()
+    page.get_by_text("Metrics of the last").first.evaluate("heading => heading.scrollIntoView(true)")
     shot(page, "artifact")
 
 
+@pytest.mark.slow
 def test_a_schedule_is_paused_and_resumed(page: Page, served: Served, demo: Path) -> None:
     open_deployment(page, served)
     switch = page.get_by_role("switch").first
@@ -124,6 +127,7 @@ def test_a_schedule_is_paused_and_resumed(page: Page, served: Served, demo: Path
         until(lambda wanted=wanted: active(served) is wanted, 30, f"the schedule being active={wanted}")
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_retried_and_its_finished_tasks_are_not_run_again(
     page: Page, served: Served, demo: Path
 ) -> None:
@@ -134,7 +138,7 @@ def test_a_failed_run_is_retried_and_its_finished_tasks_are_not_run_again(
         link.rename(parked)
     link.mkdir()
     (link / "in the way").touch()
-    run = served.start_run("nightly", source=str(demo), force=True, top_n=6)
+    run = served.start_run("nightly", source=str(demo), model="popularity", force=True, top_n=6)
     assert served.ended(run)["state_type"] == "FAILED"
     shutil.rmtree(link)
     if parked.is_symlink():

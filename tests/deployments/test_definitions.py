@@ -13,8 +13,9 @@ from prefect import Flow
 from prefect.client.schemas.schedules import CronSchedule
 
 import flows
+from deployments.automations import LAST_STATES
 from deployments.settings import DEFAULTS, POOL, ROOT
-from deployments.setup import LAST_STATES, YAML
+from deployments.setup import YAML
 
 WRITTEN: dict[str, Any] = yaml.safe_load(YAML.read_text())
 DEPLOYMENTS: list[dict[str, Any]] = WRITTEN["deployments"]

@@ -50,6 +50,8 @@ def test_settings_are_safe(served: Served) -> None:
         headers={"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"},
     )
     assert "access-control-allow-origin" not in allowed.headers
+    rebound = other.get("health", headers={"Host": f"attacker.example:{served.port}"})
+    assert rebound.status_code == 400, "a page that points its name at this machine could start runs"
 
 
 def test_a_deployment_publishes_and_a_shell_uses_the_same_server(served: Served, demo: Path) -> None:
@@ -112,7 +114,7 @@ def test_killed_worker_server_and_flow_are_followed_by_a_good_run(served: Served
     os.kill(served.pid_of("prefect.engine"), signal.SIGKILL)
     assert served.ended(run)["state_type"] == "CRASHED"
     assert len(reading.sql(Home(served.home), "FROM recommendations LIMIT 1")) == 1
-    for part in ("worker start", "server start"):
+    for part in ("worker start", "deployments.server"):
         pid = served.pid_of(part)
         os.kill(pid, signal.SIGKILL)
         until(partial(_replaced, served, part, pid), 60, f"a new {part}")

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from stage_commands import start
 
-from flows import cli
 from flows.cli import console
 from recengine.config import Home
 
@@ -30,17 +30,6 @@ class Done:
 
 
 Run = Callable[..., Done]
-
-
-def start(*arguments: object) -> int:
-    """Run the command line in this process, as the program does; returns its exit code."""
-    cli.app.registered_commands.clear()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["recengine", *map(str, arguments)])
-        patch.setenv("RECENGINE_HOME", "")  # the commands set it; take it back afterwards
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-    return int(ended.value.code or 0)
 
 
 @pytest.fixture

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flow_runs import start
+from inboxes import inbox
 from prefect.client.orchestration import SyncPrefectClient
 
 from flows import notices
@@ -24,48 +22,35 @@ pytestmark = pytest.mark.prefect
 
 
 @pytest.fixture
-def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """A webhook that keeps what it gets."""
-    messages: list[dict[str, Any]] = []
-
-    class Hook(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *given: object) -> None:
-            """Quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv(notices.WEBHOOK, f"http://127.0.0.1:{server.server_port}/hook")
-        yield messages
-        server.shutdown()
+def messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """What a webhook got."""
+    with inbox() as found:
+        monkeypatch.setenv(notices.WEBHOOK, found.url)
+        yield found.messages
 
 
 def test_publication_keeping_and_failure(
-    client: SyncPrefectClient, home: Home, hits: Path, inbox: list[dict[str, Any]], tmp_path: Path
+    client: SyncPrefectClient, home: Home, hits: Path, messages: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     start(client, nightly, source=str(hits), model="ease", force=True)
     version = current_version(home)
-    assert inbox == [], "a good night is quiet"
+    assert messages == [], "a good night is quiet"
     start(client, nightly, source=str(hits), model="ease", top_n=9)
-    assert list(inbox[0]) == ["text"]
+    assert list(messages[0]) == ["text"]
     assert (
         f"keeps version {version}: ease kept what is published: not better than popularity"
-        in inbox[0]["text"]
+        in messages[0]["text"]
     )
     run, _ = start(client, nightly, source=str(tmp_path / "nowhere"))
-    assert len(inbox) == 2
+    assert len(messages) == 2
     for part in (
         f"the nightly run {run.name} failed",
         "nowhere",
         f"Readers still have version {version}",
         "retry",
     ):
-        assert part in inbox[1]["text"]
-    assert str(run.id) in inbox[1]["text"]
+        assert part in messages[1]["text"]
+    assert str(run.id) in messages[1]["text"]
 
     shown = _event(client, "recengine.publication.published")["resource"]["prefect.resource.id"]
     assert shown == f"recengine.publication.{version}"
