@@ -80,7 +80,7 @@ class Block:
         for start, dense in self._dense():
             given = (dense, head[start:], *lift, known[0][start:], known[1], ranks)
             in_parts(
-                lambda a, b, at=start, g=given: _best_all(a, b, *g, values[at:], columns[at:]),  # type: ignore[misc]
+                lambda a, b, at=start, g=given: _best_all(a, b, *g, values[at:], columns[at:]),  # type: ignore[misc,call-arg]
                 min(DENSE, len(values) - start),
                 PART // 32,
             )
@@ -159,7 +159,7 @@ def _moments(row: np.ndarray) -> tuple[float, float]:  # pragma: no cover - comp
         for value in row[start : start + TILE]:
             part += (value - mean) * (value - mean)
         squares += part
-    return mean, np.float32(np.sqrt(squares / len(row)) + TINY)
+    return mean, np.float32(np.sqrt(squares / len(row)) + TINY)  # type: ignore[return-value]
 
 
 @COMPILED

@@ -86,8 +86,9 @@ class Rows:
         """Codes of all rows; the same on any number of threads."""
         rows, width = self.shape[0], problem.inputs.shape[1]
         found = Codes(
-            *(torch.empty(rows, width, device=self.device) for _ in range(2)),
-            torch.empty(rows, device=self.device),
+            means=torch.empty(rows, width, device=self.device),
+            codes=torch.empty(rows, width, device=self.device),
+            squares=torch.empty(rows, device=self.device),
         )
         if self.device == "cpu":
             self._solve_compiled(problem, found)

@@ -77,7 +77,7 @@ def pair_sums(
     users, movies = rows.shape[0], rows.shape[1] if head is None else head
     gram = np.zeros((movies, movies), dtype=np.float32)
     indptr, indices = np.asarray(rows.indptr, dtype=np.int64), np.asarray(rows.indices, dtype=np.int32)
-    weights, share = np.asarray(weights, dtype=np.float32), np.float32(session_share)
+    weights = np.asarray(weights, dtype=np.float32)
     after, before = np.ones((2, rows.nnz), dtype=np.float32)
     sitting = np.zeros(rows.nnz, dtype=np.int32)
     if session_share:
@@ -85,7 +85,7 @@ def pair_sums(
         in_parts(
             lambda first, last: _sittings(first, last, *times, scale, after, before, sitting), users, PART
         )
-    pairs = (indptr, indices, weights, share, after, before, sitting)
+    pairs = (indptr, indices, weights, session_share, after, before, sitting)
     in_parts(lambda first, last: _add_pairs(first, last, *pairs, gram), movies, -(-movies // BANDS))
     in_parts(lambda first, last: _mirror(first, last, gram), movies, PART)
     return gram
@@ -139,7 +139,8 @@ def _add_pairs(
     for user in range(len(weights)):
         stop = indptr[user + 1]
         start = indptr[user] + np.searchsorted(movie[indptr[user] : stop], first)
-        always, near = weights[user] * (1 - share), weights[user] * share
+        always = np.float32(weights[user] * (1 - share))
+        near = np.float32(weights[user] * share)
         for i in range(start, stop):
             if movie[i] >= last:
                 break

@@ -67,7 +67,7 @@ def rows_of(snapshot: Snapshot, order: Order, star_weight: float, users: np.ndar
     np.cumsum(into, out=into)
     columns, weights = np.empty(into[-1], dtype=np.int32), np.empty(into[-1], dtype=np.float32)
     rated_at = np.empty(into[-1], dtype=np.int64)
-    given = (users, indptr, movies, stars, times, number, np.float32(star_weight))
+    given = (users, indptr, movies, stars, times, number, star_weight)
     in_parts(lambda a, b: _fill(a, b, *given, into, columns, weights, rated_at), len(users), PART)
     return Rows(csr_array((weights, columns, into), shape=(len(users), order.coded)), rated_at)
 
@@ -112,6 +112,6 @@ def _fill(
         to = into[at]
         for entry in order[(stop - start) - (into[at + 1] - to) :]:
             columns[to] = number[movies[entry]]
-            weights[to] = max(LEAST_WEIGHT, np.float32(1) + star_weight * (stars[entry] - mean))
+            weights[to] = max(LEAST_WEIGHT, np.float32(1 + star_weight * (stars[entry] - mean)))
             rated_at[to] = times[entry]
             to += 1
