@@ -75,8 +75,8 @@ def _measure(results: Results, size: str, parts: list[str], cache: Path, chosen:
 
 
 def _compete(results: Results, size: str, name: str, data: Path, holdout: Any, scratch: Path) -> None:
-    vector = results.file(name, size, "npy")
-    results.measured(name, size, lambda: peers.compete(name, data, holdout, scratch / "peer", vector))
+    vector, ours = results.file(name, size, "npy"), results.stored("night", size)
+    results.measured(name, size, lambda: peers.compete(name, data, holdout, scratch / "peer", vector, ours))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sqlite3
+import time
 from collections import defaultdict
 from contextlib import closing
 from pathlib import Path
@@ -99,13 +100,22 @@ def new_ratings(ratings: Path, target: Path) -> int:
 
 def _night(folder: Path, home: Path, env: dict[str, str] | None = None) -> dict[str, Any]:
     outcome = recengine("run", "--source", str(folder), "--top-n", str(TOP_N), home=home, env=env).check()
-    with duckdb.connect(str(home / "serving.duckdb"), read_only=True) as published:
-        [(model, users, rows)] = published.execute(
-            "SELECT model, users, recommendations FROM publication"
-        ).fetchall()
-    about = {"model": model, "users": users, "recommendations": rows}
+    about = _export(home)
     parts = {"inside": _inside(outcome.stages), "beside": _beside(outcome), "tasks": _tasks(home)}
     return outcome.figures | about | parts
+
+
+def _export(home: Path) -> dict[str, Any]:
+    """What is published; its lists written as the same Parquet file that peers end with, and the seconds."""
+    with duckdb.connect(str(home / "serving.duckdb"), read_only=True) as published:
+        row = published.execute("SELECT model, users, recommendations FROM publication").fetchall()[0]
+        began = time.perf_counter()
+        published.execute(
+            'COPY (SELECT user_id AS "userId", rank, movie_id AS "movieId", score FROM recommendations) '
+            f"TO '{home / 'top.parquet'}' (FORMAT parquet)"
+        )
+        seconds = time.perf_counter() - began
+    return dict(zip(("model", "users", "recommendations"), row, strict=True)) | {"export": seconds}
 
 
 def _inside(stages: list[Stage]) -> dict[str, float]:

@@ -220,6 +220,9 @@ def _peer_row(results: Results, size: str, name: str, found: Figures) -> list[st
     steps = ", ".join(
         f"{step} {seconds:.1f}" for step, seconds in (found.get("steps") or found["inside"]).items()
     )
+    cost = [f"{found['seconds']:.1f}", steps, f"{found['rss_gib']:.2f}"]
+    if "ndcg@10" not in found:
+        return [name, *cost, f"holdout: {found['holdout']['stopped']}", ""]
     theirs = np.load(results.file(name, size, "npy"))
     quality = f"{theirs.mean():.4f} ± {theirs.std(ddof=1) / len(theirs) ** 0.5:.4f}"
     ours = results.file(NIGHT, size, "npy")
@@ -227,4 +230,4 @@ def _peer_row(results: Results, size: str, name: str, found: Figures) -> list[st
     if name != NIGHT and ours.exists():
         gap = paired_difference(np.load(ours), theirs, DRAWS)
         difference = f"{gap.mean:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]"
-    return [name, f"{found['seconds']:.1f}", steps, f"{found['rss_gib']:.2f}", quality, difference]
+    return [name, *cost, quality, difference]
