@@ -76,7 +76,7 @@ def pair_sums(
     """
     users, movies = rows.shape[0], rows.shape[1] if head is None else head
     gram = np.zeros((movies, movies), dtype=np.float32)
-    indptr, indices = np.asarray(rows.indptr, dtype=np.int64), np.asarray(rows.indices, dtype=np.int32)
+    indptr, indices = np.asarray(rows.indptr, dtype=np.int64), np.asarray(rows.indices, dtype=np.uint32)
     weights = np.asarray(weights, dtype=np.float32)
     after, before = np.ones((2, rows.nnz), dtype=np.float32)
     sitting = np.zeros(rows.nnz, dtype=np.int32)
@@ -137,20 +137,18 @@ def _add_pairs(
 ) -> None:  # pragma: no cover - compiled
     """Rows first .. last of the upper triangle."""
     for user in range(len(weights)):
-        stop = indptr[user + 1]
-        start = indptr[user] + np.searchsorted(movie[indptr[user] : stop], first)
+        every = movie[indptr[user] : indptr[user + 1]]
+        start = indptr[user] + np.searchsorted(every, first)
+        middle = indptr[user] + np.searchsorted(every, last)
+        stop = indptr[user] + np.searchsorted(every, len(gram))
         always = np.float32(weights[user] * (1 - share))
         near = np.float32(weights[user] * share)
-        for i in range(start, stop):
-            if movie[i] >= last:
-                break
-            row = gram[movie[i]]
+        for i in range(start, middle):
+            row, own, since, until = gram[movie[i]], sitting[i], after[i], before[i]
             row[movie[i]] += always + near
             for j in range(i + 1, stop):
-                if movie[j] >= len(gram):
-                    break
-                close = min(after[i] * before[j], before[i] * after[j])
-                row[movie[j]] += always + (near * close if sitting[i] == sitting[j] else np.float32(0))
+                close = min(since * before[j], until * after[j])
+                row[movie[j]] += always + (near * close if own == sitting[j] else np.float32(0))
 
 
 @COMPILED

@@ -13,6 +13,7 @@ All three estimate the same thing, the user's row of zeros and ones, so that the
 
 from __future__ import annotations
 
+import math
 from typing import Self
 
 import numpy as np
@@ -26,10 +27,11 @@ from recengine.models.gram import pair_sums, zero_diagonal_ridge
 from recengine.models.low_rank import LowRank, LowRankConfig
 from recengine.models.popular_first import Order, rows_of
 from recengine.models.prior import Prior, PriorConfig
+from recengine.resources import memory_bytes
 from recengine.snapshot import Snapshot
 
 GENRES = ("genre", "year_bin")
-BLOCK = 4096  # users whose best are found at a time
+BLOCK = 4096  # most users whose best are found at a time
 
 
 class RankingConfig(BaseModel):
@@ -58,8 +60,9 @@ class Ranking:
 
     Notes
     -----
-    The closed form is dense in the H movies of its head: about 12 H^2 bytes while fitting, H^3 time. Movies
-    beyond the head have the low-rank part and the prior; those with hardly any rating only the prior.
+    The closed form is dense in the H movies of its head: about 12 H^2 bytes while fitting, H^3 time; H is at
+    most ``most_movies``, and what a quarter of the memory holds. Movies beyond the head have the low-rank part
+    and the prior; those with hardly any rating only the prior.
     """
 
     def __init__(self, config: RankingConfig | None = None, seed: int = 0) -> None:
@@ -81,7 +84,7 @@ class Ranking:
             stacked = csr_array(vstack([rows.weights, genres.T], format="csr"))  # (U + C, coded)
             self.low_rank.fit(stacked, device=device, on_progress=on_progress)
         on_progress("closed form", 0, 1)
-        head = min(self.order.coded, config.most_movies)
+        head = min(self.order.coded, config.most_movies, affordable_head())
         every = np.ones(snapshot.users, dtype=np.float32)
         gram = pair_sums(rows.weights, rows.rated_at, every, config.session_share, config.session_hours, head)
         gram += config.genre_weight**2 * (genres[:head] @ genres[:head].T).toarray()
@@ -105,8 +108,9 @@ class Ranking:
         """
         movies = np.append(self.order.movies, -1)
         values, columns = np.empty((len(users), n), np.float32), np.empty((len(users), n), np.int64)
-        for start in range(0, len(users), BLOCK):
-            part = slice(start, start + BLOCK)
+        size = min(BLOCK, max(256, memory_bytes() // 32 // (4 * max(len(self.weights), 1))))
+        for start in range(0, len(users), size):
+            part = slice(start, start + size)
             seen = snapshot.ratings[users[part]]
             seen = csr_array((seen.data, self.order.number[seen.indices], seen.indptr), shape=seen.shape)
             block = self._block(snapshot, users[part], lift)
@@ -147,6 +151,11 @@ class Ranking:
         self.prior.restore(part_of(state, "prior"))
         self.low_rank.restore(part_of(state, "low_rank"))
         return self
+
+
+def affordable_head() -> int:
+    """The largest closed form that a quarter of the memory holds while it is solved: three float32 matrices."""
+    return math.isqrt(memory_bytes() // 4 // 12)
 
 
 def part_of(state: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
