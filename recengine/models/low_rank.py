@@ -87,10 +87,8 @@ class LowRank:
             inputs=other,
             base=config.unrated_weight * (other.T @ other),
             ridge=(config.ridge * (rated + config.unrated_weight * columns)).to(device),
-            scale=torch.ones(count, device=device),
             right=torch.zeros(count, width, device=device),
             offsets=torch.zeros(columns, device=device),
-            weights=torch.ones(columns, device=device),
         )
         return rows.solve(problem).means
 

@@ -3,7 +3,7 @@
 Model (stars r of user u and movie i, K factors; kin of probabilistic PCA and of Bayesian matrix
 factorisation, Salakhutdinov & Mnih 2008, with the side information of Rendle's factorisation machines):
 
-    r_ui = mean + p_u . q_i + b_u + b_i + e,    e ~ N(0, 1 / (alpha a_u a_i))
+    r_ui = mean + p_u . q_i + b_u + b_i + e,    e ~ N(0, 1 / alpha)
     [p_u, b_u] ~ N(m + sum_g F_g W_g, diag(1 / lambda)),    W_g ~ N(0, diag(1 / omega_g)),    movies alike
 
 A code [p, b] given the other side is the exact posterior encoding of a row of ratings; the dot product
@@ -23,7 +23,6 @@ from recengine.models.stars_features import Group
 OMEGA_SHAPE, OMEGA_RATE = 1.0, 0.01
 LAMBDA_SHAPE, LAMBDA_RATE = 1.0, 0.1
 ALPHA_SHAPE, ALPHA_RATE = 1.0, 1.0
-NOISE_SHAPE = 12.0  # shape and rate of a_u and a_i: mean 1, standard deviation .29
 MEAN_PRECISION = 1.0
 START_SCALE = 0.1
 
@@ -53,12 +52,10 @@ class Side:
     def __init__(self, rows: Rows, groups: list[Group], dims: int, draw: Draw) -> None:
         self.rows, self.groups, self.draw = rows, groups, draw
         n, on = rows.shape[0], torch.device(draw.device)
-        self.counts = torch.as_tensor(np.diff(rows.targets.indptr), dtype=torch.float32, device=on)
         self.codes = START_SCALE * draw.normal(n, dims)
         self.codes[:, -1] = 0
         self.prior = torch.zeros(n, dims, device=on)  # prior mean of the codes
         self.precision = torch.full((dims,), 10.0, device=on)  # lambda
-        self.noise = torch.ones(n, device=on)  # a_u or a_i
         self._mean = torch.zeros(dims, device=on)
         self._omegas = [torch.full((dims,), 5.0, device=on) for _ in groups]
         self._parts = [torch.zeros(n, dims, device=on) for _ in groups]  # F_g W_g
@@ -85,22 +82,20 @@ class Side:
         rate = LAMBDA_RATE + (self.codes - self.prior).square().sum(dim=0) / 2
         self.precision = self.draw.gamma(LAMBDA_SHAPE + n / 2, rate)
 
-    def draw_codes(self, other: Side, alpha: torch.Tensor) -> Codes:
-        """Draw all codes given the other side's, and each row's noise precision given its errors."""
-        problem = Problem(
-            inputs=torch.cat([other.codes[:, :-1], torch.ones_like(other.codes[:, -1:])], dim=1),
-            base=torch.diag(self.precision),
-            ridge=torch.zeros_like(self.noise),
-            scale=alpha * self.noise,
-            right=self.precision * self.prior,
-            offsets=other.codes[:, -1],
-            weights=other.noise,
-            noise=self.draw.normal(*self.codes.shape),
+    def draw_codes(self, other: Side, alpha: float) -> Codes:
+        """Draw all codes given the other side's."""
+        drawn = self.rows.solve(
+            Problem(
+                inputs=torch.cat([other.codes[:, :-1], torch.ones_like(other.codes[:, -1:])], dim=1),
+                base=torch.diag(self.precision),
+                ridge=torch.zeros_like(self.codes[:, 0]),
+                right=self.precision * self.prior,
+                offsets=other.codes[:, -1],
+                scale=alpha,
+                noise=self.draw.normal(*self.codes.shape),
+            )
         )
-        drawn = self.rows.solve(problem)
         self.codes = drawn.codes
-        rate = NOISE_SHAPE + alpha * drawn.squares / 2
-        self.noise = self.draw.gamma(NOISE_SHAPE + self.counts / 2, rate)
         return drawn
 
 
@@ -137,7 +132,7 @@ class Chain:
         self.users = Side(by_user, user_groups, factors + 1, draw)
         self.movies = Side(by_movie, movie_groups, factors + 1, draw)
         self.count = ratings.nnz
-        self.alpha = torch.ones((), device=device)
+        self.alpha = 1.0
         self.train_rmse = float("nan")
 
     def sweep(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -154,7 +149,7 @@ class Chain:
         given = movies.codes
         means = users.draw_codes(movies, self.alpha).means
         movies.draw_prior()
-        squares = (movies.noise * movies.draw_codes(users, self.alpha).squares).sum(dtype=torch.float64)
-        self.alpha = users.draw.gamma(ALPHA_SHAPE + self.count / 2, ALPHA_RATE + squares.float() / 2)
+        squares = movies.draw_codes(users, self.alpha).squares.sum(dtype=torch.float64)
+        self.alpha = float(users.draw.gamma(ALPHA_SHAPE + self.count / 2, ALPHA_RATE + squares / 2))
         self.train_rmse = float(squares / self.count) ** 0.5
         return means, given
