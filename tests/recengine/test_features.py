@@ -114,12 +114,12 @@ def test_build_twice_does_no_work(tmp_path: Path) -> None:
     home, con = Home.at(tmp_path / "home"), core_of()
     first = features.build(con, home)
     stamps = {file: file.stat().st_mtime_ns for file in first.folder.iterdir()}
-    con.execute("DROP TABLE features.interactions")  # would be made again if anything were done
+    con.execute("DROP VIEW features.interactions")  # would be made again if anything were done
     second = features.build(con, home)
     assert (first.built, second.built) == (True, False)
     assert (first.fingerprint, first.folder) == (second.fingerprint, second.folder)
     assert {file: file.stat().st_mtime_ns for file in second.folder.iterdir()} == stamps
-    assert not con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'interactions'").fetchall()
+    assert not con.execute("SELECT 1 FROM duckdb_views() WHERE view_name = 'interactions'").fetchall()
     assert (second.users, second.movies, second.ratings) == (3, 3, 3)
 
 
