@@ -177,9 +177,9 @@ def _ratings(con: duckdb.DuckDBPyConnection, shape: tuple[int, int]) -> tuple[cs
     query = "SELECT user_index, movie_index, value, rated_at FROM features.interactions"
     for batch in con.sql(query).to_arrow_reader(BATCH_ROWS):
         part = slice(filled, filled := filled + len(batch))
-        movies[part], stars[part] = batch["movie_index"], batch["value"]
-        rated_at[part] = batch["rated_at"]
-        pairs[part] = batch["user_index"].to_numpy().astype(np.int64) * shape[1] + movies[part]
+        users, movies[part], stars[part], rated_at[part] = (column.to_numpy() for column in batch.columns)
+        np.multiply(users, shape[1], out=pairs[part], dtype=np.int64)
+        pairs[part] += movies[part]
     if filled != rows:
         raise RuntimeError(f"{rows - filled:,} of {rows:,} ratings have no user or movie in the core tables")
     if (pairs[1:] <= pairs[:-1]).any():
