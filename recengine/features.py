@@ -184,7 +184,8 @@ def _ratings(con: duckdb.DuckDBPyConnection, shape: tuple[int, int]) -> tuple[cs
         raise RuntimeError(f"{rows - filled:,} of {rows:,} ratings have no user or movie in the core tables")
     if (pairs[1:] <= pairs[:-1]).any():
         order = np.argsort(pairs, kind="stable")
-        pairs, movies, stars, rated_at = pairs[order], movies[order], stars[order], rated_at[order]
+        for column in (pairs, movies, stars, rated_at):  # one by one: each needs a copy for a moment
+            column[:] = column[order]
     indptr = _pointers(np.searchsorted(pairs, np.arange(shape[0] + 1) * shape[1]))
     return csr_array((stars, movies, indptr), shape=shape), rated_at
 

@@ -132,6 +132,13 @@ def test_other_data_gives_another_snapshot_and_removes_the_old(tmp_path: Path) -
     assert list(home.snapshots.iterdir()) == [second.folder]
 
 
+def test_ratings_in_any_order_give_the_same_matrix() -> None:
+    built = features.snapshot(core_of())
+    assert_same(features.snapshot(core_of(ratings=RATINGS[::-1])), built)
+    np.testing.assert_array_equal(built.ratings.indptr, [0, 2, 3, 3])
+    assert built.ratings.has_canonical_format
+
+
 def test_killed_build_leaves_no_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home, con = Home.at(tmp_path / "home"), core_of()
 
