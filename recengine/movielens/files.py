@@ -142,26 +142,24 @@ def _load_by_line(
         "named": reading.named(),
         "reason": _REASONS[file.role],
     }
-    lines, usable = lines_of(path), 0
     if file.role == "ratings":
-        # Only the lines that turn out unusable are numbered and judged a second time, for their reason.
+        table = {"file_id": str(file_id)}
         texts = texts_of(path, skip=reading.header)
-        sqlfiles.run(con, "ingest/ratings_by_line", None, file_id=str(file_id), texts=texts, **judging)
-        usable = _one(con.execute(f"SELECT count(user_id) FROM raw.ratings_{file_id}"))
-        lines = sqlfiles.load(
-            "ingest/unusable_ratings", file_id=str(file_id), first_line=str(reading.first_line), lines=lines
-        )
-    sqlfiles.run(con, "ingest/by_line", None, lines=lines, header_lines=str(int(reading.header)), **judging)
-    if file.role != "ratings":
-        con.execute(f"DELETE FROM raw.{file.role} WHERE file_id = ?", [file_id])
-        _insert(con, file, layout, reading, "(SELECT * FROM judged WHERE reason IS NULL)", file_id)
+        sqlfiles.run(con, "ingest/ratings_by_line", None, texts=texts, **table, **judging)
+        about = {"file": file.name, "first_line": reading.first_line}
+        sqlfiles.run(con, "ingest/quarantine_ratings", about, **table)
+        return _one(con.execute(f"SELECT count(user_id) + count(reason) FROM raw.ratings_{file_id}"))
+    header_lines = str(int(reading.header))
+    sqlfiles.run(con, "ingest/by_line", None, lines=lines_of(path), header_lines=header_lines, **judging)
+    con.execute(f"DELETE FROM raw.{file.role} WHERE file_id = ?", [file_id])
+    _insert(con, file, layout, reading, "(SELECT * FROM judged WHERE reason IS NULL)", file_id)
     con.execute(
         "INSERT INTO ops.quarantine SELECT ?, ?, line, reason, raw FROM judged WHERE reason IS NOT NULL",
         [file_id, file.name],
     )
-    judged = _one(con.execute("SELECT count(*) FROM judged"))
+    rows = _one(con.execute("SELECT count(*) FROM judged"))
     con.execute("DROP TABLE judged")
-    return usable + judged
+    return rows
 
 
 def _one(result: duckdb.DuckDBPyConnection) -> int:

@@ -114,12 +114,12 @@ def test_build_twice_does_no_work(tmp_path: Path) -> None:
     home, con = Home.at(tmp_path / "home"), core_of()
     first = features.build(con, home)
     stamps = {file: file.stat().st_mtime_ns for file in first.folder.iterdir()}
-    con.execute("DROP TABLE features.interactions")  # would be made again if anything were done
+    con.execute("DROP VIEW features.interactions")  # would be made again if anything were done
     second = features.build(con, home)
     assert (first.built, second.built) == (True, False)
     assert (first.fingerprint, first.folder) == (second.fingerprint, second.folder)
     assert {file: file.stat().st_mtime_ns for file in second.folder.iterdir()} == stamps
-    assert not con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'interactions'").fetchall()
+    assert not con.execute("SELECT 1 FROM duckdb_views() WHERE view_name = 'interactions'").fetchall()
     assert (second.users, second.movies, second.ratings) == (3, 3, 3)
 
 
@@ -130,6 +130,13 @@ def test_other_data_gives_another_snapshot_and_removes_the_old(tmp_path: Path) -
     second = features.build(con, home)
     assert second.fingerprint != first.fingerprint
     assert list(home.snapshots.iterdir()) == [second.folder]
+
+
+def test_ratings_in_any_order_give_the_same_matrix() -> None:
+    built = features.snapshot(core_of())
+    assert_same(features.snapshot(core_of(ratings=RATINGS[::-1])), built)
+    np.testing.assert_array_equal(built.ratings.indptr, [0, 2, 3, 3])
+    assert built.ratings.has_canonical_format
 
 
 def test_killed_build_leaves_no_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -260,6 +260,39 @@ def test_files_added_beside_count_and_leave_no_trace_when_removed(tmp_path: Path
     assert [con.execute(nine.format(t)).fetchone() for t in ("raw.ratings", "core.users")] == [(0,), (0,)]
 
 
+def test_a_night_that_adds_a_file_leaves_the_other_ratings_where_they_are(tmp_path: Path) -> None:
+    con = warehouse_in_memory()
+    folder = write(tmp_path / "f", frame("csv"))
+    load(con, folder)
+    tables = "SELECT table_name, table_oid FROM duckdb_tables() WHERE starts_with(table_name, 'ratings_')"
+    before = con.execute(tables).fetchall()
+    more = "userId,movieId,rating,timestamp\n1,10,0.5,1000000009\n1,10,1.5,1000000008\n3,30,2,1000000009\n"
+    (folder / "ratings-2026-11-24.csv").write_text(more)
+    report = load(con, folder)
+    after = con.execute(tables).fetchall()
+    assert set(before) <= set(after)
+    assert len(after) == len(before) + 1
+    assert (report.files_read, report.rows_read, report.superseded_ratings) == (1, 3, 2)
+    assert table(con, "ratings") == [(1, 10, 0.5, 1000000009), *RATINGS[1:], (3, 30, 2.0, 1000000009)]
+    assert con.execute("SELECT ratings FROM core.users ORDER BY user_id").fetchall() == [(2,), (1,), (1,)]
+    (folder / "ratings-2026-11-24.csv").unlink()
+    load(con, folder)
+    assert con.execute(tables).fetchall() == before
+    assert table(con, "ratings") == RATINGS
+
+
+def test_the_lines_of_ratings_are_numbered_as_in_their_file(tmp_path: Path) -> None:
+    con = warehouse_in_memory()
+    for bad in ("", "oops\n\n"):  # read as a whole, and line by line
+        load(
+            con, write(tmp_path / "f", frame("csv", ratings=f"{bad}2,999,4,1000000003\n2,20,4,1000000003\n"))
+        )
+        lines = con.execute("SELECT line, movie_id FROM raw.ratings ORDER BY line").fetchall()
+        assert lines == [(2, 10), (3, 20), (4, 10), (5 + bad.count("\n"), 999), (6 + bad.count("\n"), 20)]
+        unknown = [row for row in table(con, "quarantine") if row[2] == "unknown movie"]
+        assert unknown == [("ratings.csv", 5 + bad.count("\n"), "unknown movie", "2,999,4,1000000003")]
+
+
 def test_a_new_movie_frees_the_ratings_that_waited_for_it(tmp_path: Path) -> None:
     con = warehouse_in_memory()
     files = frame("csv", ratings="1,40,4,1000000000\n")

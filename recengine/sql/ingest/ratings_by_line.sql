@@ -1,18 +1,24 @@
--- Grain: one row per line of a ratings file after its header, in its order; all NULL where it cannot be used.
+-- Grain: one row per line of a ratings file after its header, in its order: a rating, or why the line cannot be
+-- used and its text; all NULL where it is blank.
 -- Reads: {texts}, the file as whole lines. Writes: raw.ratings_{file_id}.
 CREATE OR REPLACE TABLE raw.ratings_{file_id} AS
 WITH fields AS (
-    SELECT raw, {fields} AS field FROM {texts}
+    SELECT raw, coalesce(trim(raw, E' \t'), '') = '' AS blank, {fields} AS field FROM {texts}
 ),
 named AS (
-    SELECT raw, field, {named} FROM fields
+    SELECT raw, blank, field, {named} FROM fields
+),
+judged AS (
+    SELECT *, CASE WHEN NOT blank THEN coalesce({problem}, {reason}) END AS reason FROM named
 ),
 final AS (
-    SELECT *, coalesce({problem}, {reason}) IS NULL AS usable FROM named
+    SELECT *, NOT blank AND reason IS NULL AS usable FROM judged
 )
 SELECT
     CASE WHEN usable THEN user_id::BIGINT END AS user_id,
     CASE WHEN usable THEN movie_id::BIGINT END AS movie_id,
     CASE WHEN usable THEN rating::FLOAT END AS rating,
-    CASE WHEN usable THEN rated_at::BIGINT END AS rated_at
+    CASE WHEN usable THEN rated_at::BIGINT END AS rated_at,
+    reason,
+    CASE WHEN reason IS NOT NULL THEN left(raw, 2000) END AS raw
 FROM final

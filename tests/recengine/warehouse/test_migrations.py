@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from ingest_frames import RATINGS, frame, load, table, write
 
 from recengine.errors import WarehouseTooNew
 from recengine.warehouse import sqlfiles
@@ -44,6 +45,24 @@ def test_only_what_is_pending_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     migrate(con, Path("w"))
     assert version_of(con) == 900
     assert con.execute("SELECT movie_id, weight FROM core.movies").fetchall() == [(1, 1.0)]
+
+
+def test_ratings_of_a_warehouse_of_version_1_stay_readable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    con = duckdb.connect()
+    with monkeypatch.context() as patch:
+        names = sqlfiles.names
+        patch.setattr(sqlfiles, "names", lambda folder: names(folder)[:1])
+        migrate(con, Path("w"))
+    con.execute("INSERT INTO core.ratings VALUES (1, 20, 3.5, TIMESTAMP '2000-01-01 00:00:01')")
+    con.execute("INSERT INTO raw.ratings VALUES (1, 1, 1, 20, 3.5, 946684801)")
+    con.execute("CREATE TABLE features.interactions (user_index INTEGER)")
+    migrate(con, Path("w"))
+    assert version_of(con) == newest_version()
+    assert table(con, "ratings") == [(1, 20, 3.5, 946684801)]
+    assert load(con, write(tmp_path / "f", frame("csv"))).ratings == 3
+    assert table(con, "ratings") == RATINGS
 
 
 def test_a_failing_migration_undoes_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,42 @@
+"""A full disk by any name is one error; anything else is left alone."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from recengine.config import Home
+from recengine.errors import DiskFull
+from recengine.space import full_disk_told, is_full
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        OSError("6000 requested and 3040 written"),  # numpy's tofile
+        duckdb.IOException('Could not write file "x": No space left on device'),
+        RuntimeError("I/O error: No space left on device (os error 28)"),  # safetensors
+    ],
+    ids=lambda error: str(error)[:20],
+)
+def test_each_librarys_way_of_saying_it(tmp_path: Path, error: Exception) -> None:
+    sentence = rf"{tmp_path} is full .* tables stay\. Free some space"
+    with pytest.raises(DiskFull, match=sentence) as told, full_disk_told(Home(tmp_path)):
+        raise error
+    assert told.value.__cause__ is error
+    assert told.value.free_bytes > 0
+    wrapped = ValueError("could not save")
+    wrapped.__cause__ = error
+    assert is_full(wrapped)
+
+
+def test_other_errors_pass() -> None:
+    with pytest.raises(FileNotFoundError), full_disk_told(Home(Path("/"))):
+        raise FileNotFoundError(errno.ENOENT, "No such file")
+    assert not is_full(ValueError("5 requested"))
+    assert not is_full(None)
