@@ -20,6 +20,7 @@ import torch
 from safetensors.numpy import load_file
 from scipy.sparse import csr_array
 
+from recengine.models.popular_first import Order, rows_of
 from recengine.publish import STORAGE_VERSION
 from recengine.snapshot import Snapshot
 from recengine.warehouse import sqlfiles
@@ -67,7 +68,11 @@ def score(data: Path, home: Path) -> dict[str, Any]:
     snapshot, state = Snapshot.load(manifest.parent), load_file(weights)
     users = torch.from_numpy(state["ranking.low_rank.users"][: snapshot.users])
     movies = torch.from_numpy(state["ranking.low_rank.movies"])
-    rows, head = _head_rows(snapshot, state["ranking.head"]), state["ranking.weights"]
+    order, head = (
+        Order.from_movies(state["ranking.movies"], int(state["ranking.coded"])),
+        state["ranking.weights"],
+    )
+    rows = _head_rows(snapshot, order, len(head))
     low_rank = _seconds(lambda: [block @ movies.T for block in users.split(USERS)])
     _tiled(np.zeros_like(rows.indptr[:2]), rows.indices[:1], head[:, :TILE].copy())  # compiles, sums nothing
     closed_form = _seconds(lambda: _all_tiles(rows, head))
@@ -80,17 +85,13 @@ def score(data: Path, home: Path) -> dict[str, Any]:
     }
 
 
-def _head_rows(snapshot: Snapshot, head: np.ndarray) -> csr_array:
-    """The users' ratings of the head's movies, (U, H); columns by falling number of ratings."""
-    counts = np.bincount(snapshot.ratings.indices, minlength=snapshot.movies)[head]
-    place = np.full(snapshot.movies, -1)
-    place[head[np.argsort(-counts, kind="stable")]] = np.arange(len(head))
-    columns = place[snapshot.ratings.indices]
-    kept = columns >= 0
-    per_user = np.bincount(snapshot.rating_users[kept], minlength=snapshot.users)
+def _head_rows(snapshot: Snapshot, order: Order, head: int) -> csr_array:
+    """The users' ratings of the head's movies, (U, H)."""
+    rows = rows_of(snapshot, order, 0.0, np.arange(snapshot.users)).weights
+    kept = rows.indices < head
+    per_user = np.add.reduceat(np.append(kept, False), rows.indptr[:-1]) * (np.diff(rows.indptr) > 0)
     indptr = np.concatenate([[0], np.cumsum(per_user)])
-    ones = np.ones(int(kept.sum()), dtype=np.float32)
-    return csr_array((ones, columns[kept], indptr), shape=(snapshot.users, len(head)))
+    return csr_array((rows.data[kept], rows.indices[kept], indptr), shape=(snapshot.users, head))
 
 
 def _all_tiles(rows: csr_array, weights: np.ndarray) -> None:
