@@ -89,7 +89,9 @@ def _head_rows(snapshot: Snapshot, order: Order, head: int) -> csr_array:
     """The users' ratings of the head's movies, (U, H)."""
     rows = rows_of(snapshot, order, 0.0, np.arange(snapshot.users)).weights
     kept = rows.indices < head
-    per_user = np.add.reduceat(np.append(kept, False).astype(np.int64), rows.indptr[:-1]) * (np.diff(rows.indptr) > 0)
+    per_user = np.add.reduceat(np.append(kept, False).astype(np.int64), rows.indptr[:-1]) * (
+        np.diff(rows.indptr) > 0
+    )
     indptr = np.concatenate([[0], np.cumsum(per_user)])
     return csr_array((rows.data[kept], rows.indices[kept], indptr), shape=(snapshot.users, head))
 

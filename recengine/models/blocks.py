@@ -19,8 +19,13 @@ from recengine.threads import in_parts
 TILE = 256  # columns of the closed form's weights that are summed together: 1 kB, popular rows stay in cache
 PART = 1024  # users summed by one thread: they share the tile's rows
 DENSE = 256  # users in one dense product: always as many, so that a user's figures do not depend on the block
-CHUNK = 16  # scores compared with the n-th best at once
+CHUNK = 64  # scores compared with the n-th best at once
+RUN = 1024  # scores summed in single precision
 TINY = 1e-9
+# Sums and maxima that may be taken in any order, fixed when they are compiled.
+REORDERED = numba.njit(
+    nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nnan", "nsz"}
+)
 
 
 @dataclass(frozen=True)
@@ -99,13 +104,15 @@ class Block:
         return head
 
     def _dense(self):  # type: ignore[no-untyped-def]
-        """(first user, product) of every DENSE users."""
+        """(first user, product) of every DENSE users; the product is overwritten by the next one."""
         right = torch.from_numpy(self.right)
+        product = torch.empty(DENSE, right.shape[1])
         for start in range(0, len(self.left), DENSE):
             left = torch.zeros(DENSE, self.left.shape[1])
             part = torch.from_numpy(self.left[start : start + DENSE])
             left[: len(part)] = part
-            yield start, (left @ right).numpy()
+            torch.mm(left, right, out=product)
+            yield start, product.numpy()
 
 
 @COMPILED
@@ -127,7 +134,7 @@ def _add_rows(
             entry, stop = indptr[row], indptr[row + 1]
             while stop > entry and columns[stop - 1] >= width:
                 stop -= 1
-            while entry + 4 <= stop:
+            while entry + 4 <= stop:  # four at once: a sum is read and written a quarter as often
                 a, b, c, d = values[entry], values[entry + 1], values[entry + 2], values[entry + 3]
                 u = weights[columns[entry], left:right]
                 v = weights[columns[entry + 1], left:right]
@@ -143,23 +150,27 @@ def _add_rows(
                 entry += 1
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
-def _moments(row: np.ndarray) -> tuple[float, float]:  # pragma: no cover - compiled
-    """Mean and standard deviation, in one fixed order of summation."""
-    total = np.float64(0)
-    for start in range(0, len(row), TILE):
-        part = np.float32(0)
-        for value in row[start : start + TILE]:
-            part += value
+@REORDERED
+def _add_up(
+    dense: np.ndarray, head: np.ndarray, row: np.ndarray
+) -> tuple[float, float]:  # pragma: no cover - compiled
+    """Add both parts into the row; its mean and standard deviation, summed in one fixed order."""
+    total = squares = np.float64(0)
+    for start in range(0, len(row), RUN):
+        stop = min(start + RUN, len(row))
+        middle = min(max(len(head), start), stop)
+        for at in range(start, middle):
+            row[at] = dense[at] + head[at]
+        for at in range(middle, stop):
+            row[at] = dense[at]
+        part, part_squares = np.float32(0), np.float32(0)
+        for at in range(start, stop):
+            part += row[at]
+            part_squares += row[at] * row[at]
         total += part
-    mean = np.float32(total / len(row))
-    squares = np.float64(0)
-    for start in range(0, len(row), TILE):
-        part = np.float32(0)
-        for value in row[start : start + TILE]:
-            part += (value - mean) * (value - mean)
-        squares += part
-    return mean, np.float32(np.sqrt(squares / len(row)) + TINY)  # type: ignore[return-value]
+        squares += part_squares
+    mean = total / len(row)
+    return mean, np.sqrt(max(squares / len(row) - mean * mean, 0.0)) + TINY
 
 
 @COMPILED
@@ -167,15 +178,11 @@ def _finish(
     dense: np.ndarray, head: np.ndarray, lifted: bool, lift: np.ndarray, row: np.ndarray
 ) -> bool:  # pragma: no cover - compiled
     """One user's scores from their parts; False where one is not finite."""
-    for at in range(len(head)):
-        row[at] = dense[at] + head[at]
-    for at in range(len(head), len(row)):
-        row[at] = dense[at]
-    mean, deviation = _moments(row)
+    mean, deviation = _add_up(dense, head, row)
     if lifted:
-        scale = 1 / deviation
+        middle, scale = np.float32(mean), np.float32(1 / deviation)
         for at in range(len(row)):
-            row[at] = (row[at] - mean) * scale + lift[at]
+            row[at] = (row[at] - middle) * scale + lift[at]
     return np.isfinite(mean)
 
 
@@ -217,6 +224,14 @@ def _best_all(
         _best(row, ranks, values[user], columns[user])
 
 
+@REORDERED
+def _highest(row: np.ndarray, start: int, stop: int) -> float:  # pragma: no cover - compiled
+    highest = np.float32(-np.inf)
+    for at in range(start, stop):
+        highest = max(highest, row[at])
+    return highest
+
+
 @COMPILED
 def _best(
     row: np.ndarray, ranks: np.ndarray, values: np.ndarray, columns: np.ndarray
@@ -225,10 +240,7 @@ def _best(
     last = len(values) - 1
     for start in range(0, len(row), CHUNK):
         stop = min(start + CHUNK, len(row))
-        highest = row[start]
-        for at in range(start + 1, stop):
-            highest = max(highest, row[at])
-        if highest < values[last]:
+        if _highest(row, start, stop) < values[last]:
             continue
         for at in range(start, stop):
             value, place = row[at], last
