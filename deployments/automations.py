@@ -17,10 +17,11 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.types import SecretDict
 from pydantic import SecretStr
 
-from deployments.settings import ZOMBIE_AFTER_SECONDS
+from deployments.settings import START_WITHIN_SECONDS, ZOMBIE_AFTER_SECONDS
 from flows.notices import WEBHOOK
 
 ZOMBIES = "recengine: runs whose process vanished"
+STILLBORN = "recengine: runs whose process never started"
 TELL = "recengine: tell of runs whose process vanished"
 BLOCK = "recengine-webhook"
 
@@ -28,6 +29,9 @@ BLOCK = "recengine-webhook"
 LAST_STATES = ("Completed", "Failed", "Cancelled", "Crashed", "Published", "Kept", "Unchanged")
 
 SILENT = f"No sign of life for {ZOMBIE_AFTER_SECONDS} s: the process is gone."
+NEVER_STARTED = (
+    f"No sign of life within {START_WITHIN_SECONDS} s of being handed to the worker: it could not start."
+)
 LOST = "Its process went down with the worker."
 _STANDING = "What is published stays; retry the run or wait for the next one."
 
@@ -42,8 +46,9 @@ def message_of(reason: str) -> str:
 
 
 async def set_up(client: PrefectClient) -> None:
-    """Make or renew both automations; without a webhook in the environment the second one goes."""
+    """Make or renew the automations; without a webhook in the environment the one that tells goes."""
     await _renew(client, _zombies())
+    await _renew(client, _stillborn())
     if url := os.environ.get(WEBHOOK):
         block = Webhook(url=SecretStr(url), headers=SecretDict({"Content-Type": "application/json"}))
         await _renew(client, _tell(await block.asave(BLOCK, overwrite=True)))
@@ -70,6 +75,25 @@ def _zombies() -> AutomationCore:
     )
 
 
+def _stillborn() -> AutomationCore:
+    """A process that could not even report that it runs, because the disk was full, sends no heartbeat."""
+    begun = ("Running", "Retrying", "Cancelling", "Scheduled", "AwaitingRetry")
+    return AutomationCore(
+        name=STILLBORN,
+        description=f"A run that does not start within {START_WITHIN_SECONDS} s has no process.",
+        trigger=EventTrigger(
+            posture=Posture.Proactive,
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            for_each={"prefect.resource.id"},
+            after={"prefect.flow-run.Pending"},
+            expect={f"prefect.flow-run.{name}" for name in (*begun, *LAST_STATES)},
+            threshold=1,
+            within=timedelta(seconds=START_WITHIN_SECONDS),
+        ),
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=message_of(NEVER_STARTED))],
+    )
+
+
 def _tell(block: Any) -> AutomationCore:
     """One message per run that was marked as crashed from outside; its own hooks did not run."""
     action: ActionTypes = CallWebhook(block_document_id=block, payload=_MESSAGE)
@@ -80,7 +104,7 @@ def _tell(block: Any) -> AutomationCore:
             posture=Posture.Reactive,
             match={
                 "prefect.resource.id": "prefect.flow-run.*",
-                "prefect.state-message": [f"{SILENT}*", f"{LOST}*"],
+                "prefect.state-message": [f"{SILENT}*", f"{NEVER_STARTED}*", f"{LOST}*"],
             },
             for_each={"prefect.resource.id"},
             expect={"prefect.flow-run.Crashed"},

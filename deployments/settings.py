@@ -20,6 +20,8 @@ AUTH = "PREFECT_SERVER_API_AUTH_STRING"
 # A flow run says every 30 s that it lives; after three silent periods it counts as crashed.
 HEARTBEAT_SECONDS = 30
 ZOMBIE_AFTER_SECONDS = 90
+# From being handed to a worker to the first sign of life: imports, on a busy box. A slot's lease is as long.
+START_WITHIN_SECONDS = 300
 KEEP_RUNS_DAYS = 90
 
 # A setting that stands in the caller's environment wins over these.

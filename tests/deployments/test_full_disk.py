@@ -12,6 +12,7 @@ import pytest
 from full_disks import fill, small_disk
 from served import Served, serving, until
 
+from deployments.settings import START_WITHIN_SECONDS
 from recengine import reading
 from recengine.config import Home
 from recengine.versions import current_version, versions
@@ -44,7 +45,7 @@ def test_a_run_meets_a_full_disk(cramped: Served, demo: Path, free_kb: int) -> N
         assert current_version(home) == before
         assert len(reading.top(home, 1)) == 10
         until(lambda: "is nearly full" in cramped.said(), 10, "the warning")
-    state = cramped.ended(run, 300)["state"]
+    state = cramped.ended(run, START_WITHIN_SECONDS + 90)["state"]
     assert state["name"] in ("Failed", "Crashed", "Published"), state
     if state["name"] == "Failed":
         assert f"The disk of {cramped.home} is full" in state["message"]

@@ -84,7 +84,7 @@ def test_set_up_again_changes_nothing_but_removes_what_left_the_yaml(served: Ser
     after = served.get("deployments/name/nightly/nightly")
     assert after["id"] == found["id"]
     assert [(kept["slug"], kept["active"]) for kept in after["schedules"]] == [("every-night", False)]
-    assert len(served.post("automations/filter")) == 1
+    assert len(served.post("automations/filter")) == 2
     assert len(served.post("work_pools/filter")) == 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from inboxes import Inbox, inbox
 from served import Served, serving, until
 
+from deployments.settings import START_WITHIN_SECONDS
 from recengine.config import Home
 from recengine.versions import current_version
 from recengine.warehouse.turn import turn
@@ -61,6 +63,21 @@ def test_the_server_tells_of_a_flow_that_was_killed_with_its_worker(
     asked: dict[str, Any] = {"source": str(demo), "model": "popularity", "top_n": 8}
     next_night = told.ended(told.schedule_run("nightly", **asked))
     assert next_night["state_name"] == "Published", next_night["state"]
+
+
+def test_a_run_that_never_started_is_ended_too(told: Served, hook: Inbox) -> None:
+    """As when the disk was full while its process began: handed over, and nobody heard of it again."""
+    found = told.get("deployments/name/ingest/ingest")
+    later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    state = {"type": "SCHEDULED", "state_details": {"scheduled_time": later}}
+    run = told.post(f"deployments/{found['id']}/create_flow_run", parameters={}, state=state)["id"]
+    told.post(f"flow_runs/{run}/set_state", state={"type": "PENDING"}, force=True)
+    assert told.run(run)["state_type"] == "PENDING"
+    ended = told.ended(run, START_WITHIN_SECONDS + 90)
+    assert str(ended["state"]["message"]).startswith("No sign of life within 300 s of being handed")
+    until(lambda: hook.messages, 60, "a message")
+    assert "crashed: No sign of life within 300 s" in hook.messages.pop()["text"]
+    until(lambda: told.slots_in_use() == 0, 60, "the end of every slot")
 
 
 def _started(told: Served, demo: Path) -> str:
