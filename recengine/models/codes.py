@@ -25,8 +25,8 @@ GATHERED = 256  # entries of a row whose columns' codes are copied together, for
 class Problem:
     """What the regressions share, on one device; K is the length of a code.
 
-    Row r minimises ``scale sum_c w_rc (y_rc - o_c - q_c . p)^2 + p' base p + ridge_r |p|^2 - 2 right_r . p``
-    over its code p, where c runs over the row's stored entries.
+    Row r minimises ``scale sum_c (y_rc - o_c - q_c . p)^2 + p' base p + ridge_r |p|^2 - 2 right_r . p`` over
+    its code p, where c runs over the row's stored entries.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Problem:
 class Codes:
     """Solutions of a ``Problem``: posterior means and codes, (R, K), and the codes' squared errors, (R,).
 
-    ``squares`` is ``sum_c w_rc (y_rc - o_c - q_c . p)^2`` of every row.
+    ``squares`` is ``sum_c (y_rc - o_c - q_c . p)^2`` of every row.
     """
 
     means: torch.Tensor
@@ -64,21 +64,18 @@ class Codes:
 
 
 class Rows:
-    """Targets y (the stored values of a matrix, (R, C)) and their weights w, ready to be regressed.
+    """Targets y, the stored values of a matrix, ready to be regressed.
 
     Parameters
     ----------
     targets : csr_array of float32, shape (R, C)
-    weights : ndarray of float32, shape (nnz,), optional
-        1 where left out.
     device : str
         On the CPU a compiled loop solves the rows, elsewhere batched tensor operations do; they agree up to
         rounding.
     """
 
-    def __init__(self, targets: csr_array, weights: np.ndarray | None = None, device: str = "cpu") -> None:
+    def __init__(self, targets: csr_array, device: str = "cpu") -> None:
         self.shape, self.device = targets.shape, device
-        self.weights = np.ones(targets.nnz, np.float32) if weights is None else weights
         self.targets = targets
         self._blocks = [] if device == "cpu" else [_Block(self, at) for at in range(0, self.shape[0], PART)]
 
@@ -98,7 +95,7 @@ class Rows:
 
     def _solve_compiled(self, problem: Problem, found: Codes) -> None:
         indptr, indices = self.targets.indptr.astype(np.int64), self.targets.indices
-        entries = (indptr, np.asarray(indices), np.asarray(self.targets.data), np.asarray(self.weights))
+        entries = (indptr, np.asarray(indices), np.asarray(self.targets.data))
         noise = problem.noise if problem.noise is not None else torch.zeros(self.shape[0], 0)
         given = (
             problem.inputs,
@@ -124,10 +121,9 @@ class _Block:
         inside = slice(matrix.indptr[self.rows.start], matrix.indptr[self.rows.stop])
         place = matrix.indices[inside], matrix.indptr[self.rows.start : self.rows.stop + 1] - inside.start
         shape = (self.rows.stop - start, rows.shape[1])
-        target, weight = matrix.data[inside], rows.weights[inside]
-        # Weights times the targets to the power of 0, 1 and 2.
+        # The targets to the power of 0, 1 and 2.
         self.powers = [
-            sparse(csr_array((weight * target**power, *place), shape=shape), rows.device)
+            sparse(csr_array((matrix.data[inside] ** power, *place), shape=shape), rows.device)
             for power in range(3)
         ]
 
@@ -181,7 +177,6 @@ def _solve_rows(
     indptr: np.ndarray,
     indices: np.ndarray,
     targets: np.ndarray,
-    entry_weights: np.ndarray,
     scale: float,
     inputs: np.ndarray,
     base: np.ndarray,
@@ -195,9 +190,8 @@ def _solve_rows(
 ) -> None:  # pragma: no cover - compiled
     k = inputs.shape[1]
     gathered = np.empty((GATHERED, k + 1), dtype=np.float32)
-    weighted = np.empty((GATHERED, k + 1), dtype=np.float32)
     product = np.empty((k + 1, k + 1), dtype=np.float32)
-    sums = np.empty((k + 1, k + 1), dtype=np.float32)  # of [q, y - o] [q, y - o]', weighted
+    sums = np.empty((k + 1, k + 1), dtype=np.float32)  # of [q, y - o] [q, y - o]'
     upper, lower = np.empty((k, k), dtype=np.float32), np.empty((k, k), dtype=np.float32)
     for row in range(first, last):
         sums[:] = 0
@@ -206,13 +200,10 @@ def _solve_rows(
             taken = min(GATHERED, stop - entry)
             for at in range(taken):
                 column = indices[entry + at]
-                weight = entry_weights[entry + at]
                 for i in range(k):
                     gathered[at, i] = inputs[column, i]
-                    weighted[at, i] = weight * inputs[column, i]
                 gathered[at, k] = targets[entry + at] - offsets[column]
-                weighted[at, k] = weight * gathered[at, k]
-            np.dot(weighted[:taken].T, gathered[:taken], product)
+            np.dot(gathered[:taken].T, gathered[:taken], product)
             sums += product
             entry += taken
         for i in range(k):

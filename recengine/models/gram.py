@@ -184,7 +184,7 @@ def zero_diagonal_ridge(gram: np.ndarray, ridge: float, *, outputs: int, device:
     inner = torch.from_numpy(gram).to(device)
     inner.diagonal().add_(ridge)
     factor = torch.linalg.cholesky(inner)
-    inverse = torch.cholesky_inverse(factor)
-    weights = inverse[:, :outputs] / -inverse.diagonal()[:outputs]
+    inverse = torch.cholesky_inverse(factor).mT  # symmetric; transposed, its rows lie one after the other
+    weights = inverse[:, :outputs].div_(-inverse.diagonal()[:outputs].clone())
     weights.diagonal().zero_()
-    return weights.cpu().numpy()
+    return np.ascontiguousarray(weights.cpu().numpy())

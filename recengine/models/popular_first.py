@@ -15,7 +15,6 @@ from recengine.models.codes import COMPILED
 from recengine.snapshot import Snapshot
 from recengine.threads import in_parts
 
-LEAST_WEIGHT = np.float32(0.1)  # of a rating, however few its stars: that it was rated at all says most
 PART = 4096
 
 
@@ -47,29 +46,26 @@ class Order:
 
 @dataclass(frozen=True)
 class Rows:
-    """Ratings of B users with coded movies: ``weights``, csr_array (B, coded), and times of its entries."""
+    """Which coded movies B users rated, 1 per rating, (B, coded), and when: a time for each of its entries."""
 
-    weights: csr_array
+    rated: csr_array
     rated_at: np.ndarray
 
 
-def rows_of(snapshot: Snapshot, order: Order, star_weight: float, users: np.ndarray) -> Rows:
-    """The rows of users (B,) in the new numbers, sorted.
-
-    A rating weighs ``1 + star_weight x (stars - the user's mean)``, and at least 0.1.
-    """
+def rows_of(snapshot: Snapshot, order: Order, users: np.ndarray) -> Rows:
+    """The rows of users (B,) in the new numbers, sorted."""
     ratings = snapshot.ratings
     indptr, users = np.asarray(ratings.indptr, dtype=np.int64), np.asarray(users, dtype=np.int64)
-    movies, stars, times = (np.asarray(a) for a in (ratings.indices, ratings.data, snapshot.rated_at))
+    movies, times = np.asarray(ratings.indices), np.asarray(snapshot.rated_at)
     number = np.where(order.number < order.coded, order.number, -1).astype(np.int32)
     into = np.zeros(len(users) + 1, dtype=np.int64)
     in_parts(lambda a, b: _count(a, b, users, indptr, movies, number, into), len(users), PART)
     np.cumsum(into, out=into)
-    columns, weights = np.empty(into[-1], dtype=np.int32), np.empty(into[-1], dtype=np.float32)
-    rated_at = np.empty(into[-1], dtype=np.int64)
-    given = (users, indptr, movies, stars, times, number, star_weight)
-    in_parts(lambda a, b: _fill(a, b, *given, into, columns, weights, rated_at), len(users), PART)
-    return Rows(csr_array((weights, columns, into), shape=(len(users), order.coded)), rated_at)
+    columns, rated_at = np.empty(into[-1], dtype=np.int32), np.empty(into[-1], dtype=np.int64)
+    given = (users, indptr, movies, times, number)
+    in_parts(lambda a, b: _fill(a, b, *given, into, columns, rated_at), len(users), PART)
+    ones = np.ones(len(columns), dtype=np.float32)
+    return Rows(csr_array((ones, columns, into), shape=(len(users), order.coded)), rated_at)
 
 
 @COMPILED
@@ -94,24 +90,19 @@ def _fill(
     users: np.ndarray,
     indptr: np.ndarray,
     movies: np.ndarray,
-    stars: np.ndarray,
     times: np.ndarray,
     number: np.ndarray,
-    star_weight: float,
     into: np.ndarray,
     columns: np.ndarray,
-    weights: np.ndarray,
     rated_at: np.ndarray,
 ) -> None:  # pragma: no cover - compiled
     for at in range(first, last):
         start, stop = indptr[users[at]], indptr[users[at] + 1]
-        mean = stars[start:stop].mean()
         order = start + np.argsort(
             number[movies[start:stop]]
         )  # no ties but among the uncoded ones, which lead
         to = into[at]
         for entry in order[(stop - start) - (into[at + 1] - to) :]:
             columns[to] = number[movies[entry]]
-            weights[to] = max(LEAST_WEIGHT, np.float32(1 + star_weight * (stars[entry] - mean)))
             rated_at[to] = times[entry]
             to += 1

@@ -1,7 +1,7 @@
 """The default model's ranking: two autoencoders of the rated-at-all matrix and a prior, added up.
 
-Both reconstruct the matrix [ratings; genres]: a row per user, 1 where a movie was rated and somewhat more
-or less by its stars, and below them a row per genre and per span of release years, 1 for its movies.
+Both reconstruct the matrix [ratings; genres]: a row per user, 1 where a movie was rated, and below them a row
+per genre and per span of release years, 1 for its movies.
 
 1. A full-rank shallow one, in closed form (``gram``): every movie from the user's other movies; pairs of
    movies rated in one sitting count most.
@@ -40,16 +40,13 @@ class RankingConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     ridge: float = Field(350.0, gt=0, description="Penalty on the closed form's weights, in ratings")
-    star_weight: float = Field(
-        0.3, ge=0, description="A rating counts 1 + this x (stars - the user's mean); 0: stars do not matter"
-    )
     genre_weight: float = Field(
         3.0, ge=0, description="Weight of a genre's row in the closed form; 0 leaves genres and years out"
     )
     session_share: float = Field(0.9, ge=0, le=1, description="Share of a pair's weight tied to one sitting")
     session_hours: float = Field(0.2, gt=0, description="Time scale of a sitting")
     min_ratings: int = Field(3, ge=1, description="Movies with fewer ratings are left to the prior")
-    most_movies: int = Field(10_000, ge=1, description="Most movies in the closed form: the most rated ones")
+    most_movies: int = Field(6_000, ge=1, description="Most movies in the closed form: the most rated ones")
     low_rank_weight: float = Field(1.0, ge=0, description="Weight of the low-rank part; 0 leaves it out")
     low_rank: LowRankConfig = LowRankConfig()
     prior: PriorConfig = PriorConfig()
@@ -76,17 +73,17 @@ class Ranking:
         """Fit the three parts on all ratings."""
         config = self.config
         self.order = Order.of(snapshot, config.min_ratings)
-        rows = rows_of(snapshot, self.order, config.star_weight, np.arange(snapshot.users))
+        rows = rows_of(snapshot, self.order, np.arange(snapshot.users))
         genres = snapshot.movie_group(*(GENRES if config.genre_weight else ()))
         genres = genres[self.order.movies[: self.order.coded]]  # (coded, C)
         self.prior.fit(snapshot)
         if config.low_rank_weight:
-            stacked = csr_array(vstack([rows.weights, genres.T], format="csr"))  # (U + C, coded)
+            stacked = csr_array(vstack([rows.rated, genres.T], format="csr"))  # (U + C, coded)
             self.low_rank.fit(stacked, device=device, on_progress=on_progress)
         on_progress("closed form", 0, 1)
         head = min(self.order.coded, config.most_movies, affordable_head())
         every = np.ones(snapshot.users, dtype=np.float32)
-        gram = pair_sums(rows.weights, rows.rated_at, every, config.session_share, config.session_hours, head)
+        gram = pair_sums(rows.rated, rows.rated_at, every, config.session_share, config.session_hours, head)
         gram += config.genre_weight**2 * (genres[:head] @ genres[:head].T).toarray()
         self.weights = zero_diagonal_ridge(gram, config.ridge, outputs=head, device=device)
         on_progress("closed form", 1, 1)
@@ -129,7 +126,7 @@ class Ranking:
         return Block(
             left=np.ascontiguousarray(left, dtype=np.float32),
             right=np.ascontiguousarray(right, dtype=np.float32),
-            rows=rows_of(snapshot, self.order, self.config.star_weight, users).weights,
+            rows=rows_of(snapshot, self.order, users).rated,
             weights=self.weights,
             lift=None if lift is None else lift[self.order.movies].astype(np.float32),
         )
