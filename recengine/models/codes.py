@@ -25,19 +25,18 @@ GATHERED = 256  # entries of a row whose columns' codes are copied together, for
 class Problem:
     """What the regressions share, on one device; K is the length of a code.
 
-    Row r minimises ``scale sum_c (y_rc - o_c - q_c . p)^2 + p' base p + ridge_r |p|^2 - 2 right_r . p`` over
-    its code p, where c runs over the row's stored entries.
+    Row r minimises ``scale_r sum_c w_rc a_c (y_rc - o_c - q_c . p)^2 + p' base p + ridge_r |p|^2
+    - 2 right_r . p`` over its code p, where c runs over the row's stored entries.
 
     Attributes
     ----------
     inputs : Tensor of float32, shape (C, K)
         The columns' codes q.
     base : Tensor, shape (K, K)
-    ridge : Tensor, shape (R,)
+    ridge, scale : Tensor, shape (R,)
     right : Tensor, shape (R, K)
-    offsets : Tensor, shape (C,)
-        o of every column.
-    scale : float
+    offsets, weights : Tensor, shape (C,)
+        o and a of every column.
     noise : Tensor, shape (R, K), optional
         Standard normal numbers; with them a code is a draw from its posterior, else the posterior mean.
     """
@@ -45,9 +44,10 @@ class Problem:
     inputs: torch.Tensor
     base: torch.Tensor
     ridge: torch.Tensor
+    scale: torch.Tensor
     right: torch.Tensor
     offsets: torch.Tensor
-    scale: float = 1.0
+    weights: torch.Tensor
     noise: torch.Tensor | None = None
 
 
@@ -55,7 +55,7 @@ class Problem:
 class Codes:
     """Solutions of a ``Problem``: posterior means and codes, (R, K), and the codes' squared errors, (R,).
 
-    ``squares`` is ``sum_c (y_rc - o_c - q_c . p)^2`` of every row.
+    ``squares`` is ``sum_c w_rc a_c (y_rc - o_c - q_c . p)^2`` of every row.
     """
 
     means: torch.Tensor
@@ -64,18 +64,21 @@ class Codes:
 
 
 class Rows:
-    """Targets y, the stored values of a matrix, ready to be regressed.
+    """Targets y (the stored values of a matrix, (R, C)) and their weights w, ready to be regressed.
 
     Parameters
     ----------
     targets : csr_array of float32, shape (R, C)
+    weights : ndarray of float32, shape (nnz,), optional
+        1 where left out.
     device : str
         On the CPU a compiled loop solves the rows, elsewhere batched tensor operations do; they agree up to
         rounding.
     """
 
-    def __init__(self, targets: csr_array, device: str = "cpu") -> None:
+    def __init__(self, targets: csr_array, weights: np.ndarray | None = None, device: str = "cpu") -> None:
         self.shape, self.device = targets.shape, device
+        self.weights = np.ones(targets.nnz, np.float32) if weights is None else weights
         self.targets = targets
         self._blocks = [] if device == "cpu" else [_Block(self, at) for at in range(0, self.shape[0], PART)]
 
@@ -95,22 +98,23 @@ class Rows:
 
     def _solve_compiled(self, problem: Problem, found: Codes) -> None:
         indptr, indices = self.targets.indptr.astype(np.int64), self.targets.indices
-        entries = (indptr, np.asarray(indices), np.asarray(self.targets.data))
+        entries = (indptr, np.asarray(indices), np.asarray(self.targets.data), np.asarray(self.weights))
         noise = problem.noise if problem.noise is not None else torch.zeros(self.shape[0], 0)
         given = (
             problem.inputs,
             problem.base,
             problem.ridge,
+            problem.scale,
             problem.right,
             problem.offsets,
+            problem.weights,
             noise,
             found.means,
             found.codes,
             found.squares,
         )
         arrays = tuple(tensor.contiguous().numpy() for tensor in given)
-        scale = np.float32(problem.scale)
-        in_parts(lambda first, last: _solve_rows(first, last, *entries, scale, *arrays), self.shape[0], PART)
+        in_parts(lambda first, last: _solve_rows(first, last, *entries, *arrays), self.shape[0], PART)
 
 
 class _Block:
@@ -121,9 +125,10 @@ class _Block:
         inside = slice(matrix.indptr[self.rows.start], matrix.indptr[self.rows.stop])
         place = matrix.indices[inside], matrix.indptr[self.rows.start : self.rows.stop + 1] - inside.start
         shape = (self.rows.stop - start, rows.shape[1])
-        # The targets to the power of 0, 1 and 2.
+        target, weight = matrix.data[inside], rows.weights[inside]
+        # Weights times the targets to the power of 0, 1 and 2.
         self.powers = [
-            sparse(csr_array((matrix.data[inside] ** power, *place), shape=shape), rows.device)
+            sparse(csr_array((weight * target**power, *place), shape=shape), rows.device)
             for power in range(3)
         ]
 
@@ -131,24 +136,26 @@ class _Block:
         """Fill this block's part of the solution."""
         k, part = problem.inputs.shape[1], self.rows
         known = torch.cat([problem.inputs, problem.offsets[:, None]], dim=1)  # z = [q, o], (C, K + 1)
+        weighted = problem.weights[:, None] * known
         row, column = torch.tril_indices(k + 1, k + 1, device=known.device)
-        packed = self.powers[0] @ (known.index_select(1, row) * known.index_select(1, column))
+        packed = self.powers[0] @ (known.index_select(1, row) * weighted.index_select(1, column))
         square = torch.zeros(k + 1, k + 1, dtype=torch.int64, device=known.device)
         square[row, column] = square[column, row] = torch.arange(len(row), device=known.device)
         outer = packed.index_select(1, square.view(-1)).view(-1, k + 1, k + 1)  # sums of z z'
-        cross = self.powers[1] @ known  # sums of y z
-        left = problem.base + problem.scale * outer[:, :k, :k]
+        cross = self.powers[1] @ weighted  # sums of y z
+        scale = problem.scale[part, None]
+        left = problem.base + scale[:, :, None] * outer[:, :k, :k]
         left.diagonal(dim1=1, dim2=2).add_(problem.ridge[part, None])
         toward = cross[:, :k] - outer[:, :k, k]
         lower = torch.linalg.cholesky(left)
         half = torch.linalg.solve_triangular(
-            lower, (problem.right[part] + problem.scale * toward)[:, :, None], upper=False
+            lower, (problem.right[part] + scale * toward)[:, :, None], upper=False
         )
         noise = problem.noise[part, :, None] if problem.noise is not None else torch.zeros_like(half)
         both = torch.linalg.solve_triangular(lower.mT, torch.cat([half, half + noise], dim=2), upper=True)
         found.means[part], code = both.unbind(dim=2)
         found.codes[part] = code
-        own = (self.powers[2] @ torch.ones_like(known[:, :1]))[:, 0] - 2 * cross[:, k] + outer[:, k, k]
+        own = (self.powers[2] @ problem.weights[:, None])[:, 0] - 2 * cross[:, k] + outer[:, k, k]
         explained = (
             2 * (code * toward).sum(1) - (code[:, None, :] @ outer[:, :k, :k] @ code[:, :, None])[:, 0, 0]
         )
@@ -177,12 +184,14 @@ def _solve_rows(
     indptr: np.ndarray,
     indices: np.ndarray,
     targets: np.ndarray,
-    scale: float,
+    entry_weights: np.ndarray,
     inputs: np.ndarray,
     base: np.ndarray,
     ridge: np.ndarray,
+    scale: np.ndarray,
     right: np.ndarray,
     offsets: np.ndarray,
+    weights: np.ndarray,
     noise: np.ndarray,
     means: np.ndarray,
     codes: np.ndarray,
@@ -190,8 +199,9 @@ def _solve_rows(
 ) -> None:  # pragma: no cover - compiled
     k = inputs.shape[1]
     gathered = np.empty((GATHERED, k + 1), dtype=np.float32)
+    weighted = np.empty((GATHERED, k + 1), dtype=np.float32)
     product = np.empty((k + 1, k + 1), dtype=np.float32)
-    sums = np.empty((k + 1, k + 1), dtype=np.float32)  # of [q, y - o] [q, y - o]'
+    sums = np.empty((k + 1, k + 1), dtype=np.float32)  # of [q, y - o] [q, y - o]', weighted
     upper, lower = np.empty((k, k), dtype=np.float32), np.empty((k, k), dtype=np.float32)
     for row in range(first, last):
         sums[:] = 0
@@ -200,17 +210,20 @@ def _solve_rows(
             taken = min(GATHERED, stop - entry)
             for at in range(taken):
                 column = indices[entry + at]
+                weight = entry_weights[entry + at] * weights[column]
                 for i in range(k):
                     gathered[at, i] = inputs[column, i]
+                    weighted[at, i] = weight * inputs[column, i]
                 gathered[at, k] = targets[entry + at] - offsets[column]
-            np.dot(gathered[:taken].T, gathered[:taken], product)
+                weighted[at, k] = weight * gathered[at, k]
+            np.dot(weighted[:taken].T, gathered[:taken], product)
             sums += product
             entry += taken
         for i in range(k):
             for j in range(i, k):
-                upper[i, j] = base[i, j] + scale * sums[i, j]
+                upper[i, j] = base[i, j] + scale[row] * sums[i, j]
             upper[i, i] += ridge[row]
-            means[row, i] = right[row, i] + scale * sums[i, k]
+            means[row, i] = right[row, i] + scale[row] * sums[i, k]
         _cholesky(upper, lower)
         _forward(upper, means[row])
         codes[row] = means[row]

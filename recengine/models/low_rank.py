@@ -26,7 +26,9 @@ class LowRankConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     factors: int = Field(32, ge=1, description="Length K of a code")
-    unrated_weight: float = Field(0.2, gt=0, description="Weight of an unrated entry; a rated one counts 1")
+    unrated_weight: float = Field(
+        0.2, gt=0, description="Weight of an unrated entry; a rated one counts about 1"
+    )
     ridge: float = Field(0.02, gt=0, description="Penalty on a code, per entry it is fitted to")
     sweeps: int = Field(10, ge=1, description="Alternations between users and movies")
     most_work: int = Field(
@@ -51,9 +53,9 @@ class LowRank:
         self.movies = torch.zeros(0, 0)  # (M, K)
 
     def fit(self, rows: csr_array, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
-        """Fit on a csr_array whose stored entries are the ones, shape (U, M)."""
+        """Fit on a csr_array of the rated entries' weights (about 1), shape (U, M)."""
         config = self.config
-        users, movies = (_ones(matrix, device) for matrix in (rows, rows.T.tocsr()))
+        users, movies = (_all_ones(matrix, device) for matrix in (rows, rows.T.tocsr()))
         random = torch.Generator().manual_seed(self.seed)
         codes = torch.randn(rows.shape[1], config.factors, generator=random)
         codes = (codes * FIRST_SCALE / config.factors**0.5).to(device)
@@ -76,22 +78,24 @@ class LowRank:
     def _codes(self, rows: Rows, other: torch.Tensor) -> torch.Tensor:
         """Best codes (R, K) of R rows, given the other side's codes (C, K).
 
-        Solves ``(sum_rated v v' + w V'V + ridge (n + w C) I) p = sum_rated v`` for every row of n entries.
+        Solves ``(sum_rated c v v' + w V'V + ridge (sum c + w C) I) p = sum_rated c v`` for every row.
         """
         config, device = self.config, other.device
         (count, columns), width = rows.shape, other.shape[1]
-        rated = torch.from_numpy(np.diff(rows.targets.indptr)).float()
+        rated = torch.from_numpy(np.add.reduceat(np.r_[rows.weights, 0], rows.targets.indptr[:-1])).float()
         problem = Problem(
             inputs=other,
             base=config.unrated_weight * (other.T @ other),
             ridge=(config.ridge * (rated + config.unrated_weight * columns)).to(device),
+            scale=torch.ones(count, device=device),
             right=torch.zeros(count, width, device=device),
             offsets=torch.zeros(columns, device=device),
+            weights=torch.ones(columns, device=device),
         )
         return rows.solve(problem).means
 
 
-def _ones(matrix: csr_array, device: str) -> Rows:
-    """Rows whose every stored entry is to be 1."""
-    ones = np.ones(matrix.nnz, dtype=np.float32)
-    return Rows(csr_array((ones, matrix.indices, matrix.indptr), shape=matrix.shape), device)
+def _all_ones(weights: csr_array, device: str) -> Rows:
+    """Rows whose every stored entry is to be 1, with the stored values as weights."""
+    ones = np.ones(weights.nnz, dtype=np.float32)
+    return Rows(csr_array((ones, weights.indices, weights.indptr), shape=weights.shape), weights.data, device)

@@ -1,13 +1,13 @@
 """The Gibbs chain of the stars model: one sweep draws every unknown given all others.
 
 Model (stars r of user u and movie i, K factors; kin of probabilistic PCA and of Bayesian matrix
-factorisation, Salakhutdinov & Mnih 2008, with the sets of movies rated that SVD++ uses, Koren 2008):
+factorisation, Salakhutdinov & Mnih 2008, with the side information of Rendle's factorisation machines):
 
-    r_ui = mean + p_u . q_i + b_u + b_i + e,    e ~ N(0, 1 / alpha)
-    [p_u, b_u] ~ N(m + F_u W, diag(1 / lambda)),    W ~ N(0, diag(1 / omega)),    movies alike
+    r_ui = mean + p_u . q_i + b_u + b_i + e,    e ~ N(0, 1 / (alpha a_u a_i))
+    [p_u, b_u] ~ N(m + sum_g F_g W_g, diag(1 / lambda)),    W_g ~ N(0, diag(1 / omega_g)),    movies alike
 
-F_u says which movies the user rated at all. A code [p, b] given the other side is the exact posterior encoding
-of a row of ratings; the dot product decodes it.
+A code [p, b] given the other side is the exact posterior encoding of a row of ratings; the dot product
+decodes it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ import torch
 from scipy.sparse import csr_array
 
 from recengine.models.codes import Codes, Problem, Rows
-from recengine.models.rated_sets import Sets, rated_sets
+from recengine.models.stars_features import Group
 
 # Gamma(shape, rate) priors, in stars. Weak rates matter: rate 1 costs .0035 RMSE on validation.
 OMEGA_SHAPE, OMEGA_RATE = 1.0, 0.01
 LAMBDA_SHAPE, LAMBDA_RATE = 1.0, 0.1
 ALPHA_SHAPE, ALPHA_RATE = 1.0, 1.0
+NOISE_SHAPE = 12.0  # shape and rate of a_u and a_i: mean 1, standard deviation .29
 MEAN_PRECISION = 1.0
 START_SCALE = 0.1
 
@@ -49,48 +50,57 @@ class Draw:
 class Side:
     """Users or movies: their codes (n, K + 1), bias last, and all that is behind them."""
 
-    def __init__(self, rows: Rows, sets: Sets, dims: int, draw: Draw) -> None:
-        self.rows, self.sets, self.draw = rows, sets, draw
+    def __init__(self, rows: Rows, groups: list[Group], dims: int, draw: Draw) -> None:
+        self.rows, self.groups, self.draw = rows, groups, draw
         n, on = rows.shape[0], torch.device(draw.device)
+        self.counts = torch.as_tensor(np.diff(rows.targets.indptr), dtype=torch.float32, device=on)
         self.codes = START_SCALE * draw.normal(n, dims)
         self.codes[:, -1] = 0
         self.prior = torch.zeros(n, dims, device=on)  # prior mean of the codes
         self.precision = torch.full((dims,), 10.0, device=on)  # lambda
+        self.noise = torch.ones(n, device=on)  # a_u or a_i
         self._mean = torch.zeros(dims, device=on)
-        self._omega = torch.full((dims,), 5.0, device=on)
+        self._omegas = [torch.full((dims,), 5.0, device=on) for _ in groups]
+        self._parts = [torch.zeros(n, dims, device=on) for _ in groups]  # F_g W_g
 
     def draw_prior(self) -> None:
-        """Weights of the sets, their precisions, the mean and the precision of the codes."""
+        """Weights of every group, their precisions, the mean and the precision of the codes."""
         n, dims = self.codes.shape
-        left, singular = self.sets.left, self.sets.singular[:, None]
-        posterior = self.precision * singular**2 + self._omega
-        weights = self.precision * singular * (left.T @ (self.codes - self._mean)) / posterior
-        weights += self.draw.normal(len(singular), dims) / posterior.sqrt()
-        self._omega = self.draw.gamma(
-            OMEGA_SHAPE + len(singular) / 2, OMEGA_RATE + weights.square().sum(dim=0) / 2
-        )
-        from_sets = left @ (singular * weights)
+        for at, group in enumerate(self.groups):
+            singular = group.singular[:, None]
+            target = self.codes - self.prior + self._parts[at]
+            posterior = self.precision * singular**2 + self._omegas[at]
+            weights = self.precision * singular * (group.left.T @ target) / posterior
+            weights += self.draw.normal(len(singular), dims) / posterior.sqrt()
+            part = group.left @ (singular * weights)
+            self.prior = self.prior + (part - self._parts[at])
+            self._parts[at] = part
+            rate = OMEGA_RATE + weights.square().sum(dim=0) / 2
+            self._omegas[at] = self.draw.gamma(OMEGA_SHAPE + len(singular) / 2, rate)
         posterior = self.precision * n + MEAN_PRECISION
-        self._mean = self.precision * (self.codes - from_sets).sum(dim=0) / posterior
-        self._mean += self.draw.normal(dims) / posterior.sqrt()
-        self.prior = self._mean + from_sets
+        mean = self.precision * (self.codes - self.prior + self._mean).sum(dim=0) / posterior
+        mean += self.draw.normal(dims) / posterior.sqrt()
+        self.prior = self.prior + (mean - self._mean)
+        self._mean = mean
         rate = LAMBDA_RATE + (self.codes - self.prior).square().sum(dim=0) / 2
         self.precision = self.draw.gamma(LAMBDA_SHAPE + n / 2, rate)
 
-    def draw_codes(self, other: Side, alpha: float) -> Codes:
-        """Draw all codes given the other side's."""
-        drawn = self.rows.solve(
-            Problem(
-                inputs=torch.cat([other.codes[:, :-1], torch.ones_like(other.codes[:, -1:])], dim=1),
-                base=torch.diag(self.precision),
-                ridge=torch.zeros_like(self.codes[:, 0]),
-                right=self.precision * self.prior,
-                offsets=other.codes[:, -1],
-                scale=alpha,
-                noise=self.draw.normal(*self.codes.shape),
-            )
+    def draw_codes(self, other: Side, alpha: torch.Tensor) -> Codes:
+        """Draw all codes given the other side's, and each row's noise precision given its errors."""
+        problem = Problem(
+            inputs=torch.cat([other.codes[:, :-1], torch.ones_like(other.codes[:, -1:])], dim=1),
+            base=torch.diag(self.precision),
+            ridge=torch.zeros_like(self.noise),
+            scale=alpha * self.noise,
+            right=self.precision * self.prior,
+            offsets=other.codes[:, -1],
+            weights=other.noise,
+            noise=self.draw.normal(*self.codes.shape),
         )
+        drawn = self.rows.solve(problem)
         self.codes = drawn.codes
+        rate = NOISE_SHAPE + alpha * drawn.squares / 2
+        self.noise = self.draw.gamma(NOISE_SHAPE + self.counts / 2, rate)
         return drawn
 
 
@@ -100,8 +110,8 @@ class Chain:
     Parameters
     ----------
     ratings : csr_array of float32, shape (U, M)
-    implicit_rank : int
-        Directions kept of the sets.
+    user_groups, movie_groups : list of Group
+        Side information.
     factors : int
         K.
     seed : int
@@ -111,8 +121,9 @@ class Chain:
     def __init__(
         self,
         ratings: csr_array,
+        user_groups: list[Group],
+        movie_groups: list[Group],
         *,
-        implicit_rank: int,
         factors: int,
         seed: int,
         device: str,
@@ -122,12 +133,11 @@ class Chain:
         centred = csr_array(
             (ratings.data - np.float32(self.mean), ratings.indices, ratings.indptr), shape=ratings.shape
         )
-        self.users, self.movies = (
-            Side(Rows(side, device), rated_sets(side, implicit_rank, seed, device), factors + 1, draw)
-            for side in (centred, centred.T.tocsr())
-        )
+        by_user, by_movie = Rows(centred, device=device), Rows(centred.T.tocsr(), device=device)
+        self.users = Side(by_user, user_groups, factors + 1, draw)
+        self.movies = Side(by_movie, movie_groups, factors + 1, draw)
         self.count = ratings.nnz
-        self.alpha = 1.0
+        self.alpha = torch.ones((), device=device)
         self.train_rmse = float("nan")
 
     def sweep(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -144,7 +154,7 @@ class Chain:
         given = movies.codes
         means = users.draw_codes(movies, self.alpha).means
         movies.draw_prior()
-        squares = movies.draw_codes(users, self.alpha).squares.sum(dtype=torch.float64)
-        self.alpha = float(users.draw.gamma(ALPHA_SHAPE + self.count / 2, ALPHA_RATE + squares / 2))
+        squares = (movies.noise * movies.draw_codes(users, self.alpha).squares).sum(dtype=torch.float64)
+        self.alpha = users.draw.gamma(ALPHA_SHAPE + self.count / 2, ALPHA_RATE + squares.float() / 2)
         self.train_rmse = float(squares / self.count) ** 0.5
         return means, given
