@@ -225,7 +225,7 @@ def _best_all(
 
 
 @REORDERED
-def _highest(row: np.ndarray, start: int, stop: int) -> float:  # pragma: no cover - compiled
+def _highest(row: np.ndarray, start: int, stop: int) -> np.float32:  # pragma: no cover - compiled
     highest = np.float32(-np.inf)
     for at in range(start, stop):
         highest = max(highest, row[at])
