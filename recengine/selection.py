@@ -55,7 +55,7 @@ class TrainConfig(StageConfig):
         json_schema_extra={"position": 3},
     )
     judged_ratings: int = Field(
-        2_000_000,
+        1_000_000,
         ge=1000,
         description="Ratings that candidates are judged on: of larger data, those of a random sample of users",
         json_schema_extra={"position": 4},

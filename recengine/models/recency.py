@@ -54,7 +54,7 @@ class RecencyConfig(BaseModel):
     )
     most_users: int = Field(500, ge=1, description="Most users judged at a cut, drawn by the seed")
     most_ratings: int = Field(
-        2_000_000,
+        500_000,
         ge=1,
         description="About how many ratings a replayed model sees: those of a random sample of users",
     )
