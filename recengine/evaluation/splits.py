@@ -6,7 +6,7 @@ part is a snapshot of its own (``Snapshot.where``), whose features know nothing 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -248,14 +248,22 @@ def _place_in_row(ratings: csr_array) -> np.ndarray:
 
 
 def sample_users(snapshot: Snapshot, most_ratings: int, seed: int) -> Snapshot:
-    """The snapshot with all ratings of a random choice of users, about ``most_ratings`` in all.
+    """A random choice of users with all their ratings, about ``most_ratings``; smaller data stays as it is.
 
-    The other users and all movies stay, without ratings of theirs; smaller data stays as it is.
+    All movies stay; users are numbered anew.
     """
     if snapshot.ratings.nnz <= most_ratings:
         return snapshot
     counts = np.diff(snapshot.ratings.indptr)
     drawn = np.random.default_rng(seed).permutation(snapshot.users)
-    chosen = np.zeros(snapshot.users, dtype=bool)
-    chosen[drawn[: int(np.searchsorted(np.cumsum(counts[drawn]), most_ratings)) + 1]] = True
-    return snapshot.where(np.repeat(chosen, counts))
+    users = np.sort(drawn[: int(np.searchsorted(np.cumsum(counts[drawn]), most_ratings)) + 1])
+    return replace(
+        snapshot,
+        fingerprint=f"{snapshot.fingerprint}-{most_ratings}-{seed}",
+        user_ids=snapshot.user_ids[users],
+        ratings=snapshot.ratings[users],
+        rated_at=snapshot.rated_at[np.isin(snapshot.rating_users, users)],
+        genre_counts=snapshot.genre_counts[users],
+        registration_months=snapshot.registration_months[users],
+        user_features=snapshot.user_features[users],
+    )

@@ -55,6 +55,8 @@ class LowRank:
     def fit(self, rows: csr_array, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Fit on a csr_array of the rated entries' weights (about 1), shape (U, M)."""
         config = self.config
+        filled = np.flatnonzero(np.diff(rows.indptr))  # the code of a row without entries is 0
+        rows, every = rows[filled], rows.shape[0]
         users, movies = (_all_ones(matrix, device) for matrix in (rows, rows.T.tocsr()))
         random = torch.Generator().manual_seed(self.seed)
         codes = torch.randn(rows.shape[1], config.factors, generator=random)
@@ -63,7 +65,8 @@ class LowRank:
         for sweep in range(sweeps):
             codes = self._codes(movies, self._codes(users, codes))
             on_progress("low rank", sweep + 1, sweeps)
-        self.users, self.movies = self._codes(users, codes).cpu(), codes.cpu()
+        self.users, self.movies = torch.zeros(every, config.factors), codes.cpu()
+        self.users[torch.from_numpy(filled)] = self._codes(users, codes).cpu()
         return self
 
     def state(self) -> dict[str, torch.Tensor]:

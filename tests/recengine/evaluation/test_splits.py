@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recengine.errors import BadInput
-from recengine.evaluation.splits import Split, from_mask, leave_one_out, random_per_user, temporal
+from recengine.evaluation.splits import (
+    Split,
+    from_mask,
+    leave_one_out,
+    random_per_user,
+    sample_users,
+    temporal,
+)
 from recengine.snapshot import Snapshot
 
 
@@ -148,3 +155,17 @@ def test_splits_with_an_empty_part_are_refused(snapshot: Snapshot) -> None:
         temporal(one_moment)
     with pytest.raises(BadInput, match="share of ratings"):
         random_per_user(snapshot, share=1.0)
+
+
+def test_a_sample_of_users_keeps_whole_histories() -> None:
+    snapshot = random_snapshot(3)
+    most = snapshot.ratings.nnz // 2
+    sample = sample_users(snapshot, most, seed=1)
+    assert most <= sample.ratings.nnz < most + np.diff(snapshot.ratings.indptr).max()
+    chosen = np.searchsorted(snapshot.user_ids, sample.user_ids)
+    np.testing.assert_array_equal(sample.ratings.toarray(), snapshot.ratings.toarray()[chosen])
+    starts = snapshot.ratings.indptr
+    times = [snapshot.rated_at[starts[user] : starts[user + 1]] for user in chosen]
+    np.testing.assert_array_equal(sample.rated_at, np.concatenate(times))
+    assert sample.user_features.shape == (sample.users, len(snapshot.user_columns))
+    assert sample_users(snapshot, snapshot.ratings.nnz, seed=1) is snapshot
