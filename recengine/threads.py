@@ -17,7 +17,8 @@ from threadpoolctl import threadpool_limits
 
 from recengine.resources import cores
 
-torch.set_num_threads(cores())
+THREADS = cores()
+torch.set_num_threads(THREADS)
 threadpool_limits(1, user_api="blas")
 
 
@@ -37,15 +38,16 @@ def share_cores(parts: int) -> Iterator[None]:
 
 
 def in_parts(work: Callable[[int, int], None], size: int, step: int) -> None:
-    """Call ``work(first, last)`` for every part of ``step`` out of ``range(size)``, on as many threads as torch has.
+    """Call ``work(first, last)`` for every part of ``step`` out of ``range(size)``, on as many threads as cores.
 
-    The parts do not depend on the number of threads, so that neither does what they compute.
+    The parts do not depend on the number of threads, so that neither does what they compute. These threads
+    never wait for each other, so that others beside them do no harm.
     """
     starts = range(0, size, step)
-    if torch.get_num_threads() == 1 or len(starts) <= 1:
+    if THREADS == 1 or len(starts) <= 1:
         for first in starts:
             work(first, min(first + step, size))
         return
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         for done in [pool.submit(work, first, min(first + step, size)) for first in starts]:
             done.result()
