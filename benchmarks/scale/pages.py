@@ -28,6 +28,8 @@ def write_all(results: Results) -> None:
             f"`recengine generate --layout ml-25m --seed {SEED}`; published: what GroupLens' own files say."
         )
         _write("shape", "Scale: the data", [note], [shape_table(parts["shape"])], parts["shape"])
+    if parts["night"]:
+        _nights(parts["night"])
     if parts["stages"]:
         _stages(results, parts["night"], parts["stages"])
         _growth(parts["night"], parts["stages"])
@@ -50,6 +52,22 @@ def _contenders(results: Results, size: str) -> dict[str, Figures]:
 
 def _write(name: str, title: str, notes: list[str], tables: list[str], data: Any) -> None:
     write(f"scale_{name}", title, notes, tables, data, command="python -m benchmarks.scale")
+
+
+def _nights(nights: dict[str, Figures]) -> None:
+    rows = [
+        [
+            f"{SIZES[size].ratings:,}",
+            f"{found['seconds']:.0f}",
+            f"{found['rss_gib']:.2f}",
+            ", ".join(f"{part} {seconds:.1f}" for part, seconds in found["inside"].items()),
+            f"{found['beside']['total']:.0f}",
+        ]
+        for size, found in nights.items()
+    ]
+    header = ("ratings", "s", "peak GiB", "of which the stages themselves, s", "beside them, s")
+    note = f"`recengine run --top-n {TOP_N}` through Prefect, from csv files to the published file, on a fresh home."
+    _write("night", "Scale: the whole night", [note], [markdown(header, rows)], nights)
 
 
 def _stages(results: Results, nights: dict[str, Figures], stages: dict[str, Figures]) -> None:
