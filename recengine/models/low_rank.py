@@ -53,7 +53,7 @@ class LowRank:
         self.movies = torch.zeros(0, 0)  # (M, K)
 
     def fit(self, rows: csr_array, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
-        """Fit on a csr_array of the rated entries' weights (about 1), shape (U, M)."""
+        """Fit on a csr_array of the rated entries' weights, shape (U, M); the ranking gives 1 to each."""
         config = self.config
         filled = np.flatnonzero(np.diff(rows.indptr))  # the code of a row without entries is 0
         rows, every = rows[filled], rows.shape[0]

@@ -45,14 +45,14 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Rows:
+class RatedRows:
     """Which coded movies B users rated, 1 per rating, (B, coded), and when: a time for each of its entries."""
 
     rated: csr_array
     rated_at: np.ndarray
 
 
-def rows_of(snapshot: Snapshot, order: Order, users: np.ndarray) -> Rows:
+def rows_of(snapshot: Snapshot, order: Order, users: np.ndarray) -> RatedRows:
     """The rows of users (B,) in the new numbers, sorted."""
     ratings = snapshot.ratings
     indptr, users = np.asarray(ratings.indptr, dtype=np.int64), np.asarray(users, dtype=np.int64)
@@ -65,7 +65,7 @@ def rows_of(snapshot: Snapshot, order: Order, users: np.ndarray) -> Rows:
     given = (users, indptr, movies, times, number)
     in_parts(lambda a, b: _fill(a, b, *given, into, columns, rated_at), len(users), PART)
     ones = np.ones(len(columns), dtype=np.float32)
-    return Rows(csr_array((ones, columns, into), shape=(len(users), order.coded)), rated_at)
+    return RatedRows(csr_array((ones, columns, into), shape=(len(users), order.coded)), rated_at)
 
 
 @COMPILED

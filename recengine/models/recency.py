@@ -114,10 +114,6 @@ class Recency:
             self.lift = (mean @ _lifts(snapshot, slice(None), config)).astype(np.float32)
         return self
 
-    def apply(self, scores: np.ndarray) -> np.ndarray:
-        """Lifted scores (B, M); as they were where the weight is 0."""
-        return scores if self.lift is None else standardised(scores) + self.weighted
-
     @property
     def weighted(self) -> np.ndarray | None:
         """What is added to standardised scores, float32 of shape (M,); None where nothing is."""
