@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from benchmarks.movielens import canonical_split
 from benchmarks.parallel import side_by_side
@@ -45,15 +43,12 @@ class Without(NamedTuple):
     """What a variant of the stars does not have."""
 
     sets: bool = False
-    attributes: bool = False
-    genres: bool = False
     noise: bool = False
 
 
 STARS = {
     ALL: Without(),
     "without the set of movies rated": Without(sets=True),
-    "without attributes, genres and years": Without(attributes=True, genres=True),
     "with one noise precision for all rows": Without(noise=True),
 }
 
@@ -131,21 +126,9 @@ def starred(base: Snapshot, without: Without, seed: int) -> float:
     """RMSE of a variant of the stars on a random fifth of a training part."""
     judge = np.random.default_rng(100 + seed).random(base.ratings.nnz) < 0.2
     split = from_mask(base, judge, source="a random fifth", min_train=0)
-    train = bare(split.train, without)
     sets = {"implicit_rank": 0} if without.sets else {}
     # The product has no such switch: a prior this narrow leaves every row's noise precision at 1.
     one_noise = patch.object(stars_chain, "NOISE_SHAPE", 1e8) if without.noise else nullcontext()
     with one_noise:
-        model = Stars(StarsConfig(sweeps=SWEEPS, seed=seed, **sets)).fit(train)
-    return rmse(split.test.rating, model.predict(train, split.test.user_index, split.test.movie_index))
-
-
-def bare(snapshot: Snapshot, without: Without) -> Snapshot:
-    """The snapshot without the attributes of users, of movies, or both."""
-    if without.attributes:
-        nothing = csr_array((snapshot.users, 0), dtype=np.float32)
-        snapshot = replace(snapshot, user_features=nothing, user_columns=())
-    if without.genres:
-        nothing = csr_array((snapshot.movies, 0), dtype=np.float32)
-        snapshot = replace(snapshot, movie_features=nothing, movie_columns=())
-    return snapshot
+        model = Stars(StarsConfig(sweeps=SWEEPS, seed=seed, **sets)).fit(split.train)
+    return rmse(split.test.rating, model.predict(split.train, split.test.user_index, split.test.movie_index))

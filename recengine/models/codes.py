@@ -25,7 +25,7 @@ GATHERED = 256  # entries of a row whose columns' codes are copied together, for
 class Problem:
     """What the regressions share, on one device; K is the length of a code.
 
-    Row r minimises ``scale_r sum_c w_rc a_c (y_rc - o_c - q_c . p)^2 + p' base p + ridge_r |p|^2
+    Row r minimises ``scale_r sum_c a_c (y_rc - o_c - q_c . p)^2 + p' base p + ridge_r |p|^2
     - 2 right_r . p`` over its code p, where c runs over the row's stored entries.
 
     Attributes
@@ -55,7 +55,7 @@ class Problem:
 class Codes:
     """Solutions of a ``Problem``: posterior means and codes, (R, K), and the codes' squared errors, (R,).
 
-    ``squares`` is ``sum_c w_rc a_c (y_rc - o_c - q_c . p)^2`` of every row.
+    ``squares`` is ``sum_c a_c (y_rc - o_c - q_c . p)^2`` of every row.
     """
 
     means: torch.Tensor
@@ -64,21 +64,18 @@ class Codes:
 
 
 class Rows:
-    """Targets y (the stored values of a matrix, (R, C)) and their weights w, ready to be regressed.
+    """Targets y, the stored values of a matrix, ready to be regressed.
 
     Parameters
     ----------
     targets : csr_array of float32, shape (R, C)
-    weights : ndarray of float32, shape (nnz,), optional
-        1 where left out.
     device : str
         On the CPU a compiled loop solves the rows, elsewhere batched tensor operations do; they agree up to
         rounding.
     """
 
-    def __init__(self, targets: csr_array, weights: np.ndarray | None = None, device: str = "cpu") -> None:
+    def __init__(self, targets: csr_array, device: str = "cpu") -> None:
         self.shape, self.device = targets.shape, device
-        self.weights = np.ones(targets.nnz, np.float32) if weights is None else weights
         self.targets = targets
         self._blocks = [] if device == "cpu" else [_Block(self, at) for at in range(0, self.shape[0], PART)]
 
@@ -97,8 +94,8 @@ class Rows:
         return found
 
     def _solve_compiled(self, problem: Problem, found: Codes) -> None:
-        indptr, indices = self.targets.indptr.astype(np.int64), self.targets.indices
-        entries = (indptr, np.asarray(indices), np.asarray(self.targets.data), np.asarray(self.weights))
+        indptr = self.targets.indptr.astype(np.int64)
+        entries = (indptr, np.asarray(self.targets.indices), np.asarray(self.targets.data))
         noise = problem.noise if problem.noise is not None else torch.zeros(self.shape[0], 0)
         given = (
             problem.inputs,
@@ -125,11 +122,9 @@ class _Block:
         inside = slice(matrix.indptr[self.rows.start], matrix.indptr[self.rows.stop])
         place = matrix.indices[inside], matrix.indptr[self.rows.start : self.rows.stop + 1] - inside.start
         shape = (self.rows.stop - start, rows.shape[1])
-        target, weight = matrix.data[inside], rows.weights[inside]
-        # Weights times the targets to the power of 0, 1 and 2.
+        target = matrix.data[inside]
         self.powers = [
-            sparse(csr_array((weight * target**power, *place), shape=shape), rows.device)
-            for power in range(3)
+            sparse(csr_array((target**power, *place), shape=shape), rows.device) for power in range(3)
         ]
 
     def solve(self, problem: Problem, found: Codes) -> None:
@@ -184,7 +179,6 @@ def _solve_rows(
     indptr: np.ndarray,
     indices: np.ndarray,
     targets: np.ndarray,
-    entry_weights: np.ndarray,
     inputs: np.ndarray,
     base: np.ndarray,
     ridge: np.ndarray,
@@ -210,7 +204,7 @@ def _solve_rows(
             taken = min(GATHERED, stop - entry)
             for at in range(taken):
                 column = indices[entry + at]
-                weight = entry_weights[entry + at] * weights[column]
+                weight = weights[column]
                 for i in range(k):
                     gathered[at, i] = inputs[column, i]
                     weighted[at, i] = weight * inputs[column, i]

@@ -53,11 +53,11 @@ class LowRank:
         self.movies = torch.zeros(0, 0)  # (M, K)
 
     def fit(self, rows: csr_array, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
-        """Fit on a csr_array of the rated entries' weights, shape (U, M); the ranking gives 1 to each."""
+        """Fit on a csr_array of ones where rated, shape (U, M)."""
         config = self.config
         filled = np.flatnonzero(np.diff(rows.indptr))  # the code of a row without entries is 0
         rows, every = rows[filled], rows.shape[0]
-        users, movies = (_all_ones(matrix, device) for matrix in (rows, rows.T.tocsr()))
+        users, movies = (Rows(matrix, device) for matrix in (rows, rows.T.tocsr()))
         random = torch.Generator().manual_seed(self.seed)
         codes = torch.randn(rows.shape[1], config.factors, generator=random)
         codes = (codes * FIRST_SCALE / config.factors**0.5).to(device)
@@ -81,11 +81,11 @@ class LowRank:
     def _codes(self, rows: Rows, other: torch.Tensor) -> torch.Tensor:
         """Best codes (R, K) of R rows, given the other side's codes (C, K).
 
-        Solves ``(sum_rated c v v' + w V'V + ridge (sum c + w C) I) p = sum_rated c v`` for every row.
+        Solves ``(sum_rated v v' + w V'V + ridge (n + w C) I) p = sum_rated v`` for every row of n ratings.
         """
         config, device = self.config, other.device
         (count, columns), width = rows.shape, other.shape[1]
-        rated = torch.from_numpy(np.add.reduceat(np.r_[rows.weights, 0], rows.targets.indptr[:-1])).float()
+        rated = torch.from_numpy(np.diff(rows.targets.indptr)).float()
         problem = Problem(
             inputs=other,
             base=config.unrated_weight * (other.T @ other),
@@ -96,9 +96,3 @@ class LowRank:
             weights=torch.ones(columns, device=device),
         )
         return rows.solve(problem).means
-
-
-def _all_ones(weights: csr_array, device: str) -> Rows:
-    """Rows whose every stored entry is to be 1, with the stored values as weights."""
-    ones = np.ones(weights.nnz, dtype=np.float32)
-    return Rows(csr_array((ones, weights.indices, weights.indptr), shape=weights.shape), weights.data, device)

@@ -1,13 +1,13 @@
 """The Gibbs chain of the stars model: one sweep draws every unknown given all others.
 
 Model (stars r of user u and movie i, K factors; kin of probabilistic PCA and of Bayesian matrix
-factorisation, Salakhutdinov & Mnih 2008, with the side information of Rendle's factorisation machines):
+factorisation, Salakhutdinov & Mnih 2008, with the sets of movies rated that SVD++ uses, Koren 2008):
 
     r_ui = mean + p_u . q_i + b_u + b_i + e,    e ~ N(0, 1 / (alpha a_u a_i))
-    [p_u, b_u] ~ N(m + sum_g F_g W_g, diag(1 / lambda)),    W_g ~ N(0, diag(1 / omega_g)),    movies alike
+    [p_u, b_u] ~ N(m + F_u W, diag(1 / lambda)),    W ~ N(0, diag(1 / omega)),    movies alike
 
-A code [p, b] given the other side is the exact posterior encoding of a row of ratings; the dot product
-decodes it.
+F_u says which movies the user rated at all. A code [p, b] given the other side is the exact posterior encoding
+of a row of ratings; the dot product decodes it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from scipy.sparse import csr_array
 
 from recengine.models.codes import Codes, Problem, Rows
-from recengine.models.stars_features import Group
+from recengine.models.rated_sets import Sets, rated_sets
 
 # Gamma(shape, rate) priors, in stars. Weak rates matter: rate 1 costs .0035 RMSE on validation.
 OMEGA_SHAPE, OMEGA_RATE = 1.0, 0.01
@@ -50,8 +50,8 @@ class Draw:
 class Side:
     """Users or movies: their codes (n, K + 1), bias last, and all that is behind them."""
 
-    def __init__(self, rows: Rows, groups: list[Group], dims: int, draw: Draw) -> None:
-        self.rows, self.groups, self.draw = rows, groups, draw
+    def __init__(self, rows: Rows, sets: Sets, dims: int, draw: Draw) -> None:
+        self.rows, self.sets, self.draw = rows, sets, draw
         n, on = rows.shape[0], torch.device(draw.device)
         self.counts = torch.as_tensor(np.diff(rows.targets.indptr), dtype=torch.float32, device=on)
         self.codes = START_SCALE * draw.normal(n, dims)
@@ -60,28 +60,22 @@ class Side:
         self.precision = torch.full((dims,), 10.0, device=on)  # lambda
         self.noise = torch.ones(n, device=on)  # a_u or a_i
         self._mean = torch.zeros(dims, device=on)
-        self._omegas = [torch.full((dims,), 5.0, device=on) for _ in groups]
-        self._parts = [torch.zeros(n, dims, device=on) for _ in groups]  # F_g W_g
+        self._omega = torch.full((dims,), 5.0, device=on)
 
     def draw_prior(self) -> None:
-        """Weights of every group, their precisions, the mean and the precision of the codes."""
+        """Weights of the sets, their precisions, the mean and the precision of the codes."""
         n, dims = self.codes.shape
-        for at, group in enumerate(self.groups):
-            singular = group.singular[:, None]
-            target = self.codes - self.prior + self._parts[at]
-            posterior = self.precision * singular**2 + self._omegas[at]
-            weights = self.precision * singular * (group.left.T @ target) / posterior
-            weights += self.draw.normal(len(singular), dims) / posterior.sqrt()
-            part = group.left @ (singular * weights)
-            self.prior = self.prior + (part - self._parts[at])
-            self._parts[at] = part
-            rate = OMEGA_RATE + weights.square().sum(dim=0) / 2
-            self._omegas[at] = self.draw.gamma(OMEGA_SHAPE + len(singular) / 2, rate)
+        left, singular = self.sets.left, self.sets.singular[:, None]
+        posterior = self.precision * singular**2 + self._omega
+        weights = self.precision * singular * (left.T @ (self.codes - self._mean)) / posterior
+        weights += self.draw.normal(len(singular), dims) / posterior.sqrt()
+        rate = OMEGA_RATE + weights.square().sum(dim=0) / 2
+        self._omega = self.draw.gamma(OMEGA_SHAPE + len(singular) / 2, rate)
+        from_sets = left @ (singular * weights)
         posterior = self.precision * n + MEAN_PRECISION
-        mean = self.precision * (self.codes - self.prior + self._mean).sum(dim=0) / posterior
-        mean += self.draw.normal(dims) / posterior.sqrt()
-        self.prior = self.prior + (mean - self._mean)
-        self._mean = mean
+        self._mean = self.precision * (self.codes - from_sets).sum(dim=0) / posterior
+        self._mean += self.draw.normal(dims) / posterior.sqrt()
+        self.prior = self._mean + from_sets
         rate = LAMBDA_RATE + (self.codes - self.prior).square().sum(dim=0) / 2
         self.precision = self.draw.gamma(LAMBDA_SHAPE + n / 2, rate)
 
@@ -110,8 +104,8 @@ class Chain:
     Parameters
     ----------
     ratings : csr_array of float32, shape (U, M)
-    user_groups, movie_groups : list of Group
-        Side information.
+    implicit_rank : int
+        Directions kept of the sets.
     factors : int
         K.
     seed : int
@@ -121,9 +115,8 @@ class Chain:
     def __init__(
         self,
         ratings: csr_array,
-        user_groups: list[Group],
-        movie_groups: list[Group],
         *,
+        implicit_rank: int,
         factors: int,
         seed: int,
         device: str,
@@ -133,9 +126,10 @@ class Chain:
         centred = csr_array(
             (ratings.data - np.float32(self.mean), ratings.indices, ratings.indptr), shape=ratings.shape
         )
-        by_user, by_movie = Rows(centred, device=device), Rows(centred.T.tocsr(), device=device)
-        self.users = Side(by_user, user_groups, factors + 1, draw)
-        self.movies = Side(by_movie, movie_groups, factors + 1, draw)
+        self.users, self.movies = (
+            Side(Rows(side, device), rated_sets(side, implicit_rank, seed, device), factors + 1, draw)
+            for side in (centred, centred.T.tocsr())
+        )
         self.count = ratings.nnz
         self.alpha = torch.ones((), device=device)
         self.train_rmse = float("nan")

@@ -10,8 +10,8 @@ import torch
 from scipy.sparse import csr_array
 
 from recengine.errors import NotReady
+from recengine.models.rated_sets import rated_sets
 from recengine.models.stars import PosteriorMean, Stars, StarsConfig
-from recengine.models.stars_features import movie_groups, user_groups
 from recengine.snapshot import Snapshot
 
 USERS, MOVIES, SCALE = 120, 90, (1.0, 5.0)
@@ -55,10 +55,6 @@ def planted(seed: int = 0, noise: float = 0.25) -> tuple[Snapshot, np.ndarray, n
     return snapshot, held, true
 
 
-def without_attributes(snapshot: Snapshot) -> Snapshot:
-    return replace(snapshot, user_features=csr_array((USERS, 0), dtype=np.float32), user_columns=())
-
-
 def pairs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     users, movies = np.nonzero(mask)
     return users, movies
@@ -78,6 +74,7 @@ def bias_predictions(snapshot: Snapshot) -> np.ndarray:
 
 def test_finds_planted_tastes_that_biases_cannot() -> None:
     snapshot, held, true = planted()
+    held[5], held[:, 7] = False, False  # nothing says anything of these
     users, movies = pairs(held)
     model = Stars(SMALL).fit(snapshot)
     ours = rmse(model.predict(snapshot, users, movies), true[held])
@@ -86,14 +83,19 @@ def test_finds_planted_tastes_that_biases_cannot() -> None:
     assert model.history[-1]["train"] < model.history[0]["train"]
 
 
-def test_side_information_places_users_and_movies_nobody_has_seen() -> None:
-    snapshot, _, true = planted()
-    only_features = Stars(SMALL).fit(snapshot).predict(snapshot, np.full(MOVIES, 5), np.arange(MOVIES))
-    without = Stars(SMALL).fit(without_attributes(snapshot))
-    nothing = without.predict(snapshot, np.full(MOVIES, 5), np.arange(MOVIES))
-    assert rmse(only_features, true[5]) < 0.8 * rmse(nothing, true[5])
-    unseen_movie = without.predict(snapshot, np.arange(USERS), np.full(USERS, 7))
-    assert np.corrcoef(unseen_movie, true[:, 7])[0, 1] > 0.5
+def test_what_was_rated_at_all_says_what_stars_are_to_come() -> None:
+    rng = np.random.default_rng(1)
+    liked = np.sign(np.outer(rng.normal(size=USERS), rng.normal(size=MOVIES)))
+    rated = rng.random(liked.shape) < np.where(liked > 0, 0.3, 0.03)
+    snapshot, _, _ = planted()
+    stars = np.clip(3 + liked + 1.5 * rng.normal(size=liked.shape), *SCALE) * rated
+    seen = replace(snapshot, ratings=csr_array(stars.astype(np.float32)))
+    seen = replace(seen, rated_at=np.zeros(seen.ratings.nnz, dtype=np.int64))
+    with_sets, without = (
+        Stars(SMALL.model_copy(update={"implicit_rank": rank})).fit(seen).predict(seen, *pairs(~rated))
+        for rank in (10, 0)
+    )
+    assert rmse(with_sets, 3 + liked[~rated]) < 0.9 * rmse(without, 3 + liked[~rated])
 
 
 def test_same_seed_gives_the_same_bits_and_another_seed_does_not() -> None:
@@ -141,7 +143,7 @@ def test_a_handful_of_ratings_is_enough_to_run() -> None:
     snapshot, held, _ = planted()
     keep = np.zeros(snapshot.ratings.nnz, dtype=bool)
     keep[::2000] = True
-    few = without_attributes(snapshot).where(keep)
+    few = snapshot.where(keep)
     assert few.ratings.nnz < 5
     assert np.isfinite(Stars(SMALL).fit(few).predict(few, *pairs(held))).all()
 
@@ -183,16 +185,12 @@ def test_posterior_mean_is_the_mean_of_the_draws() -> None:
     assert error < 0.25 * (exact - exact.mean()).square().mean().sqrt()
 
 
-def test_groups_are_orthonormal_and_rebuild_the_implicit_matrix() -> None:
+def test_rated_sets_are_orthonormal_and_rebuild_their_matrix() -> None:
     snapshot, _, _ = planted()
-    full = min(USERS, MOVIES)
     rated = snapshot.ratings.toarray() > 0
     expected = rated / np.sqrt(rated.sum(axis=1, keepdims=True) + 1)
-    groups = user_groups(snapshot, full, 0, "cpu")
-    for group in groups:
-        identity = torch.eye(len(group.singular))
-        torch.testing.assert_close(group.left.T @ group.left, identity, atol=1e-3, rtol=0)
-    assert len(groups) == 2  # occupation, implicit set
-    assert len(movie_groups(snapshot, 0, 0, "cpu")) == 1  # genres
-    square = groups[-1].left * groups[-1].singular ** 2 @ groups[-1].left.T
-    np.testing.assert_allclose(square, expected @ expected.T, atol=1e-3)
+    sets = rated_sets(snapshot.ratings, min(USERS, MOVIES), 0, "cpu")
+    identity = torch.eye(len(sets.singular))
+    torch.testing.assert_close(sets.left.T @ sets.left, identity, atol=1e-3, rtol=0)
+    np.testing.assert_allclose(sets.left * sets.singular**2 @ sets.left.T, expected @ expected.T, atol=1e-3)
+    assert rated_sets(snapshot.ratings, 0, 0, "cpu").left.shape == (USERS, 0)
