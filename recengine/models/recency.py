@@ -17,16 +17,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-import numba
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
+from recengine.models import lifted_lists
 from recengine.models.base import OnProgress, silent
 from recengine.snapshot import Snapshot
 
 DAY = 86_400
-TOP = 10  # the lists that are judged
 TINY = 1e-9
 SHARPNESS = 2.0  # of the average over candidates; 1 to 4 do as well on inner cuts
 
@@ -145,7 +144,7 @@ def _lifts(snapshot: Snapshot, known: np.ndarray | slice, config: RecencyConfig)
     count = np.bincount(movies, minlength=snapshot.movies)
     lifts = []
     for half_life in config.half_lives:
-        recent = np.bincount(movies, 0.5 ** (age / half_life), minlength=snapshot.movies)
+        recent = np.bincount(movies, np.exp2(-age / half_life), minlength=snapshot.movies)
         recent *= count.sum() / recent.sum()
         lifts += [np.log((recent + floor) / (count + floor)) for floor in config.floors]
     return np.array(lifts, dtype=np.float32)
@@ -178,10 +177,10 @@ def _replay(
             on_progress("recency", done, len(config.cuts))
             before = snapshot.rated_at < cut
             after = ~before & (snapshot.rated_at <= end)
-            users = np.intersect1d(rating_users[before], rating_users[after])
+            counts = np.bincount(rating_users[before], minlength=snapshot.users)
+            users = np.flatnonzero(counts * np.bincount(rating_users[after], minlength=snapshot.users))
             if len(users):
                 users = np.sort(random.permutation(users)[: config.most_users])
-                counts = np.bincount(rating_users[before], minlength=snapshot.users)
                 seen = _sample(counts, users, config.most_ratings, random)
                 part = snapshot.where(before & seen[rating_users])
                 later = snapshot.where(after & np.isin(rating_users, users))
@@ -210,51 +209,8 @@ def _judge(
     config: RecencyConfig,
 ) -> np.ndarray:
     """Gain in nDCG@10 over no lift of every user and candidate, shape (E, cells)."""
-    weights = np.array([0, *config.weights], dtype=np.float32)
-    ndcg = np.zeros((len(users), len(lifts), len(weights)))
     known, wanted = part.ratings[users], later.ratings[users]
-    lists = (known.indptr, known.indices, wanted.indptr, wanted.indices)
-    _ndcg(standardised(scores).astype(np.float32, copy=False), *lists, lifts, weights, ndcg)
-    return (ndcg[:, :, 1:] - ndcg[:, :, :1]).reshape(len(users), -1)
-
-
-@numba.njit(nogil=True, cache=True)
-def _ndcg(
-    scores: np.ndarray,
-    known_from: np.ndarray,
-    known: np.ndarray,
-    wanted_from: np.ndarray,
-    wanted: np.ndarray,
-    lifts: np.ndarray,
-    weights: np.ndarray,
-    found: np.ndarray,
-) -> None:  # pragma: no cover - compiled
-    """nDCG@10 of every user under every lift and weight, into ``found`` (E, lifts, weights)."""
-    for user in range(len(scores)):
-        own, is_wanted = scores[user].copy(), np.zeros(scores.shape[1], dtype=np.bool_)
-        own[known[known_from[user] : known_from[user + 1]]] = -np.inf
-        is_wanted[wanted[wanted_from[user] : wanted_from[user + 1]]] = True
-        ideal = 0.0
-        for place in range(min(TOP, is_wanted.sum())):
-            ideal += 1 / np.log2(place + 2)
-        for lift in range(len(lifts)):
-            for weight in range(len(weights)):
-                top = _top(own, lifts[lift], weights[weight])
-                for place in range(TOP):
-                    if top[place] >= 0 and is_wanted[top[place]]:
-                        found[user, lift, weight] += 1 / np.log2(place + 2) / ideal
-
-
-@numba.njit(nogil=True, cache=True)
-def _top(scores: np.ndarray, lift: np.ndarray, weight: float) -> np.ndarray:  # pragma: no cover - compiled
-    """The ten movies of the highest lifted score, best first; -1 where there are fewer."""
-    best, top = np.full(TOP, -np.inf, dtype=np.float32), np.full(TOP, -1)
-    for movie in range(len(scores)):
-        value = scores[movie] + weight * lift[movie]
-        if value > best[-1]:
-            place = TOP - 1
-            while place > 0 and best[place - 1] < value:
-                best[place], top[place] = best[place - 1], top[place - 1]
-                place -= 1
-            best[place], top[place] = value, movie
-    return top
+    weights = np.array(config.weights, dtype=np.float32)
+    return lifted_lists.gains(
+        standardised(scores).astype(np.float32, copy=False), known, wanted, lifts, weights
+    )
