@@ -14,11 +14,12 @@ import torch
 from scipy.sparse import csr_array
 
 from recengine.models.codes import COMPILED
+from recengine.models.common_raters import mirror
 from recengine.snapshot import Snapshot
 from recengine.threads import in_parts
 
 BANDS = 64  # the Gram's rows are summed in this many bands, whatever the number of threads
-PART, TILE = 1024, 64
+PART = 1024
 COUNT_FLOOR = 20  # ratings
 PAUSE = 12.0  # a sitting ends with a pause of this many time scales: exp(-12) is next to nothing
 LONGEST = 120.0  # ... or when it has lasted this many
@@ -87,7 +88,7 @@ def pair_sums(
         )
     pairs = (indptr, indices, weights, session_share, after, before, sitting)
     in_parts(lambda first, last: _add_pairs(first, last, *pairs, gram), movies, -(-movies // BANDS))
-    in_parts(lambda first, last: _mirror(first, last, gram), movies, PART)
+    in_parts(lambda first, last: mirror(first, last, gram), movies, PART)
     return gram
 
 
@@ -149,15 +150,6 @@ def _add_pairs(
             for j in range(i + 1, stop):
                 close = min(since * before[j], until * after[j])
                 row[movie[j]] += always + (near * close if own == sitting[j] else np.float32(0))
-
-
-@COMPILED
-def _mirror(first: int, last: int, gram: np.ndarray) -> None:  # pragma: no cover - compiled
-    """Copy the upper triangle into rows first .. last of the lower one."""
-    for left in range(0, last, TILE):
-        for row in range(max(first, left), last):
-            for column in range(left, min(left + TILE, row)):
-                gram[row, column] = gram[column, row]
 
 
 def zero_diagonal_ridge(gram: np.ndarray, ridge: float, *, outputs: int, device: str = "cpu") -> np.ndarray:

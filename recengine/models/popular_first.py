@@ -64,8 +64,11 @@ def rows_of(snapshot: Snapshot, order: Order, users: np.ndarray) -> RatedRows:
     columns, rated_at = np.empty(into[-1], dtype=np.int32), np.empty(into[-1], dtype=np.int64)
     given = (users, indptr, movies, times, number)
     in_parts(lambda a, b: _fill(a, b, *given, into, columns, rated_at), len(users), PART)
-    ones = np.ones(len(columns), dtype=np.float32)
-    return RatedRows(csr_array((ones, columns, into), shape=(len(users), order.coded)), rated_at)
+    ones, bounds = (
+        np.ones(len(columns), dtype=np.float32),
+        into.astype(ratings.indptr.dtype),
+    )  # no copies made
+    return RatedRows(csr_array((ones, columns, bounds), shape=(len(users), order.coded)), rated_at)
 
 
 @COMPILED
@@ -96,13 +99,23 @@ def _fill(
     columns: np.ndarray,
     rated_at: np.ndarray,
 ) -> None:  # pragma: no cover - compiled
+    """Users first .. last by a counting sort: entries are dealt to movies, then, movie by movie, to users."""
+    places = np.zeros(number.max() + 2, dtype=np.int64)  # where a movie's next entry goes
     for at in range(first, last):
-        start, stop = indptr[users[at]], indptr[users[at] + 1]
-        order = start + np.argsort(
-            number[movies[start:stop]]
-        )  # no ties but among the uncoded ones, which lead
-        to = into[at]
-        for entry in order[(stop - start) - (into[at + 1] - to) :]:
-            columns[to] = number[movies[entry]]
-            rated_at[to] = times[entry]
-            to += 1
+        for entry in range(indptr[users[at]], indptr[users[at] + 1]):
+            if number[movies[entry]] >= 0:
+                places[number[movies[entry]] + 1] += 1
+    for movie in range(1, len(places)):
+        places[movie] += places[movie - 1]
+    entries, owners = np.empty(places[-1], dtype=np.int64), np.empty(places[-1], dtype=np.int32)
+    for at in range(first, last):
+        for entry in range(indptr[users[at]], indptr[users[at] + 1]):
+            movie = number[movies[entry]]
+            if movie >= 0:
+                entries[places[movie]], owners[places[movie]] = entry, at - first
+                places[movie] += 1
+    to = into[first:last].copy()
+    for place in range(len(entries)):
+        entry, owner = entries[place], owners[place]
+        columns[to[owner]], rated_at[to[owner]] = number[movies[entry]], times[entry]
+        to[owner] += 1

@@ -28,9 +28,12 @@ def by_definition(snapshot: Snapshot, n: int) -> list[tuple[int, int, int, float
     return rows
 
 
-@pytest.mark.parametrize("block", [1, 7, 60])
-def test_equals_the_definition(small: Snapshot, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("block", "head"), [(1, 4_000), (7, 10), (60, 0), (60, 1)])
+def test_equals_the_definition(
+    small: Snapshot, block: int, head: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(similar, "PART", block)
+    monkeypatch.setattr(similar, "HEAD", head)
     found, expected = similar_movies(small, 5), by_definition(small, 5)
     assert found["movie_id"].to_pylist() == [row[0] for row in expected]
     assert found["rank"].to_pylist() == [row[1] for row in expected]
