@@ -152,6 +152,22 @@ class Snapshot:
             registration_months=_registration_months(ratings, rated_at),
         )
 
+    def of_users(self, users: np.ndarray) -> Self:
+        """The snapshot as if only some users existed, ascending (B,), numbered anew; all movies stay."""
+        ratings = self.ratings[users]
+        lengths, starts = np.diff(ratings.indptr), np.asarray(self.ratings.indptr, dtype=np.int64)[users]
+        places = np.repeat(starts - ratings.indptr[:-1], lengths) + np.arange(ratings.nnz)
+        return replace(
+            self,
+            fingerprint=f"{self.fingerprint}-{hashlib.sha256(users.tobytes()).hexdigest()[:8]}",
+            user_ids=self.user_ids[users],
+            ratings=ratings,
+            rated_at=self.rated_at[places],
+            genre_counts=self.genre_counts[users],
+            registration_months=self.registration_months[users],
+            user_features=self.user_features[users],
+        )
+
     def save(self, folder: Path) -> None:
         """Write the snapshot as ``.npy`` files and a manifest; ``load`` maps them without copying."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ part is a snapshot of its own (``Snapshot.where``), whose features know nothing 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -257,13 +257,4 @@ def sample_users(snapshot: Snapshot, most_ratings: int, seed: int) -> Snapshot:
     counts = np.diff(snapshot.ratings.indptr)
     drawn = np.random.default_rng(seed).permutation(snapshot.users)
     users = np.sort(drawn[: int(np.searchsorted(np.cumsum(counts[drawn]), most_ratings)) + 1])
-    return replace(
-        snapshot,
-        fingerprint=f"{snapshot.fingerprint}-{most_ratings}-{seed}",
-        user_ids=snapshot.user_ids[users],
-        ratings=snapshot.ratings[users],
-        rated_at=snapshot.rated_at[np.isin(snapshot.rating_users, users)],
-        genre_counts=snapshot.genre_counts[users],
-        registration_months=snapshot.registration_months[users],
-        user_features=snapshot.user_features[users],
-    )
+    return snapshot.of_users(users)

@@ -1,8 +1,7 @@
 """The recency lift: what is popular now, added to any model's scores, as much as the data's own past rewards.
 
-Ratings of the next weeks go to movies that are rated now far more than all-time counts say. With p a
-movie's count and r its count in which a rating fades by half every h days, scaled to the same sum, a user's
-standardised scores are lifted by ``w log((r + eps) / (p + eps))``.
+Ratings of the next weeks go to movies that are rated now far more than all-time counts say. A user's
+standardised scores are therefore lifted by ``w log((r + eps) / (p + eps))``, see ``lifts``.
 
 Half-life, weight and eps are learned by replaying the past: at several cuts in time, a model fitted before
 the cut is judged on what came next. Few users rate on both sides of a cut, and the candidate that served
@@ -23,9 +22,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from recengine.models import lifted_lists
 from recengine.models.base import OnProgress, silent
+from recengine.models.lifts import lifts
 from recengine.snapshot import Snapshot
 
-DAY = 86_400
 TINY = 1e-9
 SHARPNESS = 2.0  # of the average over candidates; 1 to 4 do as well on inner cuts
 
@@ -110,7 +109,7 @@ class Recency:
             self.half_life, self.floor, _ = config.cells[int(shares.argmax())]
             self.gain = float(shares @ gains.mean(axis=0))
             mean = strengths.reshape(-1, len(config.weights)).sum(axis=1) / self.weight
-            self.lift = (mean @ _lifts(snapshot, slice(None), config)).astype(np.float32)
+            self.lift = (mean @ lifts(snapshot, config.half_lives, config.floors)).astype(np.float32)
         return self
 
     @property
@@ -129,25 +128,6 @@ class Recency:
         self.weight, self.half_life, self.floor, self.gain = state["choice"].tolist()
         self.lift = state["lift"].numpy() if "lift" in state else None
         return self
-
-
-def lift_of(snapshot: Snapshot, half_life: float, floor: float) -> np.ndarray:
-    """``log((r + eps) / (p + eps))`` of every movie at the newest rating, float32 of shape (M,)."""
-    only = RecencyConfig(half_lives=(half_life,), floors=(floor,))
-    return _lifts(snapshot, slice(None), only)[0]
-
-
-def _lifts(snapshot: Snapshot, known: np.ndarray | slice, config: RecencyConfig) -> np.ndarray:
-    """The lift of every half-life and eps, counted on some ratings, float32 of shape (half-lives x floors, M)."""
-    movies, rated_at = snapshot.ratings.indices[known], snapshot.rated_at[known]
-    age = (rated_at.max() - rated_at) / DAY
-    count = np.bincount(movies, minlength=snapshot.movies)
-    lifts = []
-    for half_life in config.half_lives:
-        recent = np.bincount(movies, np.exp2(-age / half_life), minlength=snapshot.movies)
-        recent *= count.sum() / recent.sum()
-        lifts += [np.log((recent + floor) / (count + floor)) for floor in config.floors]
-    return np.array(lifts, dtype=np.float32)
 
 
 def standardised(scores: np.ndarray) -> np.ndarray:
@@ -171,46 +151,51 @@ def _replay(
     """Gain in nDCG@10 over no lift of every candidate, a row per user and cut, shape (E, cells)."""
     gains = [np.zeros((0, len(config.cells)))]
     if snapshot.ratings.nnz:
-        random, rating_users = np.random.default_rng(seed), snapshot.rating_users
+        random = np.random.default_rng(seed)
         bounds = np.quantile(snapshot.rated_at, (*config.cuts, 1.0), method="higher")
         for done, (cut, end) in enumerate(itertools.pairwise(bounds)):
             on_progress("recency", done, len(config.cuts))
             before = snapshot.rated_at < cut
-            after = ~before & (snapshot.rated_at <= end)
-            counts = np.bincount(rating_users[before], minlength=snapshot.users)
-            users = np.flatnonzero(counts * np.bincount(rating_users[after], minlength=snapshot.users))
+            counts = _per_user(snapshot, before)
+            users = np.flatnonzero(counts * _per_user(snapshot, ~before & (snapshot.rated_at <= end)))
             if len(users):
                 users = np.sort(random.permutation(users)[: config.most_users])
-                seen = _sample(counts, users, config.most_ratings, random)
-                part = snapshot.where(before & seen[rating_users])
-                later = snapshot.where(after & np.isin(rating_users, users))
-                scores = scorer(part, users)  # (E, M)
-                gains.append(_judge(scores, part, later, users, _lifts(snapshot, before, config), config))
+                kept = _sample(counts, users, config.most_ratings, random)
+                replayed = snapshot.of_users(kept)
+                known = replayed.where(replayed.rated_at < cut)
+                wanted = replayed.where((replayed.rated_at >= cut) & (replayed.rated_at <= end))
+                at_cut = lifts(snapshot, config.half_lives, config.floors, before=cut)
+                gains.append(
+                    _judge(scorer, known, wanted, np.searchsorted(kept, users), at_cut, config.weights)
+                )
         on_progress("recency", len(config.cuts), len(config.cuts))
     return np.concatenate(gains)
 
 
+def _per_user(snapshot: Snapshot, chosen: np.ndarray) -> np.ndarray:
+    """How many of each user's ratings are chosen, by a mask of shape (nnz,); int64 of shape (U,)."""
+    return np.diff(np.concatenate([[0], np.cumsum(chosen)])[snapshot.ratings.indptr])
+
+
 def _sample(counts: np.ndarray, judged: np.ndarray, most: int, random: np.random.Generator) -> np.ndarray:
-    """Users a replayed model sees, bool of shape (U,): the judged ones, and random others up to ``most`` ratings."""
+    """Users a replayed model sees, ascending: the judged ones, and random others up to ``most`` ratings."""
     seen = counts > 0
     if counts.sum() > most:
         others = random.permutation(np.setdiff1d(np.flatnonzero(seen), judged))
         too_many = counts[judged].sum() + counts[others].cumsum() > most
         seen[others[too_many]] = False
-    return seen
+    return np.flatnonzero(seen)
 
 
 def _judge(
-    scores: np.ndarray,
-    part: Snapshot,
-    later: Snapshot,
+    scorer: Scorer,
+    known: Snapshot,
+    wanted: Snapshot,
     users: np.ndarray,
-    lifts: np.ndarray,
-    config: RecencyConfig,
+    at_cut: np.ndarray,
+    weights: tuple[float, ...],
 ) -> np.ndarray:
-    """Gain in nDCG@10 over no lift of every user and candidate, shape (E, cells)."""
-    known, wanted = part.ratings[users], later.ratings[users]
-    weights = np.array(config.weights, dtype=np.float32)
-    return lifted_lists.gains(
-        standardised(scores).astype(np.float32, copy=False), known, wanted, lifts, weights
-    )
+    """Gain in nDCG@10 over no lift of every user (E,) and candidate, shape (E, cells)."""
+    scores = standardised(scorer(known, users)).astype(np.float32, copy=False)  # (E, M)
+    lists = known.ratings[users], wanted.ratings[users]
+    return lifted_lists.gains(scores, *lists, at_cut, np.array(weights, dtype=np.float32))
