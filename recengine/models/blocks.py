@@ -14,11 +14,11 @@ import torch
 from scipy.sparse import csr_array
 
 from recengine.models.codes import COMPILED
+from recengine.models.sparse_product import product
 from recengine.threads import in_parts
 
-TILE = 256  # columns of the closed form's weights that are summed together: 1 kB, popular rows stay in cache
-PART = 1024  # users summed by one thread: they share the tile's rows
 DENSE = 256  # users in one dense product: always as many, so that a user's figures do not depend on the block
+PART = 32  # users finished by one thread at a time
 CHUNK = 64  # scores compared with the n-th best at once
 RUN = 1024  # scores summed in single precision
 TINY = 1e-9
@@ -57,7 +57,7 @@ class Block:
             in_parts(
                 lambda a, b, at=start, d=dense: _finish_all(a, b, d, head[at:], *lift, found[at:]),  # type: ignore[misc]
                 min(DENSE, len(found) - start),
-                PART // 32,
+                PART,
             )
         return found
 
@@ -87,7 +87,7 @@ class Block:
             in_parts(
                 lambda a, b, at=start, g=given: _best_all(a, b, *g, values[at:], columns[at:]),  # type: ignore[misc,call-arg]
                 min(DENSE, len(values) - start),
-                PART // 32,
+                PART,
             )
         return values, columns
 
@@ -97,11 +97,7 @@ class Block:
 
     def _head(self) -> np.ndarray:
         """The closed form's share, float32 of shape (B, H)."""
-        head = np.zeros((len(self.left), len(self.weights)), dtype=np.float32)
-        indptr, indices = np.asarray(self.rows.indptr, np.int64), np.asarray(self.rows.indices, np.int32)
-        given = (indptr, indices, np.asarray(self.rows.data, np.float32), self.weights, head)
-        in_parts(lambda first, last: _add_rows(first, last, *given), len(head), PART)
-        return head
+        return product(self.rows, self.weights)
 
     def _dense(self):  # type: ignore[no-untyped-def]
         """(first user, product) of every DENSE users; the product is overwritten by the next one."""
@@ -113,41 +109,6 @@ class Block:
             left[: len(part)] = part
             torch.mm(left, right, out=product)
             yield start, product.numpy()
-
-
-@COMPILED
-def _add_rows(
-    first: int,
-    last: int,
-    indptr: np.ndarray,
-    columns: np.ndarray,
-    values: np.ndarray,
-    weights: np.ndarray,
-    out: np.ndarray,
-) -> None:  # pragma: no cover - compiled
-    """out += rows @ weights for rows first .. last, tile by tile of the weights' columns."""
-    width = weights.shape[1]
-    for left in range(0, width, TILE):
-        right = min(left + TILE, width)
-        for row in range(first, last):
-            sums = out[row, left:right]
-            entry, stop = indptr[row], indptr[row + 1]
-            while stop > entry and columns[stop - 1] >= width:
-                stop -= 1
-            while entry + 4 <= stop:  # four at once: a sum is read and written a quarter as often
-                a, b, c, d = values[entry], values[entry + 1], values[entry + 2], values[entry + 3]
-                u = weights[columns[entry], left:right]
-                v = weights[columns[entry + 1], left:right]
-                w = weights[columns[entry + 2], left:right]
-                x = weights[columns[entry + 3], left:right]
-                for at in range(right - left):
-                    sums[at] += a * u[at] + b * v[at] + c * w[at] + d * x[at]
-                entry += 4
-            while entry < stop:
-                a, u = values[entry], weights[columns[entry], left:right]
-                for at in range(right - left):
-                    sums[at] += a * u[at]
-                entry += 1
 
 
 @REORDERED

@@ -6,6 +6,7 @@ the rotated basis the posterior of its weights is diagonal, so a Gibbs step cost
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from scipy.sparse import csr_array
 
 from recengine.models.codes import sparse
+from recengine.models.sparse_product import product
 
 SUBSPACE_EXTRA, SUBSPACE_STEPS = 10, 2  # oversampling and power steps of the randomised decomposition
 SMALLEST_SINGULAR = 1e-3  # relative to the largest; below it a direction is noise of float32
@@ -46,12 +48,21 @@ def rated_sets(ratings: csr_array, rank: int, seed: int, device: str) -> Sets:
     counts = np.diff(ratings.indptr)
     scale = np.repeat(1 / np.sqrt(counts + 1), counts).astype(np.float32)
     scaled = csr_array((scale, ratings.indices, ratings.indptr), shape=ratings.shape)
-    rows, columns = sparse(scaled, device), sparse(scaled.T.tocsr(), device)
+    rows, columns = _times(scaled, device), _times(scaled.T.tocsr(), device)
     draw = torch.Generator(device).manual_seed(seed)
     width = min(rank + SUBSPACE_EXTRA, *ratings.shape)
-    basis = rows @ torch.randn(ratings.shape[1], width, generator=draw, device=device)
+    basis = rows(torch.randn(ratings.shape[1], width, generator=draw, device=device))
     for _ in range(SUBSPACE_STEPS):
-        basis = torch.linalg.qr(rows @ (columns @ torch.linalg.qr(basis).Q)).Q
-    left, singular, _ = torch.linalg.svd((columns @ basis).T, full_matrices=False)
-    keep = int((singular[:rank] > SMALLEST_SINGULAR * singular[0]).sum())
-    return Sets((basis @ left[:, :keep]).contiguous(), singular[:keep].contiguous())
+        basis = torch.linalg.qr(rows(columns(torch.linalg.qr(basis).Q))).Q
+    small = columns(basis).double()  # (m, width): few columns, so their Gram matrix says it all
+    squares, left = torch.linalg.eigh(small.T @ small)  # rising
+    singular, left = squares.clamp(min=0).sqrt().flip(0)[:rank], left.flip(1)[:, :rank]
+    keep = int((singular > SMALLEST_SINGULAR * singular[0]).sum())
+    return Sets((basis @ left[:, :keep].float()).contiguous(), singular[:keep].float())
+
+
+def _times(matrix: csr_array, device: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """What multiplies the matrix by a dense one on the device."""
+    if device != "cpu":
+        return sparse(matrix, device).__matmul__
+    return lambda dense: torch.from_numpy(product(matrix, dense.numpy()))
