@@ -19,7 +19,7 @@ from recengine.threads import share_cores
 
 # Enough for the gate: for its report of the stars' error, and for lists from a sample of large data. The refit
 # takes the configured numbers.
-LIGHT_SWEEPS, LIGHT_MOVIES = 60, 4_000
+LIGHT_SWEEPS, LIGHT_MOVIES = 40, 4_000
 
 
 class HybridConfig(ModelConfig):
@@ -52,8 +52,8 @@ class Hybrid(Model):
         """The same ranking up to a few thousand movies, with stars from a few sweeps."""
         stars, ranking = self.config.stars, self.config.ranking
         few = stars.model_copy(update={"sweeps": min(stars.sweeps, LIGHT_SWEEPS)})
-        head = ranking.model_copy(update={"most_movies": min(ranking.most_movies, LIGHT_MOVIES)})
-        return type(self)(self.config.model_copy(update={"stars": few, "ranking": head}))
+        less = ranking.bounded(LIGHT_MOVIES, ranking.low_rank.most_work)
+        return type(self)(self.config.model_copy(update={"stars": few, "ranking": less}))
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Fit ranking and stars on everything; with recency=auto, replay the past to choose the lift.
@@ -70,8 +70,7 @@ class Hybrid(Model):
         config = self.config
         self.ranking.fit(snapshot, device=device, on_progress=on_progress)
 
-        most_movies = min(config.ranking.most_movies, config.lift.most_movies)
-        recipe = config.ranking.model_copy(update={"most_movies": most_movies})
+        recipe = config.ranking.bounded(config.lift.most_movies, config.lift.most_work)
 
         def past(part: Snapshot, users: np.ndarray) -> np.ndarray:
             return Ranking(recipe, config.seed).fit(part, device=device).score(part, users)

@@ -51,6 +51,16 @@ class RankingConfig(BaseModel):
     low_rank: LowRankConfig = LowRankConfig()
     prior: PriorConfig = PriorConfig()
 
+    def bounded(self, most_movies: int, most_work: int) -> Self:
+        """The same recipe with no more movies in its closed form and no more work on its low-rank part."""
+        low_rank = {"most_work": min(self.low_rank.most_work, most_work)}
+        return self.model_copy(
+            update={
+                "most_movies": min(self.most_movies, most_movies),
+                "low_rank": self.low_rank.model_copy(update=low_rank),
+            }
+        )
+
 
 class Ranking:
     """Ranking scores of any users of a snapshot for all movies.

@@ -21,7 +21,7 @@ from recengine.snapshot import Snapshot
 
 COMPRESS_COLUMNS = 256  # stacked columns between two compressions of the posterior mean
 PREDICT_PAIRS = 1 << 17
-LEAST_SWEEPS = 30  # however large the data
+LEAST_SWEEPS = 20  # however large the data
 
 
 class StarsConfig(ModelConfig):
@@ -39,7 +39,7 @@ class StarsConfig(ModelConfig):
     most_work: int = Field(
         200_000_000,
         ge=1,
-        description="Bound on sweeps times ratings: larger data, fewer sweeps (at least 30)",
+        description="Bound on sweeps times ratings: larger data, fewer sweeps (at least 20)",
     )
     implicit_rank: int = Field(100, ge=0, description="Directions kept of the rated-at-all matrix; 0: unused")
     rank: int = Field(100, ge=1, description="Rank of the stored posterior mean")
