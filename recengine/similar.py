@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from recengine.models.blocks import REORDERED
-from recengine.models.codes import COMPILED
 from recengine.models.common_raters import common_raters
+from recengine.models.compiled import COMPILED, REORDERED
 from recengine.models.popular_first import Order, rows_of
 from recengine.snapshot import Snapshot
 from recengine.threads import in_parts

@@ -9,15 +9,14 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import torch
 from scipy.sparse import csr_array
 
+from recengine.models.compiled import COMPILED
 from recengine.threads import in_parts
 
 PART = 2048  # rows that one thread solves at a time, and rows in a block on other devices
-COMPILED = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 GATHERED = 256  # entries of a row whose columns' codes are copied together, for one matrix product
 
 

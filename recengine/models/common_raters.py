@@ -14,7 +14,7 @@ from numba.core import typing
 from numba.extending import intrinsic
 from scipy.sparse import csr_array
 
-from recengine.models.codes import COMPILED
+from recengine.models.compiled import COMPILED
 from recengine.threads import in_parts
 
 WORD = 64  # users in a word of a bitmap

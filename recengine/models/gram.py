@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from scipy.sparse import csr_array
 
-from recengine.models.codes import COMPILED
 from recengine.models.common_raters import mirror
+from recengine.models.compiled import COMPILED
 from recengine.snapshot import Snapshot
 from recengine.threads import in_parts
 

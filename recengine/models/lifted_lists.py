@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array
 
-from recengine.models.codes import COMPILED
+from recengine.models.compiled import COMPILED
 from recengine.threads import in_parts
 
 TOP = 10  # the lists that are judged

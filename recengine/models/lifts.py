@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recengine.models.codes import COMPILED
+from recengine.models.compiled import COMPILED
 from recengine.snapshot import Snapshot
 from recengine.threads import in_parts
 

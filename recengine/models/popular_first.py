@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from recengine.models.codes import COMPILED
+from recengine.models.compiled import COMPILED
 from recengine.snapshot import Snapshot
 from recengine.threads import in_parts
 

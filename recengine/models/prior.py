@@ -47,11 +47,11 @@ class Prior:
         self.weights = np.linalg.solve(normal, target).astype(np.float32)
         return self
 
-    def factors(self, snapshot: Snapshot, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Their product (B, M) is the expected rows of users (B,) times what is left of the prior's weight."""
+    def left(self, snapshot: Snapshot, users: np.ndarray) -> np.ndarray:
+        """Factors (B, 1 + A) of users (B,): times ``weights`` their expected rows, as far as the prior counts."""
         config, counts = self.config, np.diff(snapshot.ratings.indptr)[users]
         left = config.strength * config.fades_over / (config.fades_over + counts)
-        return self._inputs(snapshot)[users].toarray() * left[:, None], self.weights
+        return np.asarray(self._inputs(snapshot)[users].toarray() * left[:, None])
 
     def state(self) -> dict[str, torch.Tensor]:
         """The learned weights."""

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array, vstack
 
 from recengine.models.base import OnProgress, silent
-from recengine.models.blocks import Block
+from recengine.models.blocks import Block, Catalogue
 from recengine.models.gram import pair_sums, zero_diagonal_ridge
 from recengine.models.low_rank import LowRank, LowRankConfig
 from recengine.models.popular_first import Order, rows_of
@@ -78,10 +78,12 @@ class Ranking:
         self.weights = np.zeros((0, 0), dtype=np.float32)  # (H, H), of the most rated movies
         self.low_rank = LowRank(self.config.low_rank, seed)
         self.prior = Prior(self.config.prior)
+        self._catalogue: Catalogue | None = None  # with this lift, where it has been asked for
+        self._lift: np.ndarray | None = None
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Fit the three parts on all ratings."""
-        config = self.config
+        config, self._catalogue = self.config, None
         self.order = Order.of(snapshot, config.min_ratings)
         rows = rows_of(snapshot, self.order, np.arange(snapshot.users))
         genres = snapshot.movie_group(*(GENRES if config.genre_weight else ()))
@@ -125,21 +127,26 @@ class Ranking:
         return values, movies[columns]
 
     def _block(self, snapshot: Snapshot, users: np.ndarray, lift: np.ndarray | None) -> Block:
-        left, right = self.prior.factors(snapshot, users)
-        right = right[:, self.order.movies]
+        left = self.prior.left(snapshot, users)
         if self.config.low_rank_weight:
-            codes = self.low_rank.movies.numpy().T
-            padded = np.zeros((len(codes), len(self.order.movies)), dtype=np.float32)
-            padded[:, : self.order.coded] = codes
-            own = self.config.low_rank_weight * self.low_rank.users[users].numpy()
-            left, right = np.hstack([own, left]), np.vstack([padded, right])
+            left = np.hstack([self.config.low_rank_weight * self.low_rank.users[users].numpy(), left])
         return Block(
+            self._catalogue_lifted_by(lift),
             left=np.ascontiguousarray(left, dtype=np.float32),
-            right=np.ascontiguousarray(right, dtype=np.float32),
             rows=rows_of(snapshot, self.order, users).rated,
-            weights=self.weights,
-            lift=None if lift is None else lift[self.order.movies].astype(np.float32),
         )
+
+    def _catalogue_lifted_by(self, lift: np.ndarray | None) -> Catalogue:
+        """The movies' side of all blocks: made once, because every block of users needs it again."""
+        if self._catalogue is None or not _equal(self._lift, lift):
+            right = self.prior.weights[:, self.order.movies]
+            if self.config.low_rank_weight:
+                codes = np.zeros((self.config.low_rank.factors, right.shape[1]), dtype=np.float32)
+                codes[:, : self.order.coded] = self.low_rank.movies.numpy().T
+                right = np.vstack([codes, right])
+            ordered = None if lift is None else lift[self.order.movies].astype(np.float32)
+            self._catalogue, self._lift = Catalogue(right, self.weights, ordered), lift
+        return self._catalogue
 
     def state(self) -> dict[str, torch.Tensor]:
         """The learned tensors by name."""
@@ -153,11 +160,16 @@ class Ranking:
 
     def restore(self, state: dict[str, torch.Tensor]) -> Self:
         """Take back what ``state`` gave."""
+        self._catalogue = None
         self.order = Order.from_movies(state["movies"].numpy(), int(state["coded"]))
         self.weights = state["weights"].numpy()
         self.prior.restore(part_of(state, "prior"))
         self.low_rank.restore(part_of(state, "low_rank"))
         return self
+
+
+def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))
 
 
 def affordable_head() -> int:

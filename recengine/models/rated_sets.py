@@ -14,7 +14,7 @@ import torch
 from scipy.sparse import csr_array
 
 from recengine.models.codes import sparse
-from recengine.models.sparse_product import product
+from recengine.models.sparse_product import product, tiled
 
 SUBSPACE_EXTRA, SUBSPACE_STEPS = 10, 2  # oversampling and power steps of the randomised decomposition
 SMALLEST_SINGULAR = 1e-3  # relative to the largest; below it a direction is noise of float32
@@ -45,10 +45,15 @@ def rated_sets(ratings: csr_array, rank: int, seed: int, device: str) -> Sets:
     rank = min(rank, *ratings.shape)
     if rank == 0:
         return Sets(torch.zeros(ratings.shape[0], 0, device=device), torch.zeros(0, device=device))
-    counts = np.diff(ratings.indptr)
-    scale = np.repeat(1 / np.sqrt(counts + 1), counts).astype(np.float32)
-    scaled = csr_array((scale, ratings.indices, ratings.indptr), shape=ratings.shape)
-    rows, columns = _times(scaled, device), _times(scaled.T.tocsr(), device)
+    scale = torch.from_numpy(1 / np.sqrt(np.diff(ratings.indptr) + 1)).to(device, torch.float32)[:, None]
+    forward, back = _times(ratings, device), _times(ratings.T.tocsr(), device)
+
+    def rows(dense: torch.Tensor) -> torch.Tensor:
+        return scale * forward(dense)
+
+    def columns(dense: torch.Tensor) -> torch.Tensor:
+        return back(scale * dense)
+
     draw = torch.Generator(device).manual_seed(seed)
     width = min(rank + SUBSPACE_EXTRA, *ratings.shape)
     basis = rows(torch.randn(ratings.shape[1], width, generator=draw, device=device))
@@ -62,7 +67,8 @@ def rated_sets(ratings: csr_array, rank: int, seed: int, device: str) -> Sets:
 
 
 def _times(matrix: csr_array, device: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """What multiplies the matrix by a dense one on the device."""
-    if device != "cpu":
-        return sparse(matrix, device).__matmul__
-    return lambda dense: torch.from_numpy(product(matrix, dense.numpy()))
+    """What multiplies the matrix, its stored entries being 1, by a dense one on the device."""
+    if device == "cpu":
+        return lambda dense: torch.from_numpy(product(matrix, tiled(dense.numpy()), dense.shape[1]))
+    ones = np.ones(matrix.nnz, dtype=np.float32)
+    return sparse(csr_array((ones, matrix.indices, matrix.indptr), shape=matrix.shape), device).__matmul__

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from recengine.models import blocks
-from recengine.models.blocks import Block
+from recengine.models import blocks, tail
+from recengine.models.blocks import Block, Catalogue
 
 USERS, MOVIES, HEAD = 23, 70, 40
 
@@ -17,15 +17,17 @@ def block(seed: int = 0, lifted: bool = True, coarse: bool = False) -> tuple[Blo
         return values.astype(np.float32)
 
     lift = drawn(MOVIES) if lifted else None
-    return Block(drawn(USERS, 3), drawn(3, MOVIES), rated, drawn(HEAD, HEAD), lift), rated
+    left, catalogue = drawn(USERS, 3), Catalogue(drawn(3, MOVIES), drawn(HEAD, HEAD), lift)
+    return Block(catalogue, left, rated), rated
 
 
 def expected(given: Block) -> np.ndarray:
-    scores = given.left.astype(float) @ given.right
-    scores[:, :HEAD] += given.rows.toarray()[:, :HEAD].astype(float) @ given.weights
-    if given.lift is None:
+    shared = given.catalogue
+    scores = given.left.astype(float) @ shared.right
+    scores[:, :HEAD] += (given.rows.toarray()[:, :HEAD] > 0).astype(float) @ shared.weights
+    if shared.lift is None:
         return scores
-    return (scores - scores.mean(1, keepdims=True)) / scores.std(1, keepdims=True) + given.lift
+    return (scores - scores.mean(1, keepdims=True)) / scores.std(1, keepdims=True) + shared.lift
 
 
 @pytest.mark.parametrize("lifted", [True, False])
@@ -40,9 +42,7 @@ def test_scores_are_the_sum_of_both_products_lifted(lifted: bool, monkeypatch: p
 def test_best_are_the_best_unseen_scores_ties_by_rank(n: int, coarse: bool) -> None:
     given, rated = block(1, lifted=not coarse, coarse=coarse)
     if coarse:  # many equal scores, computed without rounding
-        given = Block(
-            given.left, given.right, csr_array((USERS, MOVIES), dtype=np.float32), given.weights, None
-        )
+        given = Block(given.catalogue, given.left, csr_array((USERS, MOVIES), dtype=np.float32))
     ranks = np.random.default_rng(2).permutation(MOVIES)
     values, columns = given.best(rated, ranks, n)
     scores = given.scores()
@@ -51,14 +51,18 @@ def test_best_are_the_best_unseen_scores_ties_by_rank(n: int, coarse: bool) -> N
         order = unseen[np.lexsort((ranks[unseen], -scores[user, unseen]))][:n]
         found = columns[user] >= 0
         np.testing.assert_array_equal(columns[user][found], order)
-        np.testing.assert_array_equal(values[user][found], scores[user, order])
+        np.testing.assert_allclose(values[user][found], scores[user, order], atol=1e-5)
         assert np.isneginf(values[user][~found]).all()
 
 
 def test_a_users_scores_do_not_depend_on_the_block() -> None:
-    given, _ = block(3)
-    one = Block(given.left[[7]], given.right, given.rows[[7]], given.weights, given.lift)
+    given, rated = block(3)
+    one = Block(given.catalogue, given.left[[7]], given.rows[[7]])
     np.testing.assert_array_equal(one.scores()[0], given.scores()[7])
+    for alone, among in zip(
+        one.best(rated[[7]], np.arange(MOVIES), 5), given.best(rated, np.arange(MOVIES), 5), strict=True
+    ):
+        np.testing.assert_array_equal(alone[0], among[7])
 
 
 def test_a_score_that_is_not_finite_is_told() -> None:
@@ -67,3 +71,32 @@ def test_a_score_that_is_not_finite_is_told() -> None:
     values, _ = given.best(rated, np.arange(MOVIES), 3)
     assert np.isnan(values[5, 0])
     assert np.isfinite(np.delete(values, 5, axis=0)).all()
+
+
+@pytest.mark.parametrize("lifted", [True, False])
+@pytest.mark.parametrize("decay", [0.0, 1.0])
+def test_best_beyond_the_head_are_found_though_few_of_them_are_scored(
+    lifted: bool, decay: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, users, movies = np.random.default_rng(5), 50, 3_000
+    sizes = (1 + np.arange(movies)) ** -decay  # the rarer a movie, the smaller its factors
+    lift = rng.normal(size=movies).astype(np.float32) if lifted else None
+    catalogue = Catalogue(
+        (rng.normal(size=(4, movies)) * sizes).astype(np.float32), np.zeros((100, 100), np.float32), lift
+    )
+    rated = csr_array(rng.random((users, movies)) < 0.3)
+    given = Block(catalogue, rng.normal(size=(users, 4)).astype(np.float32), rated)
+    values, columns = given.best(rated, np.arange(movies), 20)
+    unseen = np.where(rated.toarray(), -np.inf, given.scores())
+    order = np.argsort(-unseen, axis=1, kind="stable")[:, :20]
+    assert (order >= 100).any()
+    np.testing.assert_array_equal(columns, order)
+    np.testing.assert_allclose(values, np.take_along_axis(unseen, order, axis=1), atol=1e-5)
+    if decay:
+        reached = [
+            tail.reach(given.left[0], low, high, lift, np.float32(0), np.float32(1))
+            for low, high, lift in zip(
+                catalogue.tail.low, catalogue.tail.high, catalogue.tail.lift, strict=True
+            )
+        ]
+        assert lifted or np.mean(np.array(reached) < values[0, -1]) > 0.5

@@ -60,8 +60,7 @@ def test_prior_without_attributes_is_popularity_and_fades():
     stars[:6, 0], stars[:3, 1], stars[:1, 2] = 4, 4, 4
     data = snapshot(stars)
     prior = Prior(PriorConfig(strength=1, fades_over=2, count_exponent=0)).fit(data)
-    left, right = prior.factors(data, np.arange(12))
-    scores = left @ right
+    scores = prior.left(data, np.arange(12)) @ prior.weights
     np.testing.assert_allclose(scores[-1], [1, 0.5, 1 / 6, 0], atol=1e-4)
     np.testing.assert_allclose(scores[3], scores[-1] * 2 / 3, atol=1e-4)  # one rating
 
