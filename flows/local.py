@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -38,6 +41,20 @@ def settle(home: Home) -> None:
         _authorise(url)
     else:
         os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "true"
+
+
+@contextmanager
+def server() -> Iterator[None]:
+    """Where no server runs, start Prefect's temporary one, a process of its own, beside what the block does."""
+    if "PREFECT_API_URL" in os.environ:
+        yield
+        return
+    from prefect.server.api.server import SubprocessASGIServer
+
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        started = beside.submit(SubprocessASGIServer().start)  # the one that flows will ask for
+        yield
+        started.result()
 
 
 def _authorise(url: str) -> None:

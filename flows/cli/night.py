@@ -20,7 +20,7 @@ from flows.cli.options import (
     TopNOption,
     use,
 )
-from recengine.config import Home
+from recengine.config import Home, IngestConfig, checked_dataset
 
 _HOW_TO_QUERY = """
 Query them:
@@ -51,14 +51,14 @@ def run(
     max_bad_share: BadShareOption = 0.01,
 ) -> None:
     """The whole nightly flow, through Prefect: files in, published tables out."""
-    chosen = use(home)
+    chosen, known = use(home), checked_dataset(dataset)
     local.settle(chosen)
-    from flows.nightly import nightly
-    from recengine.config import IngestConfig, checked_dataset
-    from recengine.models import checked_model
+    with local.server():
+        from flows.nightly import nightly
+        from recengine.models import checked_model
 
     state = nightly(
-        dataset=checked_dataset(dataset),
+        dataset=known,
         source=str(source.absolute()) if source else None,
         top_n=top_n,
         model=checked_model(model),
