@@ -59,7 +59,7 @@ class Ease(Model):
         """Sum the Gram matrix and solve; the biases for predicted stars are fitted beside it."""
         config = self.config
         user = user_weights(snapshot, config.count_exponent)
-        gram = pair_sums(snapshot.ratings, snapshot.rated_at, user)  # (M, M)
+        gram = pair_sums(snapshot.ratings, user)  # (M, M)
         genres = snapshot.movie_group(*GENRES)
         gram += config.genre_weight**2 * (genres @ genres.T).toarray()
         inputs = self._attributes(snapshot)  # (U, A)

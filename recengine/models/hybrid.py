@@ -17,9 +17,9 @@ from recengine.models.stars import Stars, StarsConfig
 from recengine.snapshot import Snapshot
 from recengine.threads import share_cores
 
-# Enough for the gate: for its report of the stars' error, and for lists from a sample of large data. The refit
-# takes the configured numbers.
-LIGHT_SWEEPS, LIGHT_MOVIES = 40, 4_000
+LIGHT_SWEEPS = (
+    40  # enough for the gate, which only reports the stars' error; the refit takes the configured number
+)
 
 
 class HybridConfig(ModelConfig):
@@ -49,28 +49,27 @@ class Hybrid(Model):
         self.recency = Recency()
 
     def lighter(self) -> Self:
-        """The same ranking up to a few thousand movies, with stars from a few sweeps."""
-        stars, ranking = self.config.stars, self.config.ranking
+        """The same ranking, with stars from a few sweeps."""
+        stars = self.config.stars
         few = stars.model_copy(update={"sweeps": min(stars.sweeps, LIGHT_SWEEPS)})
-        less = ranking.bounded(LIGHT_MOVIES, ranking.low_rank.most_work)
-        return type(self)(self.config.model_copy(update={"stars": few, "ranking": less}))
+        return type(self)(self.config.model_copy(update={"stars": few}))
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Fit ranking and stars on everything; with recency=auto, replay the past to choose the lift.
 
-        The stars' chain is many small steps that one core is busy with; ranking and replay use the other.
+        The three do not need each other, and each has stretches that only one core is busy with: side by side.
         """
-        with share_cores(2), ThreadPoolExecutor(max_workers=1) as beside:
+        with share_cores(2), ThreadPoolExecutor(max_workers=2) as beside:
             stars = beside.submit(self.stars.fit, snapshot, device=device, on_progress=on_progress)
-            self._fit_ranking(snapshot, device, on_progress)
+            replay = beside.submit(self._learn_recency, snapshot, device, on_progress)
+            self.ranking.fit(snapshot, device=device, on_progress=on_progress)
+            replay.result()
             self.history = stars.result().history
         return self
 
-    def _fit_ranking(self, snapshot: Snapshot, device: str, on_progress: OnProgress) -> None:
+    def _learn_recency(self, snapshot: Snapshot, device: str, on_progress: OnProgress) -> None:
         config = self.config
-        self.ranking.fit(snapshot, device=device, on_progress=on_progress)
-
-        recipe = config.ranking.bounded(config.lift.most_movies, config.lift.most_work)
+        recipe = config.ranking.bounded(config.lift.most_work)
 
         def past(part: Snapshot, users: np.ndarray) -> np.ndarray:
             return Ranking(recipe, config.seed).fit(part, device=device).score(part, users)

@@ -32,7 +32,7 @@ class LowRankConfig(BaseModel):
     ridge: float = Field(0.02, gt=0, description="Penalty on a code, per entry it is fitted to")
     sweeps: int = Field(10, ge=1, description="Alternations between users and movies")
     most_work: int = Field(
-        100_000_000,
+        75_000_000,
         ge=1,
         description="Bound on sweeps times ratings: larger data, fewer sweeps (at least 3)",
     )

@@ -23,10 +23,12 @@ from scipy.sparse import csr_array, vstack
 
 from recengine.models.base import OnProgress, silent
 from recengine.models.blocks import Block, Catalogue
-from recengine.models.gram import pair_sums, zero_diagonal_ridge
+from recengine.models.common_raters import common_raters
+from recengine.models.gram import zero_diagonal_ridge
 from recengine.models.low_rank import LowRank, LowRankConfig
 from recengine.models.popular_first import Order, rows_of
 from recengine.models.prior import Prior, PriorConfig
+from recengine.models.sittings import sitting_sums
 from recengine.resources import memory_bytes
 from recengine.snapshot import Snapshot
 
@@ -46,20 +48,15 @@ class RankingConfig(BaseModel):
     session_share: float = Field(0.9, ge=0, le=1, description="Share of a pair's weight tied to one sitting")
     session_hours: float = Field(0.2, gt=0, description="Time scale of a sitting")
     min_ratings: int = Field(3, ge=1, description="Movies with fewer ratings are left to the prior")
-    most_movies: int = Field(6_000, ge=1, description="Most movies in the closed form: the most rated ones")
+    most_movies: int = Field(4_000, ge=1, description="Most movies in the closed form: the most rated ones")
     low_rank_weight: float = Field(1.0, ge=0, description="Weight of the low-rank part; 0 leaves it out")
     low_rank: LowRankConfig = LowRankConfig()
     prior: PriorConfig = PriorConfig()
 
-    def bounded(self, most_movies: int, most_work: int) -> Self:
-        """The same recipe with no more movies in its closed form and no more work on its low-rank part."""
+    def bounded(self, most_work: int) -> Self:
+        """The same recipe with no more work on its low-rank part."""
         low_rank = {"most_work": min(self.low_rank.most_work, most_work)}
-        return self.model_copy(
-            update={
-                "most_movies": min(self.most_movies, most_movies),
-                "low_rank": self.low_rank.model_copy(update=low_rank),
-            }
-        )
+        return self.model_copy(update={"low_rank": self.low_rank.model_copy(update=low_rank)})
 
 
 class Ranking:
@@ -94,8 +91,10 @@ class Ranking:
             self.low_rank.fit(stacked, device=device, on_progress=on_progress)
         on_progress("closed form", 0, 1)
         head = min(self.order.coded, config.most_movies, affordable_head())
-        every = np.ones(snapshot.users, dtype=np.float32)
-        gram = pair_sums(rows.rated, rows.rated_at, every, config.session_share, config.session_hours, head)
+        gram = common_raters(rows.rated, head) * np.float32(1 - config.session_share)
+        if config.session_share:
+            near = sitting_sums(rows.rated, rows.rated_at, config.session_hours, head)
+            gram += np.float32(config.session_share) * near
         gram += config.genre_weight**2 * (genres[:head] @ genres[:head].T).toarray()
         self.weights = zero_diagonal_ridge(gram, config.ridge, outputs=head, device=device)
         on_progress("closed form", 1, 1)

@@ -56,7 +56,6 @@ class RecencyConfig(BaseModel):
         ge=1,
         description="About how many ratings a replayed model sees: those of a random sample of users",
     )
-    most_movies: int = Field(4_000, ge=1, description="Most movies in a replayed model's closed form")
     most_work: int = Field(
         2_500_000, ge=1, description="Bound on sweeps times ratings of a replayed model's low-rank part"
     )

@@ -54,17 +54,8 @@ def test_pair_sums_count_weighted_co_ratings(random_data):
     rated = (random_data.ratings.toarray() > 0).astype(float)
     weights = user_weights(random_data, 0.5)
     expected = rated.T @ (rated * weights[:, None])
-    sums = pair_sums(random_data.ratings, random_data.rated_at, weights)
+    sums = pair_sums(random_data.ratings, weights)
     np.testing.assert_allclose(sums, expected, rtol=1e-5)
-
-
-def test_session_pairs_decay_with_the_time_between_two_ratings():
-    hour = 3600
-    stars = np.array([[4, 4, 4]])
-    data = snapshot(stars, times=np.array([[0, hour, 1000 * hour]]))
-    sums = pair_sums(data.ratings, data.rated_at, np.ones(1), session_share=0.5, session_hours=1.0)
-    near = 0.5 + 0.5 * np.exp(-1)
-    np.testing.assert_allclose(sums, [[1, near, 0.5], [near, 1, 0.5], [0.5, 0.5, 1]], rtol=1e-6)
 
 
 def test_checkerboard_is_recovered():
