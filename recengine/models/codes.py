@@ -16,7 +16,8 @@ from scipy.sparse import csr_array
 from recengine.models.compiled import COMPILED
 from recengine.threads import in_parts
 
-PART = 2048  # rows that one thread solves at a time, and rows in a block on other devices
+PART = 512  # rows that one thread solves at a time
+BLOCK = 2048  # rows in a block on other devices
 GATHERED = 256  # entries of a row whose columns' codes are copied together, for one matrix product
 
 
@@ -76,7 +77,7 @@ class Rows:
     def __init__(self, targets: csr_array, device: str = "cpu") -> None:
         self.shape, self.device = targets.shape, device
         self.targets = targets
-        self._blocks = [] if device == "cpu" else [_Block(self, at) for at in range(0, self.shape[0], PART)]
+        self._blocks = [] if device == "cpu" else [_Block(self, at) for at in range(0, self.shape[0], BLOCK)]
 
     def solve(self, problem: Problem) -> Codes:
         """Codes of all rows; the same on any number of threads."""
@@ -117,7 +118,7 @@ class _Block:
     """The same with batched tensor operations, for a block of rows on any device."""
 
     def __init__(self, rows: Rows, start: int) -> None:
-        matrix, self.rows = rows.targets, slice(start, min(start + PART, rows.shape[0]))
+        matrix, self.rows = rows.targets, slice(start, min(start + BLOCK, rows.shape[0]))
         inside = slice(matrix.indptr[self.rows.start], matrix.indptr[self.rows.stop])
         place = matrix.indices[inside], matrix.indptr[self.rows.start : self.rows.stop + 1] - inside.start
         shape = (self.rows.stop - start, rows.shape[1])

@@ -66,7 +66,7 @@ def test_draws_have_the_posterior_covariance() -> None:
 
 @pytest.mark.parametrize("noise", [True, False])
 def test_compiled_loop_and_tensor_operations_agree(noise: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codes, "PART", 16)
+    monkeypatch.setattr(codes, "BLOCK", 16)
     targets, problem = system(noise)
     compiled = Rows(targets).solve(problem)
     rows = Rows(targets)
