@@ -25,7 +25,7 @@ SHRINKAGE = np.float32(10)
 
 HEAD = 4_000  # movies whose pairs are counted by bitmaps: rarer ones are quicker counted one by one
 PART = 64  # movies that one thread counts at a time
-CHUNK = 64  # counts looked at together: most are 0
+CHUNK = 64  # movies scored together: seldom does one of them belong to the best
 
 
 def similar_movies(snapshot: Snapshot, n: int) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
 import typer
 
@@ -52,21 +53,25 @@ def run(
 ) -> None:
     """The whole nightly flow, through Prefect: files in, published tables out."""
     chosen, known = use(home), checked_dataset(dataset)
+    asked: dict[str, Any] = {}
+    if model is not None:  # a wrong name is told before a server starts
+        from recengine.models import checked_model
+
+        asked["model"] = checked_model(model)
     local.settle(chosen)
     with local.server():
         from flows.nightly import nightly
-        from recengine.models import checked_model
 
     state = nightly(
         dataset=known,
         source=str(source.absolute()) if source else None,
         top_n=top_n,
-        model=checked_model(model),
         recency=recency,
         seed=seed,
         force=force,
         limits=IngestConfig(max_bad_share=max_bad_share),
         return_state=True,
+        **asked,
     )
     local.result_of(state)
     console.say(f"{state.name}: {state.message}")

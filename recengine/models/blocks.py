@@ -57,7 +57,7 @@ class Catalogue:
 
     @property
     def lifted(self) -> tuple[bool, np.ndarray]:
-        """Whether there is a lift, and the lift, zeros if not."""
+        """Whether there is a lift, and the lift; an empty array where there is none."""
         return self.lift is not None, np.zeros(0, np.float32) if self.lift is None else self.lift
 
 

@@ -17,9 +17,7 @@ from recengine.models.stars import Stars, StarsConfig
 from recengine.snapshot import Snapshot
 from recengine.threads import share_cores
 
-LIGHT_SWEEPS = (
-    40  # enough for the gate, which only reports the stars' error; the refit takes the configured number
-)
+LIGHT_SWEEPS = 40  # enough for the gate, which only reports the stars' error; the refit takes more
 
 
 class HybridConfig(ModelConfig):

@@ -64,10 +64,8 @@ def rows_of(snapshot: Snapshot, order: Order, users: np.ndarray) -> RatedRows:
     columns, rated_at = np.empty(into[-1], dtype=np.int32), np.empty(into[-1], dtype=np.int64)
     given = (users, indptr, movies, times, number)
     in_parts(lambda a, b: _fill(a, b, *given, into, columns, rated_at), len(users), PART)
-    ones, bounds = (
-        np.ones(len(columns), dtype=np.float32),
-        into.astype(ratings.indptr.dtype),
-    )  # no copies made
+    ones = np.ones(len(columns), dtype=np.float32)
+    bounds = into.astype(ratings.indptr.dtype)  # of one type with the columns, which are then not copied
     return RatedRows(csr_array((ones, columns, bounds), shape=(len(users), order.coded)), rated_at)
 
 
