@@ -32,6 +32,8 @@ DEFAULTS = {
     "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
     # In memory, a slot held when the server dies is never given back.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    # A run that waits for another one of its deployment looks this often whether it may start.
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "10",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(KEEP_RUNS_DAYS * 86_400),
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",

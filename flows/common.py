@@ -12,6 +12,7 @@ from prefect import Task, runtime
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging.handlers import APILogHandler
 
+from flows.missed import take_over
 from recengine.config import Home
 from recengine.errors import DownloadFailed, WarehouseBusy
 from recengine.space import is_full
@@ -41,6 +42,7 @@ def alone() -> Iterator[None]:
     """This run has the home (``RECENGINE_HOME``) for itself; another run waits, and says for whom."""
     _send_log_lines()
     with turn(Home.at(), f"the {runtime.flow_run.flow_name} run {runtime.flow_run.name}"):
+        take_over()
         yield
 
 

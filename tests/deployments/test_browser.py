@@ -9,11 +9,12 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from served import Served, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.prefect]
@@ -75,18 +76,19 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
     for text in ("Recommendations per user", "Which dataset: demo is generated on the spot",
                  "Seed of everything random", "Largest share of unusable rows"):  # fmt: skip
         expect(form.get_by_text(text)).to_be_visible()
-    top_n = number(page, "top_n")
+    top_n = field(page, "top_n")
     assert (top_n.input_value(), top_n.get_attribute("min"), top_n.get_attribute("max")) == (
         "10",
         "1",
         "1000",
     )
-    number(page, "keep_versions").scroll_into_view_if_needed()
+    field(page, "keep_versions").scroll_into_view_if_needed()
     shot(page, "form")
 
     choose(page, "dataset", "ml-latest-small", "demo")
     choose(page, "model", "popularity")
     runs = count(served)
+    top_n = field(page, "top_n")
     top_n.fill("0")
     page.get_by_role("button", name="Submit").click()
     page.wait_for_timeout(1000)
@@ -95,11 +97,11 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
     )
     assert count(served) == runs, "a run with a bad value was started"
 
+    top_n = field(page, "top_n")
     top_n.fill("7")
     page.get_by_role("tab", name="str").click()
     page.get_by_role("tabpanel", name="str").locator("textarea, input").fill(str(demo))
-    page.get_by_role("button", name="Submit").click()
-    run = until(lambda: newest(served, runs), 30, "the new run")
+    run = submit(page, served, runs)
     ended = served.ended(run)
     assert (ended["state_name"], ended["parameters"]["top_n"]) == ("Published", 7), ended["state"]
     page.goto(f"{address(served)}/runs/flow-run/{run}")
@@ -173,24 +175,36 @@ def open_deployment(page: Page, served: Served) -> None:
     expect(page.get_by_text("At 03:30 AM")).to_be_visible()
 
 
-def field(page: Page, name: str) -> str:
-    """The id that a form field's label points to."""
+def field(page: Page, name: str) -> Locator:
+    """A form field, found through the id that its label points to at this moment."""
     label = page.locator("label", has_text=re.compile(rf"^{name} \(Optional\)$"))
-    found = label.get_attribute("for")
-    assert found
-    return found
-
-
-def number(page: Page, name: str):  # type: ignore[no-untyped-def]
-    """A number's input."""
-    return page.locator(f"[id='{field(page, name)}']")
+    return page.locator(f"[id='{label.get_attribute('for')}']")
 
 
 def choose(page: Page, name: str, *values: str) -> None:
-    """Pick values from a list, one after the other."""
+    """Pick values from a list, one after the other; a form drawn anew meanwhile has new ids."""
     for value in values:
-        page.locator(f"[id='{field(page, name)}']").click()
-        page.get_by_role("option", name=value, exact=True).click()
+        for patience in (5_000, 10_000, PATIENCE_MS):
+            option = page.get_by_role("option", name=value, exact=True)
+            try:
+                if not option.is_visible():
+                    field(page, name).click(timeout=patience)
+                option.click(timeout=patience)
+                break
+            except PlaywrightTimeout:
+                if patience == PATIENCE_MS:
+                    raise
+
+
+def submit(page: Page, served: Served, before: int) -> str:
+    """Press Submit, as a person would: again where the page is still there, as after a busy server's 503."""
+    answers: list[str] = []
+    page.on("response", lambda answer: answers.append(f"{answer.status} {answer.url}"))
+    for _ in range(3):
+        page.get_by_role("button", name="Submit").click()
+        with suppress(AssertionError):
+            return str(until(lambda: newest(served, before), 20, "the new run"))
+    raise AssertionError(f"no run was made; the page shows: {page.inner_text('body')}; answers: {answers}")
 
 
 def count(served: Served) -> int:

@@ -38,7 +38,7 @@ def test_a_deployment_resolves_and_validates(entry: dict[str, Any]) -> None:
     assert "recengine" in entry["tags"]
     assert entry["work_pool"]["name"] == POOL
     limit = entry["concurrency_limit"]
-    assert (limit["limit"], limit["collision_strategy"]) == (1, "CANCEL_NEW")
+    assert (limit["limit"], limit["collision_strategy"]) == (1, "ENQUEUE")
     assert 60 <= limit["grace_period_seconds"] <= 86_400
 
 
