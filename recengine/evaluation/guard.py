@@ -212,10 +212,9 @@ def _changes(
         return {}
     width = min(lists.shape[1], old_lists.shape[1])
     now, before = lists[here, :width], old_lists[there, :width]
-    _, codes = np.unique(np.stack([now, before]), return_inverse=True)
-    now_keys, before_keys = codes.reshape(2, len(here), width) + np.arange(len(here))[:, None] * (
-        codes.max() + 1
-    )
+    stays = np.zeros(before.shape, dtype=bool)
+    for rank in range(width):  # comparing column by column is far faster than looking ids up
+        stays |= before == now[:, rank, None]
     listed = before >= 0
-    kept = (np.isin(before_keys, now_keys) & listed).sum(axis=1) / listed.sum(axis=1)
+    kept = (stays & listed).sum(axis=1) / listed.sum(axis=1)
     return {"changed_lists": float((now != before).any(axis=1).mean()), "kept": float(kept.mean())}
