@@ -59,7 +59,7 @@ def loaded(load: LoadReport) -> None:
 
 
 def judged(judgements: dict[str, Judgement], selection: Selection) -> None:
-    """The candidates' figures on the newest ratings, and the gate's decision."""
+    """The candidates' figures on the newest ratings, and the gate's decision; none where an earlier one stands."""
     metrics = ("ndcg@10", "precision@10", "recall@10", "map@10", "coverage@10", "rmse")
     rows = []
     for name, judgement in judgements.items():
@@ -69,11 +69,12 @@ def judged(judgements: dict[str, Judgement], selection: Selection) -> None:
             for low, high in [judgement.intervals.get(m, (float("nan"), float("nan")))]
         ]
         rows.append((name, judgement.recipe.model, *figures, f"{judgement.seconds:.1f}"))
-    first = next(iter(judgements.values()))
+    description = next((judgement.description for judgement in judgements.values()), "")
+    table = _table(("Candidate", "Model", *metrics, "Seconds"), rows) if rows else ""
     text = (
         f"# {'Publish' if selection.action == 'publish' else 'Keep what is published'}: "
         f"{plain(selection.recipe.model)}\n\n{plain(selection.reason)}\n\n"
-        f"{_table(('Candidate', 'Model', *metrics, 'Seconds'), rows)}\n\n{plain(first.description)}"
+        f"{table}\n\n{plain(description)}"
     )
     create_markdown_artifact(
         text, key="decision", description="Candidates on the newest ratings, and the gate"

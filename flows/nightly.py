@@ -30,7 +30,7 @@ from recengine.models import DEFAULT, ModelName
 from recengine.publish import PublishConfig
 from recengine.retention import RetentionConfig, RetentionReport, prune
 from recengine.score import ScoreConfig
-from recengine.selection import Selection, TrainConfig
+from recengine.selection import ContinueConfig, Selection, TrainConfig
 
 
 @task(name="anything new", **KEPT)
@@ -77,6 +77,7 @@ def nightly(
     keep_versions: Annotated[int, Field(ge=1, le=1000)] = 5,
     limits: IngestConfig = IngestConfig(),
     gate: GateConfig = GateConfig(),
+    carry: ContinueConfig = ContinueConfig(),
     retention: RetentionConfig = RetentionConfig(),
 ) -> State[Any]:
     """From MovieLens files to published top-N tables.
@@ -92,9 +93,10 @@ def nightly(
         keep_versions: Published versions to keep for rollback
         limits: What the load accepts
         gate: When a challenger is good enough
+        carry: When the last verdict stands and training starts from the published model
         retention: What is kept after the night
     """
-    training = TrainConfig(model=model, recency=recency, seed=seed, gate=gate)
+    training = TrainConfig(model=model, recency=recency, seed=seed, gate=gate, carry=carry)
     scoring = ScoreConfig(top_n=top_n)
     publishing = PublishConfig(keep_versions=keep_versions)
     with alone():
@@ -120,7 +122,7 @@ def _night(
     selection = choose(snapshot, training, force)
     if selection.action == "keep":
         return Completed(name="Kept", message=keep(load, selection, request))
-    model_id = fit(selection, snapshot)
+    model_id = fit(selection, snapshot, training)
     score_users(model_id, snapshot, scoring)
     published = publish_tables(model_id, publishing, selection.reason, request, force)
     write_report(published.version, return_state=True)  # a page that fails is red, not the published night

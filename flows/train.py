@@ -15,12 +15,24 @@ from flows import artifacts
 from flows.common import KEPT, RETRIED, alone, opened
 from flows.features import build_features
 from flows.notices import LOUD
+from recengine import continuing
 from recengine import selection as engine
 from recengine import train as training
 from recengine.config import Home
 from recengine.evaluation.gate import GateConfig
 from recengine.models import DEFAULT, ModelName
-from recengine.selection import Judgement, Recipe, Selection, TrainConfig
+from recengine.models.store import Recipe
+from recengine.selection import ContinueConfig, Judgement, Selection, TrainConfig
+from recengine.snapshot import Snapshot
+
+
+@task(name="standing verdict", **KEPT)
+def standing(snapshot: Path, config: TrainConfig) -> Selection | None:
+    """The last night's verdict, where the data is large and has hardly grown since."""
+    verdict = continuing.standing(Home.at(), Snapshot.load(snapshot), config)
+    if verdict:
+        artifacts.judged({}, verdict)
+    return verdict
 
 
 @task(name="judge", task_run_name="judge-{name}", **KEPT)
@@ -39,9 +51,9 @@ def select(judgements: dict[str, Judgement], snapshot: Path, config: TrainConfig
 
 
 @task(name="fit", **RETRIED)
-def fit(selection: Selection, snapshot: Path) -> str:
+def fit(selection: Selection, snapshot: Path, config: TrainConfig) -> str:
     """Refit the selected recipe on every rating; returns the model id."""
-    model_id = training.fit(Home.at(), snapshot, selection)
+    model_id = training.fit(Home.at(), snapshot, selection, config)
     with opened() as (home, con):
         training.remember(con, home, model_id)
     artifacts.fitted(home, model_id)
@@ -49,7 +61,9 @@ def fit(selection: Selection, snapshot: Path) -> str:
 
 
 def choose(snapshot: Path, config: TrainConfig, force: bool) -> Selection:
-    """Judge every candidate in its own branch, then select."""
+    """Judge every candidate in its own branch, then select; not where the last verdict stands."""
+    if not force and (verdict := standing(snapshot, config)):
+        return verdict
     recipes = engine.candidates(Home.at(), snapshot, config)
     branches = {name: judge.submit(name, snapshot, recipe, config) for name, recipe in recipes.items()}
     return select({name: branch.result() for name, branch in branches.items()}, snapshot, config, force)
@@ -62,6 +76,7 @@ def train(
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0,
     force: bool = False,
     gate: GateConfig = GateConfig(),
+    carry: ContinueConfig = ContinueConfig(),
 ) -> str | None:
     """Judge the candidates and train the winner; returns its model id, none when what is published stays.
 
@@ -71,9 +86,10 @@ def train(
         seed: Seed of everything random; the same seed gives the same tables
         force: Train the challenger even if it is not good enough to publish
         gate: When a challenger is good enough
+        carry: When the last verdict stands and training starts from the published model
     """
-    config = TrainConfig(model=model, recency=recency, seed=seed, gate=gate)
+    config = TrainConfig(model=model, recency=recency, seed=seed, gate=gate, carry=carry)
     with alone():
         snapshot = build_features("what the warehouse holds").folder
         selection = choose(snapshot, config, force)
-        return fit(selection, snapshot) if selection.action == "publish" else None
+        return fit(selection, snapshot, config) if selection.action == "publish" else None

@@ -6,14 +6,15 @@ the cut takes part in training.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import duckdb
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from recengine.config import Home, StageConfig
 from recengine.errors import BadInput
@@ -23,10 +24,23 @@ from recengine.evaluation.gate import Decision, GateConfig, decide
 from recengine.evaluation.splits import Split, leave_one_out, sample_users, temporal
 from recengine.models import DEFAULT, MODELS, ModelName, make, store
 from recengine.models.base import OnProgress, silent
+from recengine.models.store import Judged, Recipe
 from recengine.snapshot import Snapshot
 from recengine.versions import current_version
 
 log = logging.getLogger(__name__)
+
+
+class ContinueConfig(BaseModel):
+    """What a night may take over from the last one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    least_ratings: int = Field(
+        5_000_000, ge=0, le=10**10, description="Smaller data is judged and trained from nothing every night"
+    )
+    growth: float = Field(0.01, ge=0, le=0.1, description="Share by which the ratings may have grown since")
+    from_scratch: bool = Field(False, description="Judge and train from nothing whatever the size")
 
 
 class TrainConfig(StageConfig):
@@ -63,13 +77,16 @@ class TrainConfig(StageConfig):
     gate: GateConfig = Field(
         GateConfig(), description="When a challenger may be published", json_schema_extra={"position": 5}
     )
+    carry: ContinueConfig = Field(
+        ContinueConfig(),
+        description="When the last verdict stands and training starts from the published model",
+        json_schema_extra={"position": 6},
+    )
 
-
-class Recipe(BaseModel):
-    """A model's name and the knobs that differ from its defaults: enough to train it again."""
-
-    model: str
-    config: dict[str, Any] = {}
+    @property
+    def rules(self) -> str:
+        """How candidates are judged, as canonical JSON."""
+        return json.dumps(self.model_dump(mode="json", exclude={"carry", "model", "recency"}), sort_keys=True)
 
 
 class Judgement(BaseModel):
@@ -81,6 +98,7 @@ class Judgement(BaseModel):
     intervals: dict[str, tuple[float, float]]
     history: list[dict[str, float]] = []
     seconds: float
+    ratings: int
     file: Path
 
 
@@ -90,8 +108,9 @@ class Selection(BaseModel):
     action: Literal["publish", "keep"]
     recipe: Recipe
     reason: str
-    metrics: dict[str, float]
+    metrics: dict[str, float | None]
     history: list[dict[str, float]] = []
+    judged: Judged | None = None
 
 
 def challenger_of(config: TrainConfig) -> Recipe:
@@ -101,16 +120,15 @@ def challenger_of(config: TrainConfig) -> Recipe:
     return Recipe(model=config.model, config={name: value for name, value in asked.items() if name in fields})
 
 
-def champion_of(home: Home, dataset: str) -> Recipe | None:
-    """The recipe of what is published, None when that is another dataset's or nothing.
+def champion_of(home: Home, dataset: str) -> store.Manifest | None:
+    """The model that is published, None when that is another dataset's or nothing.
 
     A version that was rolled back to counts: it is what readers see.
     """
     published_dataset, model_id = _published(home)
     if published_dataset != dataset or not (home.models / model_id).exists():
         return None
-    manifest = store.manifest_of(home, model_id)
-    return Recipe(model=manifest.model, config=manifest.config)
+    return store.manifest_of(home, model_id)
 
 
 def candidates(home: Home, snapshot_folder: Path, config: TrainConfig) -> dict[str, Recipe]:
@@ -118,8 +136,12 @@ def candidates(home: Home, snapshot_folder: Path, config: TrainConfig) -> dict[s
     challenger = challenger_of(config)
     found = {"challenger": challenger, "popularity": Recipe(model="popularity")}
     champion = champion_of(home, Snapshot.load(snapshot_folder).dataset)
-    if champion is not None and champion.model != "popularity" and not _same(champion, challenger):
-        found["champion"] = champion
+    if (
+        champion is not None
+        and champion.model != "popularity"
+        and not same_recipe(champion.recipe, challenger)
+    ):
+        found["champion"] = champion.recipe
     return found
 
 
@@ -134,7 +156,8 @@ def judge(
 ) -> Judgement:
     """Fit a recipe on the ratings before the cut and measure its lists on those after it."""
     began = time.perf_counter()
-    split = split_of(Snapshot.load(snapshot_folder), config)
+    snapshot = Snapshot.load(snapshot_folder)
+    split = split_of(snapshot, config)
     model = make(recipe.model, **recipe.config).lighter()
     result = evaluation.evaluate(
         model.fit(split.train, device=device, on_progress=on_progress),
@@ -153,6 +176,7 @@ def judge(
         intervals=result.intervals,
         history=model.history,
         seconds=time.perf_counter() - began,
+        ratings=snapshot.ratings.nnz,
         file=file,
     )
     metric = config.gate.metric
@@ -189,11 +213,12 @@ def select(judgements: dict[str, Judgement], config: TrainConfig, *, force: bool
     verdict = _decide(challenger, champion, popularity, config)
     if verdict.publish or force:
         reason = verdict.reason if verdict.publish else f"Forced: {verdict.reason}"
-        return _selected("publish", challenger, reason)
+        return _selected("publish", challenger, reason, config if verdict.publish else None)
     if champion is not None:
         rescored = _decide(champion, None, popularity, config)
         if rescored.publish:
-            return _selected("publish", champion, f"{verdict.reason} The champion's recipe goes on instead.")
+            reason = f"{verdict.reason} The champion's recipe goes on instead."
+            return _selected("publish", champion, reason)
     return _selected("keep", popularity, verdict.reason)
 
 
@@ -225,17 +250,21 @@ def _published(home: Home) -> tuple[str, str]:
     return found
 
 
-def _same(one: Recipe, other: Recipe) -> bool:
+def same_recipe(one: Recipe, other: Recipe) -> bool:
     return make(one.model, **one.config).config == make(other.model, **other.config).config
 
 
-def _selected(action: Literal["publish", "keep"], judgement: Judgement, reason: str) -> Selection:
+def _selected(
+    action: Literal["publish", "keep"], judgement: Judgement, reason: str, config: TrainConfig | None = None
+) -> Selection:
+    """With the config, later nights may refer to this verdict."""
     return Selection(
         action=action,
         recipe=judgement.recipe,
         reason=reason,
-        metrics=judgement.metrics,
+        metrics=dict(judgement.metrics),
         history=judgement.history,
+        judged=config and Judged(at=store.now(), ratings=judgement.ratings, rules=config.rules),
     )
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from recengine import ingest
 from recengine.config import Home
+from recengine.continuing import standing, start_of
 from recengine.models import make, store
 from recengine.models.base import OnProgress, silent
 from recengine.selection import (
@@ -46,18 +47,24 @@ def fit(
     home: Home,
     snapshot_folder: Path,
     selection: Selection,
+    config: TrainConfig | None = None,
     *,
     device: str = "cpu",
     on_progress: OnProgress = silent,
 ) -> str:
     """Fit the selected recipe on every rating and store it; returns the model id.
 
-    A model of the same data and recipe is not trained again.
+    A model of the same data, recipe and start is not trained again.
     """
     began = time.perf_counter()
     snapshot = Snapshot.load(snapshot_folder)
     model = make(selection.recipe.model, **selection.recipe.config)
-    model_id = store.id_of(model, snapshot)
+    started_from = None
+    if found := start_of(home, snapshot, model, config or TrainConfig()):
+        started_from, start = found
+        model.start_from(start)
+        log.info("train: starting from %s", started_from)
+    model_id = store.id_of(model, snapshot, started_from)
     if (home.models / model_id).exists():
         log.info("train: %s was there", model_id)
         return model_id
@@ -68,12 +75,15 @@ def fit(
         config=model.config.model_dump(mode="json"),
         dataset=snapshot.dataset,
         snapshot=snapshot.fingerprint,
+        ratings=snapshot.ratings.nnz,
+        started_from=started_from,
+        judged=selection.judged,
         trained_at=store.now(),
         seconds=time.perf_counter() - began,
         metrics=dict(selection.metrics),
         history=model.history or selection.history,
     )
-    folder = store.save(home, model, manifest)
+    folder = store.save(home, model, manifest, snapshot)
     log.info(
         "train: %s on %s ratings, %.1f MB in %.2f s",
         model_id,
@@ -121,15 +131,18 @@ def train(
         The data is too small to hold any rating out.
     """
     began = datetime.now(UTC)
-    judgements = {
-        name: judge(home, snapshot_folder, recipe, config, device=device, on_progress=on_progress)
-        for name, recipe in candidates(home, snapshot_folder, config).items()
-    }
-    selection = select(judgements, config, force=force)
-    selection = first_publication(home, snapshot_folder, selection)
+    judgements: dict[str, Judgement] = {}
+    selection = None if force else standing(home, Snapshot.load(snapshot_folder), config)
+    if selection is None:
+        judgements = {
+            name: judge(home, snapshot_folder, recipe, config, device=device, on_progress=on_progress)
+            for name, recipe in candidates(home, snapshot_folder, config).items()
+        }
+        selection = select(judgements, config, force=force)
+        selection = first_publication(home, snapshot_folder, selection)
     model_id = None
     if selection.action == "publish":
-        model_id = fit(home, snapshot_folder, selection, device=device, on_progress=on_progress)
+        model_id = fit(home, snapshot_folder, selection, config, device=device, on_progress=on_progress)
     log.info("train: %s", selection.reason)
     seconds = (datetime.now(UTC) - began).total_seconds()
     return TrainReport(model_id=model_id, selection=selection, judgements=judgements, seconds=seconds)

@@ -13,6 +13,7 @@ from flows.cli.options import (
     BadShareOption,
     DatasetOption,
     ForceOption,
+    FromScratchOption,
     HomeOption,
     ModelOption,
     RecencyOption,
@@ -49,6 +50,7 @@ def run(
     home: HomeOption = None,
     force: ForceOption = False,
     seed: SeedOption = 0,
+    from_scratch: FromScratchOption = False,
     max_bad_share: BadShareOption = 0.01,
 ) -> None:
     """The whole nightly flow, through Prefect: files in, published tables out."""
@@ -61,6 +63,7 @@ def run(
     local.settle(chosen)
     with local.server():
         from flows.nightly import nightly
+        from recengine.selection import ContinueConfig
 
     state = nightly(
         dataset=known,
@@ -70,6 +73,7 @@ def run(
         seed=seed,
         force=force,
         limits=IngestConfig(max_bad_share=max_bad_share),
+        carry=ContinueConfig(from_scratch=from_scratch),
         return_state=True,
         **asked,
     )

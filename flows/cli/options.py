@@ -30,6 +30,12 @@ RecencyOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of everything random")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Run although nothing changed or a check objects")]
+FromScratchOption = Annotated[
+    bool,
+    typer.Option(
+        "--from-scratch", help="Judge and train from nothing; large data goes on from the last night"
+    ),
+]
 BadShareOption = Annotated[
     float, typer.Option("--max-bad-share", min=0, max=1, help="Share of unusable rows a load accepts")
 ]

@@ -17,6 +17,7 @@ from flows.cli.options import (
     BadShareOption,
     DatasetOption,
     ForceOption,
+    FromScratchOption,
     HomeOption,
     ModelOption,
     RecencyOption,
@@ -77,15 +78,17 @@ def train(
     seed: SeedOption = 0,
     home: HomeOption = None,
     force: ForceOption = False,
+    from_scratch: FromScratchOption = False,
 ) -> None:
     """Judge the candidates on the newest ratings and train the winner."""
     from recengine import features as feature_stage
     from recengine import train as engine
     from recengine.models import checked_model
-    from recengine.selection import TrainConfig
+    from recengine.selection import ContinueConfig, TrainConfig
     from recengine.warehouse.connection import warehouse
 
-    config = TrainConfig(model=checked_model(model), recency=recency, seed=seed)
+    carry = ContinueConfig(from_scratch=from_scratch)
+    config = TrainConfig(model=checked_model(model), recency=recency, seed=seed, carry=carry)
     with _alone(home, "train") as chosen:
         with warehouse(chosen.warehouse) as con:
             folder = feature_stage.build(con, chosen).folder

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 
 from recengine.errors import NotFinite
-from recengine.models.base import Model, ModelConfig, OnProgress, silent
+from recengine.models.base import Model, ModelConfig, OnProgress, Start, silent
 from recengine.models.ranking import Ranking, RankingConfig, part_of
 from recengine.models.recency import Recency, RecencyConfig
 from recengine.models.stars import Stars, StarsConfig
@@ -45,6 +45,15 @@ class Hybrid(Model):
         self.ranking = Ranking(self.config.ranking, self.config.seed)
         self.stars = Stars(self.config.stars.model_copy(update={"seed": self.config.seed}))
         self.recency = Recency()
+        self._earlier: Recency | None = None  # whose findings the next fit may keep
+
+    def start_from(self, start: Start) -> Self:
+        """Begin with the codes of both parts, and with what was learned about recency."""
+        assert isinstance(start.model, Hybrid)
+        self.ranking.start_from(start.model.ranking, start.movies)
+        self.stars.start_from(start.model.stars, start.users, start.movies)
+        self._earlier = start.model.recency
+        return self
 
     def lighter(self) -> Self:
         """The same ranking, with stars from a few sweeps."""
@@ -72,7 +81,9 @@ class Hybrid(Model):
         def past(part: Snapshot, users: np.ndarray) -> np.ndarray:
             return Ranking(recipe, config.seed).fit(part, device=device).score(part, users)
 
-        if config.recency == "auto":
+        if config.recency == "off":
+            return
+        if self._earlier is None or not self.recency.carry_over(self._earlier, snapshot, config.lift):
             self.recency.learn(snapshot, past, config.lift, config.seed, on_progress)
 
     def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:

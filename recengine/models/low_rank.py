@@ -17,6 +17,7 @@ from recengine.models.base import OnProgress, silent
 from recengine.models.codes import Problem, Rows
 
 LEAST_SWEEPS = 3
+SWEEPS_FROM_START = 1  # from the codes of a model of nearly the same data
 FIRST_SCALE = 0.1  # size of the random codes the alternation starts from
 
 
@@ -52,16 +53,23 @@ class LowRank:
         self.users = torch.zeros(0, 0)  # (U, K)
         self.movies = torch.zeros(0, 0)  # (M, K)
 
-    def fit(self, rows: csr_array, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
-        """Fit on a csr_array of ones where rated, shape (U, M)."""
+    def fit(
+        self,
+        rows: csr_array,
+        *,
+        start: torch.Tensor | None = None,
+        device: str = "cpu",
+        on_progress: OnProgress = silent,
+    ) -> Self:
+        """Fit on a csr_array of ones where rated, shape (U, M), perhaps from movie codes to start with, (M, K)."""
         config = self.config
         filled = np.flatnonzero(np.diff(rows.indptr))  # the code of a row without entries is 0
         rows, every = rows[filled], rows.shape[0]
         users, movies = (Rows(matrix, device) for matrix in (rows, rows.T.tocsr()))
-        random = torch.Generator().manual_seed(self.seed)
-        codes = torch.randn(rows.shape[1], config.factors, generator=random)
-        codes = (codes * FIRST_SCALE / config.factors**0.5).to(device)
+        codes = (self._first(rows.shape[1]) if start is None else start).to(device)
         sweeps = min(config.sweeps, max(config.most_work // max(rows.nnz, 1), LEAST_SWEEPS))
+        if start is not None:
+            sweeps = SWEEPS_FROM_START
         for sweep in range(sweeps):
             codes = self._codes(movies, self._codes(users, codes))
             on_progress("low rank", sweep + 1, sweeps)
@@ -77,6 +85,11 @@ class LowRank:
         """Take back what ``state`` gave."""
         self.users, self.movies = state["users"], state["movies"]
         return self
+
+    def _first(self, movies: int) -> torch.Tensor:
+        random = torch.Generator().manual_seed(self.seed)
+        codes = torch.randn(movies, self.config.factors, generator=random)
+        return codes * FIRST_SCALE / self.config.factors**0.5
 
     def _codes(self, rows: Rows, other: torch.Tensor) -> torch.Tensor:
         """Best codes (R, K) of R rows, given the other side's codes (C, K).

@@ -21,7 +21,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array, vstack
 
-from recengine.models.base import OnProgress, silent
+from recengine.models.base import OnProgress, moved, silent
 from recengine.models.blocks import Block, Catalogue
 from recengine.models.common_raters import common_raters
 from recengine.models.gram import zero_diagonal_ridge
@@ -75,6 +75,7 @@ class Ranking:
         self.weights = np.zeros((0, 0), dtype=np.float32)  # (H, H), of the most rated movies
         self.low_rank = LowRank(self.config.low_rank, seed)
         self.prior = Prior(self.config.prior)
+        self._start: torch.Tensor | None = None  # codes of all movies that the next fit begins with, (M, K)
         self._catalogue: Catalogue | None = None  # with this lift, where it has been asked for
         self._lift: np.ndarray | None = None
 
@@ -88,7 +89,8 @@ class Ranking:
         self.prior.fit(snapshot)
         if config.low_rank_weight:
             stacked = csr_array(vstack([rows.rated, genres.T], format="csr"))  # (U + C, coded)
-            self.low_rank.fit(stacked, device=device, on_progress=on_progress)
+            start = None if self._start is None else self._start[self.order.movies[: self.order.coded]]
+            self.low_rank.fit(stacked, start=start, device=device, on_progress=on_progress)
         on_progress("closed form", 0, 1)
         head = min(self.order.coded, config.most_movies, affordable_head())
         gram = common_raters(rows.rated, head) * np.float32(1 - config.session_share)
@@ -99,6 +101,12 @@ class Ranking:
         self.weights = zero_diagonal_ridge(gram, config.ridge, outputs=head, device=device)
         on_progress("closed form", 1, 1)
         return self
+
+    def start_from(self, earlier: Self, movies: np.ndarray) -> None:
+        """Let the next fit begin with the movies' codes of an earlier one; ``movies`` as in ``base.Start``."""
+        codes = torch.zeros(len(earlier.order.movies), earlier.low_rank.movies.shape[1])
+        codes[earlier.order.movies[: earlier.order.coded]] = earlier.low_rank.movies
+        self._start = moved(codes, movies)
 
     def score(self, snapshot: Snapshot, users: np.ndarray, lift: np.ndarray | None = None) -> np.ndarray:
         """Scores of users (B,), float32 of shape (B, M); a user's do not depend on the others.

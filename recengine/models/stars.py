@@ -15,13 +15,16 @@ import torch
 from pydantic import Field
 
 from recengine.errors import NotReady
-from recengine.models.base import ModelConfig, OnProgress, silent
+from recengine.models.base import ModelConfig, OnProgress, moved, silent
 from recengine.models.stars_chain import Chain
 from recengine.snapshot import Snapshot
 
 COMPRESS_COLUMNS = 256  # stacked columns between two compressions of the posterior mean
 PREDICT_PAIRS = 1 << 17
 LEAST_SWEEPS = 20  # however large the data
+BURN_IN_FROM_START = (
+    3  # sweeps that are not averaged when the chain starts from a model of nearly the same data
+)
 
 
 class StarsConfig(ModelConfig):
@@ -61,6 +64,12 @@ class Stars:
         self.config = config if config is not None else StarsConfig()
         self.history: list[dict[str, float]] = []
         self._state: dict[str, torch.Tensor] = {}
+        self._start: dict[str, torch.Tensor] = {}  # as the state, for the snapshot to be fitted next
+
+    def start_from(self, earlier: Self, users: np.ndarray, movies: np.ndarray) -> None:
+        """Let the next chain begin at an earlier posterior mean; ``users``, ``movies`` as in ``base.Start``."""
+        state = earlier.state()
+        self._start = {"users": moved(state["users"], users), "movies": moved(state["movies"], movies)}
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Learn from every rating of the snapshot.
@@ -90,10 +99,14 @@ class Stars:
             device=device,
         )
         sweeps = min(config.sweeps, max(config.most_work // snapshot.ratings.nnz, LEAST_SWEEPS))
+        burn_in = min(config.burn_in, sweeps // 2)
+        if self._start:
+            chain.start(*_leading(self._start, config.factors, chain.mean))
+            sweeps, burn_in = sweeps - burn_in + BURN_IN_FROM_START, BURN_IN_FROM_START
         mean, self.history = PosteriorMean(config.rank), []
         for sweep in range(sweeps):
             users, movies = chain.sweep()
-            if sweep >= min(config.burn_in, sweeps // 2):
+            if sweep >= burn_in:
                 mean.add(users, movies)
             self.history.append({"step": sweep + 1, "train": chain.train_rmse})
             on_progress("stars", sweep + 1, sweeps)
@@ -132,6 +145,18 @@ class Stars:
         """Take back what ``state`` gave."""
         self._state = {name: state[name] for name in ("users", "movies")}
         return self
+
+
+def _leading(state: dict[str, torch.Tensor], factors: int, mean: float) -> list[torch.Tensor]:
+    """Codes (n, K + 1) of users and movies, bias last: the leading directions of a posterior mean."""
+    biases = {"users": state["users"][:, -2] - mean, "movies": state["movies"][:, -1]}
+    biases["users"][state["users"][:, -1] == 0] = 0  # new users
+    codes = []
+    for side, bias in biases.items():
+        own = state[side][:, :-2][:, :factors]
+        short = factors - own.shape[1]
+        codes.append(torch.cat([own, own.new_zeros(len(own), short), bias[:, None]], dim=1))
+    return codes
 
 
 class PosteriorMean:

@@ -134,6 +134,11 @@ class Chain:
         self.alpha = torch.ones((), device=device)
         self.train_rmse = float("nan")
 
+    def start(self, users: torch.Tensor, movies: torch.Tensor) -> None:
+        """Begin with these codes, (U, K + 1) and (M, K + 1), bias last, instead of random ones."""
+        for side, codes in ((self.users, users), (self.movies, movies)):
+            side.codes = codes.to(side.codes.device)
+
     def sweep(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw everything once.
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pydantic import BaseModel
 from safetensors.torch import load_file, save_file
@@ -25,14 +26,35 @@ from recengine.models.base import Model
 from recengine.snapshot import Snapshot
 
 
+class Recipe(BaseModel):
+    """A model's name and the knobs that differ from its defaults: enough to train it again."""
+
+    model: str
+    config: dict[str, Any] = {}
+
+
+class Judged(BaseModel):
+    """When a gate chose a recipe, by which rules, and on how many ratings."""
+
+    at: datetime
+    ratings: int
+    rules: str
+
+
 class Manifest(BaseModel):
-    """What made a model: enough to make it again."""
+    """What made a model: enough to make it again.
+
+    A model that started from another one names it in ``started_from``.
+    """
 
     model_id: str
     model: str
     config: dict[str, Any]
     dataset: str
     snapshot: str
+    ratings: int = 0
+    started_from: str | None = None
+    judged: Judged | None = None
     trained_at: datetime
     seconds: float
     metrics: dict[str, float | None] = {}
@@ -40,20 +62,31 @@ class Manifest(BaseModel):
     recengine_version: str = __version__
     torch_version: str = torch.__version__
 
+    @property
+    def recipe(self) -> Recipe:
+        """What trains it again."""
+        return Recipe(model=self.model, config=self.config)
 
-def id_of(model: Model, snapshot: Snapshot) -> str:
-    """``<name>-<hash of data, config and versions>``: the same inputs give the same id."""
+
+def id_of(model: Model, snapshot: Snapshot, started_from: str | None = None) -> str:
+    """``<name>-<hash of data, config, versions and start>``: the same inputs give the same id."""
     inputs = [snapshot.fingerprint, model.config.model_dump(mode="json"), __version__, torch.__version__]
+    inputs += [] if started_from is None else [started_from]
     return f"{model.name}-{hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:10]}"
 
 
-def save(home: Home, model: Model, manifest: Manifest) -> Path:
-    """Write a model so that its folder is there whole or not at all; returns the folder."""
+def save(home: Home, model: Model, manifest: Manifest, snapshot: Snapshot) -> Path:
+    """Write a model so that its folder is there whole or not at all; returns the folder.
+
+    The snapshot's ids go with it: they say whom and what the rows of the weights are about.
+    """
     folder = home.models / manifest.model_id
     partial = home.models / f".{manifest.model_id}.{os.getpid()}"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     save_file({name: t.contiguous() for name, t in model.state().items()}, partial / "weights.safetensors")
+    ids = {"users": torch.tensor(snapshot.user_ids), "movies": torch.tensor(snapshot.movie_ids)}
+    save_file(ids, partial / "ids.safetensors")
     (partial / "manifest.json").write_text(manifest.model_dump_json(indent=1))
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
@@ -85,6 +118,12 @@ def load(home: Home, model_id: str) -> Model:
     model = kind(kind.Config(**manifest.config))
     model.history = manifest.history
     return model.restore(load_file(home.models / model_id / "weights.safetensors"))
+
+
+def rows_of(home: Home, model_id: str) -> tuple[np.ndarray, np.ndarray]:
+    """Ids of the users and movies that a stored model was fitted on, int64, ascending."""
+    ids = load_file(home.models / model_id / "ids.safetensors")
+    return ids["users"].numpy(), ids["movies"].numpy()
 
 
 def stored(home: Home) -> list[Manifest]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,14 +23,15 @@ from recengine import publish as publishing
 from recengine import reading
 from recengine.config import Home
 from recengine.errors import TooManyBadRows
+from recengine.selection import ContinueConfig
 from recengine.versions import current_version, versions
 
 pytestmark = pytest.mark.prefect
 
 ingesting = importlib.import_module("flows.ingest")
 
-STAGES = ["ingest", "anything new", "features", "judge-challenger", "judge-popularity",
-          "select", "fit", "score", "publish", "report", "tidy"]  # fmt: skip
+STAGES = ["ingest", "anything new", "features", "standing verdict", "judge-challenger",
+          "judge-popularity", "select", "fit", "score", "publish", "report", "tidy"]  # fmt: skip
 
 
 def test_a_night_publishes_and_the_next_one_finds_nothing_new(
@@ -77,6 +79,23 @@ def test_the_graph_has_the_stages_in_order_and_the_candidates_side_by_side(
     )
 
 
+def test_a_verdict_stands_where_large_data_hardly_grew(
+    client: SyncPrefectClient, home: Home, demo: Path, tmp_path: Path
+) -> None:
+    folder, large = tmp_path / demo.name, ContinueConfig(least_ratings=0)
+    shutil.copytree(demo, folder)
+    run, _ = start(client, nightly, source=str(folder), model="ease", carry=large)
+    first = current_version(home)
+    with (folder / "ratings.dat").open("a") as ratings:
+        ratings.write("151::1::5::1700000000\n151::2::5::1700000000\n")
+    with (folder / "users.dat").open("a") as users:
+        users.write("151::F::25::4::94110\n")
+    run, state = start(client, nightly, source=str(folder), model="ease", carry=large)
+    assert (state.name, current_version(home) != first) == ("Published", True), state.message
+    assert "for ease stands: since then the ratings grew by 0.03%" in str(state.message)
+    assert set(tasks_of(client, run)) == set(STAGES) - {"judge-challenger", "judge-popularity", "select"}
+
+
 def test_the_gate_keeps_what_is_published(client: SyncPrefectClient, home: Home, hits: Path) -> None:
     _, state = start(client, nightly, source=str(hits), model="ease", force=True)
     assert state.name == "Published"
@@ -86,7 +105,7 @@ def test_the_gate_keeps_what_is_published(client: SyncPrefectClient, home: Home,
     assert (state.name, state.is_completed()) == ("Kept", True)
     assert "not better than popularity" in str(state.message)
     assert current_version(home) == before
-    assert set(tasks_of(client, run)) == {*STAGES[:6], "keep", "tidy"}
+    assert set(tasks_of(client, run)) == {*STAGES[:7], "keep", "tidy"}
     _, state = start(client, nightly, source=str(hits), model="ease", top_n=9)
     assert state.name == "Unchanged", "the same question on the same data is answered already"
 

@@ -96,11 +96,12 @@ def trained(home: Home, snapshot_folder: Path, name: str = "popularity", **confi
         config=model.config.model_dump(mode="json"),
         dataset=snapshot.dataset,
         snapshot=snapshot.fingerprint,
+        ratings=snapshot.ratings.nnz,
         trained_at=store.now(),
         seconds=0.1,
         metrics={"ndcg@10": 0.25, "rmse": None},
     )
-    store.save(home, model, manifest)
+    store.save(home, model, manifest, snapshot)
     return manifest.model_id
 
 

@@ -154,7 +154,7 @@ def test_model_of_other_data_is_refused(home: Home) -> None:
     [folder] = home.snapshots.iterdir()
     model_id = engine_homes.trained(home, folder)
     manifest = store.manifest_of(home, model_id).model_copy(update={"model_id": "old", "snapshot": "other"})
-    store.save(home, store.load(home, model_id), manifest)
+    store.save(home, store.load(home, model_id), manifest, Snapshot.load(folder))
     with (
         warehouse(home.warehouse) as con,
         pytest.raises(NotReady, match="model old was trained on other data"),

@@ -14,7 +14,8 @@ from recengine.config import Home
 from recengine.errors import BadInput
 from recengine.evaluation.gate import GateConfig
 from recengine.models import store
-from recengine.selection import Judgement, Recipe, Selection, TrainConfig
+from recengine.models.store import Recipe
+from recengine.selection import Judgement, Selection, TrainConfig
 from recengine.snapshot import Snapshot
 from recengine.warehouse.connection import warehouse
 
@@ -32,6 +33,7 @@ def judgement(folder: Path, model: str, ndcg: float, users: int = 200) -> Judgem
         metrics={"ndcg@10": ndcg},
         intervals={"ndcg@10": (ndcg, ndcg)},
         seconds=0.0,
+        ratings=1_000,
         file=file,
     )
 
@@ -120,6 +122,19 @@ def test_published_model_stays_when_nothing_is_better(home: Home) -> None:
     assert selection.first_publication(home, folder, kept()) == kept()
 
 
+def test_only_what_passed_the_gate_is_a_verdict(tmp_path: Path) -> None:
+    judged = {
+        "challenger": judgement(tmp_path, "sae", 0.3),
+        "popularity": judgement(tmp_path, "popularity", 0.2),
+    }
+    verdict = selection.select(judged, CONFIG).judged
+    assert verdict is not None
+    assert (verdict.ratings, verdict.rules) == (1_000, CONFIG.rules)
+    judged["challenger"] = judgement(tmp_path, "sae", 0.1)
+    forced = selection.select(judged, CONFIG, force=True)
+    assert (forced.action, forced.judged) == ("publish", None)
+
+
 def test_candidates(home: Home) -> None:
     [folder] = home.snapshots.iterdir()
     assert set(selection.candidates(home, folder, CONFIG)) == {"challenger", "popularity"}
@@ -127,9 +142,9 @@ def test_candidates(home: Home) -> None:
     found = selection.candidates(home, folder, CONFIG)
     assert found["champion"].model == "sae"
     assert found["champion"].config["epochs"] == 2
-    same = selection.Recipe(model="sae", config={"epochs": 2})
+    same = Recipe(model="sae", config={"epochs": 2})
     assert selection.champion_of(home, "generated") is not None
-    assert selection._same(found["champion"], same)
+    assert selection.same_recipe(found["champion"], same)
     assert selection.champion_of(home, "another dataset") is None
 
 

@@ -141,8 +141,12 @@ def test_save_and_load(name: str, fitted: Fitted, small: Snapshot, tmp_path: Pat
         seconds=1.0,
         history=model.history,
     )
-    folder = store.save(home, model, manifest)
-    assert sorted(file.name for file in folder.iterdir()) == ["manifest.json", "weights.safetensors"]
+    folder = store.save(home, model, manifest, small)
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "ids.safetensors",
+        "manifest.json",
+        "weights.safetensors",
+    ]
     again = store.load(home, manifest.model_id)
     assert (type(again), again.config, again.history) == (type(model), model.config, model.history)
     assert table(again, small).equals(table(model, small))

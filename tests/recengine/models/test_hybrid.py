@@ -55,6 +55,19 @@ def test_low_rank_codes_solve_the_least_squares():
         )
 
 
+def test_one_sweep_from_earlier_codes_is_as_good_as_all_of_them():
+    rng = np.random.default_rng(2)
+    dense = (rng.random((40, 25)) < 0.3).astype(np.float32)
+    rows, few = csr_array(dense), LowRankConfig(factors=3, sweeps=1)
+    full = LowRank(LowRankConfig(factors=3, sweeps=60)).fit(rows)
+    warm, cold = LowRank(few).fit(rows, start=full.movies), LowRank(few).fit(rows)
+
+    def away(model: LowRank) -> float:
+        return float((model.users @ model.movies.T - full.users @ full.movies.T).abs().max())
+
+    assert away(warm) < 0.01 < 0.1 < away(cold)
+
+
 def test_prior_without_attributes_is_popularity_and_fades():
     stars = np.zeros((12, 4))
     stars[:6, 0], stars[:3, 1], stars[:1, 2] = 4, 4, 4

@@ -171,6 +171,22 @@ def test_sweeps_in_parts_are_the_same_sweeps(monkeypatch: pytest.MonkeyPatch) ->
     np.testing.assert_array_equal(Stars(SMALL).fit(snapshot).predict(snapshot, *pairs(held)), whole)
 
 
+def test_a_chain_that_starts_from_an_earlier_one_needs_hardly_any_burn_in() -> None:
+    snapshot, held, true = planted()
+    few = SMALL.model_copy(update={"sweeps": 4, "burn_in": 2})
+    users, movies = pairs(held)
+
+    def error(model: Stars) -> float:
+        return rmse(model.fit(snapshot).predict(snapshot, users, movies), true[held])
+
+    earlier, warm = Stars(SMALL), Stars(few)
+    cold = error(Stars(few)), error(earlier)
+    places = np.append(np.arange(USERS - 1), -1)  # the last user is new
+    warm.start_from(earlier, places, np.arange(MOVIES))
+    assert error(warm) < cold[1] + 0.5 * (cold[0] - cold[1])
+    assert len(warm.history) == 5
+
+
 def test_posterior_mean_is_the_mean_of_the_draws() -> None:
     rng = torch.Generator().manual_seed(0)
     mean, total = PosteriorMean(rank=12), torch.zeros(20, 15)

@@ -1,0 +1,143 @@
+"""A night after a small change of large data: the verdict stands, training goes on from the published model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import engine_homes
+import numpy as np
+import pytest
+
+from recengine import features, publish, score, train
+from recengine.config import Home
+from recengine.continuing import _places, standing, start_of
+from recengine.models import make, store
+from recengine.models.hybrid import Hybrid
+from recengine.selection import ContinueConfig, TrainConfig
+from recengine.snapshot import Snapshot
+from recengine.warehouse.connection import warehouse
+
+ANY_SIZE = ContinueConfig(least_ratings=0)
+QUICK = {"stars": {"sweeps": 20, "burn_in": 10}, "lift": {"most_users": 50}}
+
+
+def night(home: Home, config: TrainConfig) -> train.TrainReport:
+    """Train and publish."""
+    with warehouse(home.warehouse) as con:
+        folder = features.build(con, home).folder
+    report = train.train(home, folder, config)
+    assert report.model_id is not None
+    with warehouse(home.warehouse) as con:
+        score.score(con, home, folder, report.model_id, score.ScoreConfig(top_n=5, similar_n=3))
+        publish.publish(con, home, force=True)
+    return report
+
+
+def grow(home: Home, ratings: int) -> Snapshot:
+    """A new user, before all others by id, rates the first movies."""
+    with warehouse(home.warehouse) as con:
+        [(table,)] = con.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'ratings@_%' ESCAPE '@'"
+        ).fetchall()
+        con.execute(
+            f"INSERT INTO raw.{table} SELECT 0, movie_id, 4, (SELECT epoch(max(rated_at)) FROM core.ratings) "
+            f"FROM core.movies ORDER BY movie_id LIMIT {ratings}"
+        )
+        con.execute(
+            "INSERT INTO core.users SELECT 0, 'F', 30, 'writer', '94110', count(*), min(rated_at), max(rated_at) "
+            "FROM core.ratings WHERE user_id = 0"
+        )
+        con.execute("UPDATE ops.dataset SET input_fingerprint = input_fingerprint || '-grown'")
+        return Snapshot.load(features.build(con, home).folder)
+
+
+def test_the_verdict_stands_while_the_data_hardly_grew(home: Home) -> None:
+    config = TrainConfig(model="ease", carry=ANY_SIZE)
+    first = night(home, config)
+    snapshot = grow(home, 9)
+    second = night(home, config)
+    assert (set(first.judgements), second.judgements) == ({"challenger", "popularity"}, {})
+    assert "ease stands: since then the ratings grew by 0.9" in second.selection.reason
+    assert second.selection.metrics == first.selection.metrics
+    assert second.selection.judged == first.selection.judged
+    assert store.manifest_of(home, str(second.model_id)).snapshot == snapshot.fingerprint
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"carry": ContinueConfig()},  # too small
+        {"carry": ContinueConfig(least_ratings=0, from_scratch=True)},
+        {"carry": ContinueConfig(least_ratings=0, growth=0.005)},
+        {"model": "sae"},
+        {"seed": 1},
+        {"holdout_share": 0.3},
+    ],
+)
+def test_the_gate_judges_where_more_than_that_changed(home: Home, other: dict[str, object]) -> None:
+    config = TrainConfig(model="ease", carry=ANY_SIZE)
+    night(home, config)
+    snapshot = grow(home, 9)
+    assert standing(home, snapshot, config) is not None
+    assert standing(home, snapshot, config.model_copy(update=other)) is None
+
+
+def test_training_starts_from_the_published_model(home: Home) -> None:
+    [folder] = home.snapshots.iterdir()
+    earlier = engine_homes.trained(home, folder, "hybrid", **QUICK)
+    with warehouse(home.warehouse) as con:
+        score.score(con, home, folder, earlier, score.ScoreConfig(top_n=5, similar_n=3))
+        publish.publish(con, home, force=True)
+    snapshot = grow(home, 9)
+    model = make("hybrid", **QUICK)
+    assert start_of(home, snapshot, model, TrainConfig()) is None
+    assert start_of(home, snapshot, make("hybrid"), TrainConfig(carry=ANY_SIZE)) is None
+    found = start_of(home, snapshot, model, TrainConfig(carry=ANY_SIZE))
+    assert found is not None
+    started_from, start = found
+    assert started_from == earlier
+    np.testing.assert_array_equal(start.users, np.arange(-1, snapshot.users - 1))
+    np.testing.assert_array_equal(start.movies, np.arange(snapshot.movies))
+    assert store.id_of(model, snapshot, earlier) != store.id_of(model, snapshot)
+
+    fits = [make("hybrid", **QUICK).start_from(start).fit(snapshot) for _ in range(2)]
+    for name, tensor in fits[0].state().items():
+        np.testing.assert_array_equal(tensor.numpy(), fits[1].state()[name].numpy(), err_msg=name)
+    [hybrid, _] = fits
+    assert isinstance(hybrid, Hybrid)
+    assert isinstance(start.model, Hybrid)
+    assert len(hybrid.history) == 13  # three sweeps of burn-in, ten averaged
+    assert hybrid.recency.learned_on == start.model.recency.learned_on < snapshot.ratings.nnz
+
+
+def test_a_model_of_lost_users_is_no_start(home: Home) -> None:
+    snapshot = grow(home, 9)
+    earlier = engine_homes.trained(home, home.snapshots / snapshot.fingerprint, "popularity")
+    with warehouse(home.warehouse) as con:
+        score.score(con, home, home.snapshots / snapshot.fingerprint, earlier, score.ScoreConfig(top_n=5))
+        publish.publish(con, home, force=True)
+    config = TrainConfig(model="popularity", carry=ANY_SIZE)
+    assert start_of(home, _without_first_user(snapshot), make("popularity"), config) is None
+
+
+def _without_first_user(snapshot: Snapshot) -> Snapshot:
+    return snapshot.of_users(np.arange(1, snapshot.users))
+
+
+def test_places_of_ids() -> None:
+    now = np.array([1, 3, 4, 9])
+    np.testing.assert_array_equal(_places(np.array([3, 9]), now), [-1, 0, -1, 1])
+    np.testing.assert_array_equal(_places(np.zeros(0, dtype=np.int64), now), [-1] * 4)
+
+
+def test_models_stored_by_older_versions_are_no_start(home: Home, tmp_path: Path) -> None:
+    [folder] = home.snapshots.iterdir()
+    earlier = engine_homes.trained(home, folder, "popularity")
+    with warehouse(home.warehouse) as con:
+        score.score(con, home, folder, earlier, score.ScoreConfig(top_n=5, similar_n=3))
+        publish.publish(con, home, force=True)
+    (home.models / earlier / "ids.safetensors").unlink()
+    file = home.models / earlier / "manifest.json"
+    manifest = store.Manifest.model_validate_json(file.read_text())
+    file.write_text(manifest.model_dump_json(exclude={"ratings", "started_from", "judged"}))
+    assert start_of(home, grow(home, 9), make("popularity"), TrainConfig(carry=ANY_SIZE)) is None
