@@ -87,7 +87,7 @@ def test_a_verdict_stands_where_large_data_hardly_grew(
     run, _ = start(client, nightly, source=str(folder), model="ease", carry=large)
     first = current_version(home)
     with (folder / "ratings.dat").open("a") as ratings:
-        ratings.write("151::1::5::1700000000\n151::2::5::1700000000\n")
+        ratings.write("151::2::5::1700000000\n151::3::5::1700000000\n")
     with (folder / "users.dat").open("a") as users:
         users.write("151::F::25::4::94110\n")
     run, state = start(client, nightly, source=str(folder), model="ease", carry=large)
