@@ -122,7 +122,7 @@ def _night(
     selection = choose(snapshot, training, force)
     if selection.action == "keep":
         return Completed(name="Kept", message=keep(load, selection, request))
-    model_id = fit(selection, snapshot, training)
+    model_id = fit(selection, snapshot)
     score_users(model_id, snapshot, scoring)
     published = publish_tables(model_id, publishing, selection.reason, request, force)
     write_report(published.version, return_state=True)  # a page that fails is red, not the published night

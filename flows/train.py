@@ -51,9 +51,9 @@ def select(judgements: dict[str, Judgement], snapshot: Path, config: TrainConfig
 
 
 @task(name="fit", **RETRIED)
-def fit(selection: Selection, snapshot: Path, config: TrainConfig) -> str:
+def fit(selection: Selection, snapshot: Path) -> str:
     """Refit the selected recipe on every rating; returns the model id."""
-    model_id = training.fit(Home.at(), snapshot, selection, config)
+    model_id = training.fit(Home.at(), snapshot, selection)
     with opened() as (home, con):
         training.remember(con, home, model_id)
     artifacts.fitted(home, model_id)
@@ -92,4 +92,4 @@ def train(
     with alone():
         snapshot = build_features("what the warehouse holds").folder
         selection = choose(snapshot, config, force)
-        return fit(selection, snapshot, config) if selection.action == "publish" else None
+        return fit(selection, snapshot) if selection.action == "publish" else None

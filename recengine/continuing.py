@@ -1,8 +1,8 @@
 """What a night may take over from the last one, when large data has hardly changed since.
 
 The verdict of the gate stands, and training starts from the published model, until the ratings have grown by more
-than ``ContinueConfig.growth``. Smaller data than ``least_ratings`` is judged and trained from nothing every night,
-so that its tables depend on the data alone.
+than ``ContinueConfig.growth`` since the gate judged; then a night judges and trains from nothing again. Data smaller
+than ``least_ratings`` gets such a night every time, so that its tables depend on nothing but the data.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def standing(home: Home, snapshot: Snapshot, config: TrainConfig) -> Selection |
         return None
     if not same_recipe(champion.recipe, challenger_of(config)):
         return None
-    if not _hardly_grown(champion.judged.ratings, snapshot, config):
-        return None
     judged = champion.judged
+    if not _hardly_grown(judged.ratings, snapshot, config):
+        return None
     grown = snapshot.ratings.nnz / judged.ratings - 1
     return Selection(
         action="publish",
@@ -43,25 +43,26 @@ def standing(home: Home, snapshot: Snapshot, config: TrainConfig) -> Selection |
         metrics=champion.metrics,
         history=champion.history,
         judged=judged,
+        continues=champion.model_id,
     )
 
 
-def start_of(home: Home, snapshot: Snapshot, model: Model, config: TrainConfig) -> tuple[str, Start] | None:
-    """The published model and its id, where a fit of ``model`` may start from it; None where it begins anew."""
-    champion = champion_of(home, snapshot.dataset)
-    if champion is None or champion.snapshot == snapshot.fingerprint:
+def start_of(home: Home, snapshot: Snapshot, model: Model, earlier: str) -> Start | None:
+    """A stored model, by its id, as the start of ``model``'s fit on grown data.
+
+    None where it is gone, of another recipe or version, or knows users or movies that the data has no more.
+    """
+    if not (home.models / earlier / "ids.safetensors").exists():
         return None
-    made = (champion.model, champion.config, champion.recengine_version)
-    if made != (model.name, model.config.model_dump(mode="json"), __version__):
+    made = store.manifest_of(home, earlier)
+    asked = (model.name, model.config.model_dump(mode="json"), __version__)
+    if (made.model, made.config, made.recengine_version) != asked:
         return None
-    if not _hardly_grown(champion.ratings, snapshot, config):
-        return None
-    users, movies = store.rows_of(home, champion.model_id)
+    users, movies = store.rows_of(home, earlier)
     if not (np.isin(users, snapshot.user_ids).all() and np.isin(movies, snapshot.movie_ids).all()):
         return None
-    earlier = store.load(home, champion.model_id)
-    start = Start(earlier, _places(users, snapshot.user_ids), _places(movies, snapshot.movie_ids))
-    return champion.model_id, start
+    found = _places(users, snapshot.user_ids), _places(movies, snapshot.movie_ids)
+    return Start(store.load(home, earlier), *found)
 
 
 def _hardly_grown(before: int, snapshot: Snapshot, config: TrainConfig) -> bool:

@@ -111,6 +111,7 @@ class Selection(BaseModel):
     metrics: dict[str, float | None]
     history: list[dict[str, float]] = []
     judged: Judged | None = None
+    continues: str | None = None  # the model that training starts from
 
 
 def challenger_of(config: TrainConfig) -> Recipe:

@@ -47,7 +47,6 @@ def fit(
     home: Home,
     snapshot_folder: Path,
     selection: Selection,
-    config: TrainConfig | None = None,
     *,
     device: str = "cpu",
     on_progress: OnProgress = silent,
@@ -60,9 +59,9 @@ def fit(
     snapshot = Snapshot.load(snapshot_folder)
     model = make(selection.recipe.model, **selection.recipe.config)
     started_from = None
-    if found := start_of(home, snapshot, model, config or TrainConfig()):
-        started_from, start = found
+    if selection.continues and (start := start_of(home, snapshot, model, selection.continues)):
         model.start_from(start)
+        started_from = selection.continues
         log.info("train: starting from %s", started_from)
     model_id = store.id_of(model, snapshot, started_from)
     if (home.models / model_id).exists():
@@ -142,7 +141,7 @@ def train(
         selection = first_publication(home, snapshot_folder, selection)
     model_id = None
     if selection.action == "publish":
-        model_id = fit(home, snapshot_folder, selection, config, device=device, on_progress=on_progress)
+        model_id = fit(home, snapshot_folder, selection, device=device, on_progress=on_progress)
     log.info("train: %s", selection.reason)
     seconds = (datetime.now(UTC) - began).total_seconds()
     return TrainReport(model_id=model_id, selection=selection, judgements=judgements, seconds=seconds)

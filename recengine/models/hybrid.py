@@ -83,7 +83,9 @@ class Hybrid(Model):
 
         if config.recency == "off":
             return
-        if self._earlier is None or not self.recency.carry_over(self._earlier, snapshot, config.lift):
+        if self._earlier is not None:
+            self.recency.carry_over(self._earlier, snapshot, config.lift)
+        else:
             self.recency.learn(snapshot, past, config.lift, config.seed, on_progress)
 
     def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:

@@ -60,12 +60,6 @@ class RecencyConfig(BaseModel):
         2_500_000, ge=1, description="Bound on sweeps times ratings of a replayed model's low-rank part"
     )
 
-    stale_growth: float = Field(
-        0.01,
-        ge=0,
-        description="A fit that starts from an earlier one learns anew once the ratings grew by more",
-    )
-
     @property
     def cells(self) -> list[Cell]:
         """Every candidate; weights vary fastest."""
@@ -94,7 +88,6 @@ class Recency:
     gain: float = 0.0
     lift: np.ndarray | None = None
     strengths: np.ndarray | None = None  # share times weight of every candidate, float64 of shape (cells,)
-    learned_on: int = 0  # ratings
 
     def learn(
         self,
@@ -109,7 +102,7 @@ class Recency:
         Candidates without a gain are left out; where that is all of them, there is no lift.
         """
         self.weight, self.gain, self.lift = 0.0, 0.0, None
-        self.strengths, self.learned_on = None, snapshot.ratings.nnz
+        self.strengths = None
         gains = _replay(snapshot, scorer, config, seed, on_progress)  # (E over all cuts, cells)
         if not len(gains):
             return self
@@ -120,20 +113,16 @@ class Recency:
             self.gain = float(shares @ gains.mean(axis=0))
         return self._lift_at_the_end_of(snapshot, config)
 
-    def carry_over(self, earlier: Self, snapshot: Snapshot, config: RecencyConfig) -> bool:
-        """Keep what an earlier fit learned, lifting what is popular now; False where that is too long ago."""
-        grown = snapshot.ratings.nnz - earlier.learned_on
-        if earlier.strengths is None or not 0 <= grown <= config.stale_growth * earlier.learned_on:
-            return False
+    def carry_over(self, earlier: Self, snapshot: Snapshot, config: RecencyConfig) -> Self:
+        """Keep what an earlier one learned with the same candidates, and lift what is popular now."""
         self.half_life, self.floor, self.gain = earlier.half_life, earlier.floor, earlier.gain
-        self.strengths, self.learned_on = earlier.strengths, earlier.learned_on
-        self._lift_at_the_end_of(snapshot, config)
-        return True
+        self.strengths = earlier.strengths
+        return self._lift_at_the_end_of(snapshot, config)
 
     def _lift_at_the_end_of(self, snapshot: Snapshot, config: RecencyConfig) -> Self:
-        assert self.strengths is not None
-        self.weight, self.lift = float(self.strengths.sum()), None
-        if self.weight:
+        self.weight, self.lift = 0.0, None
+        if self.strengths is not None and self.strengths.any():
+            self.weight = float(self.strengths.sum())
             mean = self.strengths.reshape(-1, len(config.weights)).sum(axis=1) / self.weight
             self.lift = (mean @ lifts(snapshot, config.half_lives, config.floors)).astype(np.float32)
         return self
@@ -145,15 +134,14 @@ class Recency:
 
     def state(self) -> dict[str, torch.Tensor]:
         """The choice, and the lift where there is one."""
-        values = [self.weight, self.half_life, self.floor, self.gain, self.learned_on]
+        values = [self.weight, self.half_life, self.floor, self.gain]
         arrays = {"lift": self.lift, "strengths": self.strengths}
         state = {name: torch.from_numpy(array) for name, array in arrays.items() if array is not None}
         return state | {"choice": torch.tensor(values, dtype=torch.float64)}
 
     def restore(self, state: dict[str, torch.Tensor]) -> Self:
         """Take back what ``state`` gave."""
-        self.weight, self.half_life, self.floor, self.gain, *learned = state["choice"].tolist()
-        self.learned_on = int(learned[0]) if learned else 0  # models of older versions do not say
+        self.weight, self.half_life, self.floor, self.gain = state["choice"].tolist()
         self.lift, self.strengths = (
             state[name].numpy() if name in state else None for name in ("lift", "strengths")
         )

@@ -22,9 +22,7 @@ from recengine.snapshot import Snapshot
 COMPRESS_COLUMNS = 256  # stacked columns between two compressions of the posterior mean
 PREDICT_PAIRS = 1 << 17
 LEAST_SWEEPS = 20  # however large the data
-BURN_IN_FROM_START = (
-    3  # sweeps that are not averaged when the chain starts from a model of nearly the same data
-)
+BURN_IN_FROM_START = 1  # sweeps that are not averaged where the chain goes on from nearly the same data
 
 
 class StarsConfig(ModelConfig):
@@ -64,12 +62,14 @@ class Stars:
         self.config = config if config is not None else StarsConfig()
         self.history: list[dict[str, float]] = []
         self._state: dict[str, torch.Tensor] = {}
-        self._start: dict[str, torch.Tensor] = {}  # as the state, for the snapshot to be fitted next
+        self._drawn: dict[str, torch.Tensor] = {}  # where the chain ended
+        self._start: dict[str, torch.Tensor] = {}  # where the next one begins
 
     def start_from(self, earlier: Self, users: np.ndarray, movies: np.ndarray) -> None:
-        """Let the next chain begin at an earlier posterior mean; ``users``, ``movies`` as in ``base.Start``."""
-        state = earlier.state()
-        self._start = {"users": moved(state["users"], users), "movies": moved(state["movies"], movies)}
+        """Let the next chain go on where an earlier one ended; ``users``, ``movies`` as in ``base.Start``."""
+        if drawn := earlier._drawn:
+            rows = {"users": moved(drawn["users"], users), "movies": moved(drawn["movies"], movies)}
+            self._start = drawn | rows
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Learn from every rating of the snapshot.
@@ -101,7 +101,7 @@ class Stars:
         sweeps = min(config.sweeps, max(config.most_work // snapshot.ratings.nnz, LEAST_SWEEPS))
         burn_in = min(config.burn_in, sweeps // 2)
         if self._start:
-            chain.start(*_leading(self._start, config.factors, chain.mean))
+            chain.start(self._start)
             sweeps, burn_in = sweeps - burn_in + BURN_IN_FROM_START, BURN_IN_FROM_START
         mean, self.history = PosteriorMean(config.rank), []
         for sweep in range(sweeps):
@@ -110,7 +110,7 @@ class Stars:
                 mean.add(users, movies)
             self.history.append({"step": sweep + 1, "train": chain.train_rmse})
             on_progress("stars", sweep + 1, sweeps)
-        self._state = mean.state(chain.mean)
+        self._state, self._drawn = mean.state(chain.mean), chain.drawn()
         return self
 
     def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
@@ -138,25 +138,17 @@ class Stars:
         return np.clip(stars, *snapshot.scale)
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Posterior mean as two float32 factors on the CPU, "users" (U, R + 2) and "movies" (M, R + 2)."""
-        return dict(self._state)
+        """Posterior mean as two float32 factors on the CPU, "users" (U, R + 2) and "movies" (M, R + 2).
+
+        Beside it, as "drawn.*", where the chain ended.
+        """
+        return self._state | {f"drawn.{name}": tensor for name, tensor in self._drawn.items()}
 
     def restore(self, state: dict[str, torch.Tensor]) -> Self:
         """Take back what ``state`` gave."""
         self._state = {name: state[name] for name in ("users", "movies")}
+        self._drawn = {name[6:]: tensor for name, tensor in state.items() if name.startswith("drawn.")}
         return self
-
-
-def _leading(state: dict[str, torch.Tensor], factors: int, mean: float) -> list[torch.Tensor]:
-    """Codes (n, K + 1) of users and movies, bias last: the leading directions of a posterior mean."""
-    biases = {"users": state["users"][:, -2] - mean, "movies": state["movies"][:, -1]}
-    biases["users"][state["users"][:, -1] == 0] = 0  # new users
-    codes = []
-    for side, bias in biases.items():
-        own = state[side][:, :-2][:, :factors]
-        short = factors - own.shape[1]
-        codes.append(torch.cat([own, own.new_zeros(len(own), short), bias[:, None]], dim=1))
-    return codes
 
 
 class PosteriorMean:

@@ -134,10 +134,20 @@ class Chain:
         self.alpha = torch.ones((), device=device)
         self.train_rmse = float("nan")
 
-    def start(self, users: torch.Tensor, movies: torch.Tensor) -> None:
-        """Begin with these codes, (U, K + 1) and (M, K + 1), bias last, instead of random ones."""
-        for side, codes in ((self.users, users), (self.movies, movies)):
-            side.codes = codes.to(side.codes.device)
+    def drawn(self) -> dict[str, torch.Tensor]:
+        """Where the chain stands, on the CPU: "users" (U, K + 2), codes and noise; "movies" alike; "alpha"."""
+        rows = {"users": self.users, "movies": self.movies}
+        both = {
+            name: torch.cat([side.codes, side.noise[:, None]], dim=1).cpu() for name, side in rows.items()
+        }
+        return both | {"alpha": self.alpha.cpu()}
+
+    def start(self, drawn: dict[str, torch.Tensor]) -> None:
+        """Go on from where another chain stood; rows of zeros are new."""
+        for side, rows in ((self.users, drawn["users"]), (self.movies, drawn["movies"])):
+            side.codes = rows[:, :-1].to(side.codes.device)
+            side.noise = torch.where(rows[:, -1] > 0, rows[:, -1], 1).to(side.codes.device)
+        self.alpha = drawn["alpha"].to(self.alpha.device)
 
     def sweep(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw everything once.

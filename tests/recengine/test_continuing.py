@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import engine_homes
 import numpy as np
 import pytest
@@ -36,16 +34,17 @@ def night(home: Home, config: TrainConfig) -> train.TrainReport:
 def grow(home: Home, ratings: int) -> Snapshot:
     """A new user, before all others by id, rates the first movies."""
     with warehouse(home.warehouse) as con:
+        [(user,)] = con.execute("SELECT min(user_id) - 1 FROM core.users").fetchall()
         [(table,)] = con.execute(
             "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'ratings@_%' ESCAPE '@'"
         ).fetchall()
         con.execute(
-            f"INSERT INTO raw.{table} SELECT 0, movie_id, 4, (SELECT epoch(max(rated_at)) FROM core.ratings) "
+            f"INSERT INTO raw.{table} SELECT {user}, movie_id, 4, (SELECT epoch(max(rated_at)) FROM core.ratings) "
             f"FROM core.movies ORDER BY movie_id LIMIT {ratings}"
         )
         con.execute(
-            "INSERT INTO core.users SELECT 0, 'F', 30, 'writer', '94110', count(*), min(rated_at), max(rated_at) "
-            "FROM core.ratings WHERE user_id = 0"
+            f"INSERT INTO core.users SELECT {user}, 'F', 30, 'writer', NULL, count(*), min(rated_at), max(rated_at) "
+            f"FROM core.ratings WHERE user_id = {user}"
         )
         con.execute("UPDATE ops.dataset SET input_fingerprint = input_fingerprint || '-grown'")
         return Snapshot.load(features.build(con, home).folder)
@@ -85,17 +84,9 @@ def test_the_gate_judges_where_more_than_that_changed(home: Home, other: dict[st
 def test_training_starts_from_the_published_model(home: Home) -> None:
     [folder] = home.snapshots.iterdir()
     earlier = engine_homes.trained(home, folder, "hybrid", **QUICK)
-    with warehouse(home.warehouse) as con:
-        score.score(con, home, folder, earlier, score.ScoreConfig(top_n=5, similar_n=3))
-        publish.publish(con, home, force=True)
-    snapshot = grow(home, 9)
-    model = make("hybrid", **QUICK)
-    assert start_of(home, snapshot, model, TrainConfig()) is None
-    assert start_of(home, snapshot, make("hybrid"), TrainConfig(carry=ANY_SIZE)) is None
-    found = start_of(home, snapshot, model, TrainConfig(carry=ANY_SIZE))
-    assert found is not None
-    started_from, start = found
-    assert started_from == earlier
+    snapshot, model = grow(home, 9), make("hybrid", **QUICK)
+    start = start_of(home, snapshot, model, earlier)
+    assert start is not None
     np.testing.assert_array_equal(start.users, np.arange(-1, snapshot.users - 1))
     np.testing.assert_array_equal(start.movies, np.arange(snapshot.movies))
     assert store.id_of(model, snapshot, earlier) != store.id_of(model, snapshot)
@@ -106,18 +97,33 @@ def test_training_starts_from_the_published_model(home: Home) -> None:
     [hybrid, _] = fits
     assert isinstance(hybrid, Hybrid)
     assert isinstance(start.model, Hybrid)
-    assert len(hybrid.history) == 13  # three sweeps of burn-in, ten averaged
-    assert hybrid.recency.learned_on == start.model.recency.learned_on < snapshot.ratings.nnz
+    assert len(hybrid.history) == 11  # one sweep of burn-in, ten averaged
+    np.testing.assert_array_equal(
+        np.asarray(hybrid.recency.strengths), np.asarray(start.model.recency.strengths)
+    )
 
 
-def test_a_model_of_lost_users_is_no_start(home: Home) -> None:
+def test_nights_in_a_row_start_from_each_other(home: Home) -> None:
+    config = TrainConfig(model="ease", carry=ANY_SIZE)
+    ids = [str(night(home, config).model_id)]
+    for ratings in (4, 4):
+        grow(home, ratings)
+        ids.append(str(night(home, config).model_id))
+    started = [store.manifest_of(home, model_id).started_from for model_id in ids]
+    assert started == [None, *ids[:2]]
+
+
+def test_what_is_no_start(home: Home) -> None:
+    [folder] = home.snapshots.iterdir()
+    earlier, ease = engine_homes.trained(home, folder, "ease"), make("ease")
     snapshot = grow(home, 9)
-    earlier = engine_homes.trained(home, home.snapshots / snapshot.fingerprint, "popularity")
-    with warehouse(home.warehouse) as con:
-        score.score(con, home, home.snapshots / snapshot.fingerprint, earlier, score.ScoreConfig(top_n=5))
-        publish.publish(con, home, force=True)
-    config = TrainConfig(model="popularity", carry=ANY_SIZE)
-    assert start_of(home, _without_first_user(snapshot), make("popularity"), config) is None
+    assert start_of(home, snapshot, ease, earlier) is not None
+    assert start_of(home, snapshot, make("ease", seed=1), earlier) is None
+    assert start_of(home, snapshot, make("popularity"), earlier) is None
+    assert start_of(home, _without_first_user(_without_first_user(snapshot)), ease, earlier) is None
+    (home.models / earlier / "ids.safetensors").unlink()  # as older versions stored it
+    assert start_of(home, snapshot, ease, earlier) is None
+    assert start_of(home, snapshot, ease, "gone") is None
 
 
 def _without_first_user(snapshot: Snapshot) -> Snapshot:
@@ -128,16 +134,3 @@ def test_places_of_ids() -> None:
     now = np.array([1, 3, 4, 9])
     np.testing.assert_array_equal(_places(np.array([3, 9]), now), [-1, 0, -1, 1])
     np.testing.assert_array_equal(_places(np.zeros(0, dtype=np.int64), now), [-1] * 4)
-
-
-def test_models_stored_by_older_versions_are_no_start(home: Home, tmp_path: Path) -> None:
-    [folder] = home.snapshots.iterdir()
-    earlier = engine_homes.trained(home, folder, "popularity")
-    with warehouse(home.warehouse) as con:
-        score.score(con, home, folder, earlier, score.ScoreConfig(top_n=5, similar_n=3))
-        publish.publish(con, home, force=True)
-    (home.models / earlier / "ids.safetensors").unlink()
-    file = home.models / earlier / "manifest.json"
-    manifest = store.Manifest.model_validate_json(file.read_text())
-    file.write_text(manifest.model_dump_json(exclude={"ratings", "started_from", "judged"}))
-    assert start_of(home, grow(home, 9), make("popularity"), TrainConfig(carry=ANY_SIZE)) is None
