@@ -61,8 +61,8 @@ def start_of(home: Home, snapshot: Snapshot, model: Model, earlier: str) -> Star
     users, movies = store.rows_of(home, earlier)
     if not (np.isin(users, snapshot.user_ids).all() and np.isin(movies, snapshot.movie_ids).all()):
         return None
-    found = _places(users, snapshot.user_ids), _places(movies, snapshot.movie_ids)
-    return Start(store.load(home, earlier), *found)
+    places = _places(users, snapshot.user_ids), _places(movies, snapshot.movie_ids)
+    return Start(store.load(home, earlier), *places, len(users))
 
 
 def _hardly_grown(before: int, snapshot: Snapshot, config: TrainConfig) -> bool:

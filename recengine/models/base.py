@@ -47,11 +47,14 @@ class Start:
         The earlier one, fitted.
     users, movies : ndarray of int64, shapes (U,) and (M,)
         Where each user and movie of the new snapshot stood in the earlier one's; -1: nowhere.
+    known_users : int
+        How many users the earlier one had.
     """
 
     model: Model
     users: np.ndarray
     movies: np.ndarray
+    known_users: int
 
 
 def moved(rows: torch.Tensor, places: np.ndarray) -> torch.Tensor:

@@ -50,7 +50,7 @@ class Hybrid(Model):
     def start_from(self, start: Start) -> Self:
         """Begin with the codes of both parts, and with what was learned about recency."""
         assert isinstance(start.model, Hybrid)
-        self.ranking.start_from(start.model.ranking, start.movies)
+        self.ranking.start_from(start.model.ranking, start.users, start.known_users)
         self.stars.start_from(start.model.stars, start.users, start.movies)
         self._earlier = start.model.recency
         return self

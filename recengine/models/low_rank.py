@@ -17,7 +17,6 @@ from recengine.models.base import OnProgress, silent
 from recengine.models.codes import Problem, Rows
 
 LEAST_SWEEPS = 3
-SWEEPS_FROM_START = 1  # from the codes of a model of nearly the same data
 FIRST_SCALE = 0.1  # size of the random codes the alternation starts from
 
 
@@ -61,18 +60,23 @@ class LowRank:
         device: str = "cpu",
         on_progress: OnProgress = silent,
     ) -> Self:
-        """Fit on a csr_array of ones where rated, shape (U, M), perhaps from movie codes to start with, (M, K)."""
+        """Fit on a csr_array of ones where rated, shape (U, M).
+
+        Row codes to start from, (U, K), are those of a fit to nearly the same data: the movies' codes follow from
+        them, and new row codes from these.
+        """
         config = self.config
         filled = np.flatnonzero(np.diff(rows.indptr))  # the code of a row without entries is 0
         rows, every = rows[filled], rows.shape[0]
         users, movies = (Rows(matrix, device) for matrix in (rows, rows.T.tocsr()))
-        codes = (self._first(rows.shape[1]) if start is None else start).to(device)
-        sweeps = min(config.sweeps, max(config.most_work // max(rows.nnz, 1), LEAST_SWEEPS))
         if start is not None:
-            sweeps = SWEEPS_FROM_START
-        for sweep in range(sweeps):
-            codes = self._codes(movies, self._codes(users, codes))
-            on_progress("low rank", sweep + 1, sweeps)
+            codes = self._codes(movies, start[torch.from_numpy(filled)].to(device))
+        else:
+            codes = self._first(rows.shape[1]).to(device)
+            sweeps = min(config.sweeps, max(config.most_work // max(rows.nnz, 1), LEAST_SWEEPS))
+            for sweep in range(sweeps):
+                codes = self._codes(movies, self._codes(users, codes))
+                on_progress("low rank", sweep + 1, sweeps)
         self.users, self.movies = torch.zeros(every, config.factors), codes.cpu()
         self.users[torch.from_numpy(filled)] = self._codes(users, codes).cpu()
         return self

@@ -75,7 +75,7 @@ class Ranking:
         self.weights = np.zeros((0, 0), dtype=np.float32)  # (H, H), of the most rated movies
         self.low_rank = LowRank(self.config.low_rank, seed)
         self.prior = Prior(self.config.prior)
-        self._start: torch.Tensor | None = None  # codes of all movies that the next fit begins with, (M, K)
+        self._start: torch.Tensor | None = None  # row codes that the next fit begins with, (U + C, K)
         self._catalogue: Catalogue | None = None  # with this lift, where it has been asked for
         self._lift: np.ndarray | None = None
 
@@ -89,7 +89,7 @@ class Ranking:
         self.prior.fit(snapshot)
         if config.low_rank_weight:
             stacked = csr_array(vstack([rows.rated, genres.T], format="csr"))  # (U + C, coded)
-            start = None if self._start is None else self._start[self.order.movies[: self.order.coded]]
+            start = self._start if self._start is not None and len(self._start) == stacked.shape[0] else None
             self.low_rank.fit(stacked, start=start, device=device, on_progress=on_progress)
         on_progress("closed form", 0, 1)
         head = min(self.order.coded, config.most_movies, affordable_head())
@@ -102,11 +102,15 @@ class Ranking:
         on_progress("closed form", 1, 1)
         return self
 
-    def start_from(self, earlier: Self, movies: np.ndarray) -> None:
-        """Let the next fit begin with the movies' codes of an earlier one; ``movies`` as in ``base.Start``."""
-        codes = torch.zeros(len(earlier.order.movies), earlier.low_rank.movies.shape[1])
-        codes[earlier.order.movies[: earlier.order.coded]] = earlier.low_rank.movies
-        self._start = moved(codes, movies)
+    def start_from(self, earlier: Self, users: np.ndarray, known: int) -> None:
+        """Let the next fit begin with the low-rank codes of an earlier one.
+
+        ``users`` as in ``base.Start``; ``known`` is how many users the earlier one had: genres follow them. Where
+        the data has other genres or years than then, the low-rank part begins anew.
+        """
+        rows = earlier.low_rank.users
+        genres = np.arange(known, len(rows))
+        self._start = moved(rows, np.concatenate([users, genres]))
 
     def score(self, snapshot: Snapshot, users: np.ndarray, lift: np.ndarray | None = None) -> np.ndarray:
         """Scores of users (B,), float32 of shape (B, M); a user's do not depend on the others.

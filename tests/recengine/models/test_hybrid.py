@@ -55,12 +55,12 @@ def test_low_rank_codes_solve_the_least_squares():
         )
 
 
-def test_one_sweep_from_earlier_codes_is_as_good_as_all_of_them():
+def test_going_on_from_earlier_codes_is_as_good_as_all_sweeps():
     rng = np.random.default_rng(2)
     dense = (rng.random((40, 25)) < 0.3).astype(np.float32)
     rows, few = csr_array(dense), LowRankConfig(factors=3, sweeps=1)
     full = LowRank(LowRankConfig(factors=3, sweeps=60)).fit(rows)
-    warm, cold = LowRank(few).fit(rows, start=full.movies), LowRank(few).fit(rows)
+    warm, cold = LowRank(few).fit(rows, start=full.users), LowRank(few).fit(rows)
 
     def away(model: LowRank) -> float:
         return float((model.users @ model.movies.T - full.users @ full.movies.T).abs().max())
