@@ -64,7 +64,7 @@ def score(data: Path, home: Path) -> dict[str, Any]:
     faster than the library products that we know (torch's and SciPy's sparse x dense).
     """
     [manifest] = home.glob("snapshots/*/manifest.json")
-    [weights] = home.glob("models/*/*.safetensors")
+    [weights] = home.glob("models/*/weights.safetensors")
     snapshot, state = Snapshot.load(manifest.parent), load_file(weights)
     users = torch.from_numpy(state["ranking.low_rank.users"][: snapshot.users])
     movies = torch.from_numpy(state["ranking.low_rank.movies"])

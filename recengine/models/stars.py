@@ -110,7 +110,9 @@ class Stars:
                 mean.add(users, movies)
             self.history.append({"step": sweep + 1, "train": chain.train_rmse})
             on_progress("stars", sweep + 1, sweeps)
-        self._state, self._drawn = mean.state(chain.mean), chain.drawn()
+        self._state = mean.state(chain.mean)
+        # With all of its sweeps a chain from nothing is as good: its end is not worth storing.
+        self._drawn = chain.drawn() if sweeps < config.sweeps else {}
         return self
 
     def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
@@ -140,7 +142,7 @@ class Stars:
     def state(self) -> dict[str, torch.Tensor]:
         """Posterior mean as two float32 factors on the CPU, "users" (U, R + 2) and "movies" (M, R + 2).
 
-        Beside it, as "drawn.*", where the chain ended.
+        Beside it, as "drawn.*", where the chain ended, if the size of the data cut it short.
         """
         return self._state | {f"drawn.{name}": tensor for name, tensor in self._drawn.items()}
 

@@ -16,7 +16,7 @@ from recengine.snapshot import Snapshot
 from recengine.warehouse.connection import warehouse
 
 ANY_SIZE = ContinueConfig(least_ratings=0)
-QUICK = {"stars": {"sweeps": 20, "burn_in": 10}, "lift": {"most_users": 50}}
+QUICK = {"stars": {"sweeps": 40, "burn_in": 10, "most_work": 1}, "lift": {"most_users": 50}}
 
 
 def night(home: Home, config: TrainConfig) -> train.TrainReport:

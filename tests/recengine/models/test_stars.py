@@ -171,15 +171,19 @@ def test_sweeps_in_parts_are_the_same_sweeps(monkeypatch: pytest.MonkeyPatch) ->
     np.testing.assert_array_equal(Stars(SMALL).fit(snapshot).predict(snapshot, *pairs(held)), whole)
 
 
-def test_a_chain_that_starts_from_an_earlier_one_needs_hardly_any_burn_in() -> None:
+def test_a_chain_that_starts_from_an_earlier_one_needs_hardly_any_burn_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     snapshot, held, true = planted()
     few = SMALL.model_copy(update={"sweeps": 4, "burn_in": 2})
+    monkeypatch.setattr("recengine.models.stars.LEAST_SWEEPS", 50)
+    cut_short = SMALL.model_copy(update={"most_work": 1})
     users, movies = pairs(held)
 
     def error(model: Stars) -> float:
         return rmse(model.fit(snapshot).predict(snapshot, users, movies), true[held])
 
-    earlier, warm = Stars(SMALL), Stars(few)
+    earlier, warm = Stars(cut_short), Stars(few)
     cold = error(Stars(few)), error(earlier)
     places = np.append(np.arange(USERS - 1), -1)  # the last user is new
     warm.start_from(earlier, places, np.arange(MOVIES))
