@@ -30,7 +30,7 @@ from recengine.models import DEFAULT, ModelName
 from recengine.publish import PublishConfig
 from recengine.retention import RetentionConfig, RetentionReport, prune
 from recengine.score import ScoreConfig
-from recengine.selection import ContinueConfig, Selection, TrainConfig
+from recengine.selection import CarryConfig, Selection, TrainConfig
 
 
 @task(name="anything new", **KEPT)
@@ -77,7 +77,7 @@ def nightly(
     keep_versions: Annotated[int, Field(ge=1, le=1000)] = 5,
     limits: IngestConfig = IngestConfig(),
     gate: GateConfig = GateConfig(),
-    carry: ContinueConfig = ContinueConfig(),
+    carry: CarryConfig = CarryConfig(),
     retention: RetentionConfig = RetentionConfig(),
 ) -> State[Any]:
     """From MovieLens files to published top-N tables.

@@ -22,7 +22,7 @@ from recengine.config import Home
 from recengine.evaluation.gate import GateConfig
 from recengine.models import DEFAULT, ModelName
 from recengine.models.store import Recipe
-from recengine.selection import ContinueConfig, Judgement, Selection, TrainConfig
+from recengine.selection import CarryConfig, Judgement, Selection, TrainConfig
 from recengine.snapshot import Snapshot
 
 
@@ -76,7 +76,7 @@ def train(
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0,
     force: bool = False,
     gate: GateConfig = GateConfig(),
-    carry: ContinueConfig = ContinueConfig(),
+    carry: CarryConfig = CarryConfig(),
 ) -> str | None:
     """Judge the candidates and train the winner; returns its model id, none when what is published stays.
 

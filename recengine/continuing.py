@@ -1,13 +1,11 @@
 """What a night may take over from the last one, when large data has hardly changed since.
 
 The verdict of the gate stands, and training starts from the published model, until the ratings have grown by more
-than ``ContinueConfig.growth`` since the gate judged; then a night judges and trains from nothing again. Data smaller
+than ``CarryConfig.growth`` since the gate judged; then a night judges and trains from nothing again. Data smaller
 than ``least_ratings`` gets such a night every time, so that its tables depend on nothing but the data.
 """
 
 from __future__ import annotations
-
-import logging
 
 import numpy as np
 
@@ -17,8 +15,6 @@ from recengine.models import store
 from recengine.models.base import Model, Start
 from recengine.selection import Selection, TrainConfig, challenger_of, champion_of, same_recipe
 from recengine.snapshot import Snapshot
-
-log = logging.getLogger(__name__)
 
 
 def standing(home: Home, snapshot: Snapshot, config: TrainConfig) -> Selection | None:
@@ -39,7 +35,7 @@ def standing(home: Home, snapshot: Snapshot, config: TrainConfig) -> Selection |
         action="publish",
         recipe=champion.recipe,
         reason=f"The verdict of {judged.at:%Y-%m-%d %H:%M} UTC for {champion.model} stands: "
-        f"since then the ratings grew by {grown:.2%}, no more than {config.carry.growth:.0%}.",
+        f"since then the ratings grew by {grown:.2%}, no more than {config.carry.growth:.2%}.",
         metrics=champion.metrics,
         history=champion.history,
         judged=judged,
@@ -50,9 +46,10 @@ def standing(home: Home, snapshot: Snapshot, config: TrainConfig) -> Selection |
 def start_of(home: Home, snapshot: Snapshot, model: Model, earlier: str) -> Start | None:
     """A stored model, by its id, as the start of ``model``'s fit on grown data.
 
-    None where it is gone, of another recipe or version, or knows users or movies that the data has no more.
+    None where models of its kind begin anew, and where it is gone, of another recipe or version, or knows users or
+    movies that the data has no more.
     """
-    if not (home.models / earlier / "ids.safetensors").exists():
+    if not model.goes_on or not (home.models / earlier / "ids.safetensors").exists():
         return None
     made = store.manifest_of(home, earlier)
     asked = (model.name, model.config.model_dump(mode="json"), __version__)

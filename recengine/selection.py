@@ -31,7 +31,7 @@ from recengine.versions import current_version
 log = logging.getLogger(__name__)
 
 
-class ContinueConfig(BaseModel):
+class CarryConfig(BaseModel):
     """What a night may take over from the last one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,8 +77,8 @@ class TrainConfig(StageConfig):
     gate: GateConfig = Field(
         GateConfig(), description="When a challenger may be published", json_schema_extra={"position": 5}
     )
-    carry: ContinueConfig = Field(
-        ContinueConfig(),
+    carry: CarryConfig = Field(
+        CarryConfig(),
         description="When the last verdict stands and training starts from the published model",
         json_schema_extra={"position": 6},
     )
@@ -90,7 +90,7 @@ class TrainConfig(StageConfig):
 
 
 class Judgement(BaseModel):
-    """A recipe's figures on the newest slice; the per-user vectors lie in ``folder``."""
+    """A recipe's figures on the newest slice; the per-user vectors lie in ``file``."""
 
     recipe: Recipe
     description: str

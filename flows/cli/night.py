@@ -63,7 +63,7 @@ def run(
     local.settle(chosen)
     with local.server():
         from flows.nightly import nightly
-        from recengine.selection import ContinueConfig
+        from recengine.selection import CarryConfig
 
     state = nightly(
         dataset=known,
@@ -73,7 +73,7 @@ def run(
         seed=seed,
         force=force,
         limits=IngestConfig(max_bad_share=max_bad_share),
-        carry=ContinueConfig(from_scratch=from_scratch),
+        carry=CarryConfig(from_scratch=from_scratch),
         return_state=True,
         **asked,
     )

@@ -84,10 +84,10 @@ def train(
     from recengine import features as feature_stage
     from recengine import train as engine
     from recengine.models import checked_model
-    from recengine.selection import ContinueConfig, TrainConfig
+    from recengine.selection import CarryConfig, TrainConfig
     from recengine.warehouse.connection import warehouse
 
-    carry = ContinueConfig(from_scratch=from_scratch)
+    carry = CarryConfig(from_scratch=from_scratch)
     config = TrainConfig(model=checked_model(model), recency=recency, seed=seed, carry=carry)
     with _alone(home, "train") as chosen:
         with warehouse(chosen.warehouse) as con:

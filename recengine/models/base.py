@@ -65,6 +65,11 @@ def moved(rows: torch.Tensor, places: np.ndarray) -> torch.Tensor:
     return found
 
 
+def part_of(state: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
+    """The tensors whose names start with ``part.``, without it."""
+    return {name[len(part) + 1 :]: t for name, t in state.items() if name.startswith(f"{part}.")}
+
+
 class Model(ABC):
     """A recommender over the users and movies of one snapshot.
 
@@ -79,6 +84,7 @@ class Model(ABC):
     """
 
     name: ClassVar[str]
+    goes_on: ClassVar[bool] = False  # whether a fit may start from an earlier one: see start_from
     Config: ClassVar[type[ModelConfig]] = ModelConfig
 
     def __init__(self, config: ModelConfig | None = None) -> None:
@@ -90,8 +96,8 @@ class Model(ABC):
         """Learn from every rating of the snapshot (a model that needs validation data holds out its own)."""
 
     def start_from(self, start: Start) -> Self:
-        """Let the next fit begin where an earlier one ended; models that gain nothing by it begin anew."""
-        return self
+        """Let the next fit begin where an earlier one ended; only of models that go on."""
+        raise NotImplementedError(f"{self.name} begins every fit anew")
 
     def lighter(self) -> Self:
         """An unfitted model with the same ranking for less work: what the gate judges.

@@ -10,8 +10,8 @@ import torch
 from pydantic import Field
 
 from recengine.errors import NotFinite
-from recengine.models.base import Model, ModelConfig, OnProgress, Start, silent
-from recengine.models.ranking import Ranking, RankingConfig, part_of
+from recengine.models.base import Model, ModelConfig, OnProgress, Start, part_of, silent
+from recengine.models.ranking import Ranking, RankingConfig
 from recengine.models.recency import Recency, RecencyConfig
 from recengine.models.stars import Stars, StarsConfig
 from recengine.snapshot import Snapshot
@@ -38,6 +38,7 @@ class Hybrid(Model):
     """
 
     name: ClassVar[str] = "hybrid"
+    goes_on: ClassVar[bool] = True
     Config: ClassVar[type[ModelConfig]] = HybridConfig
 
     def __init__(self, config: ModelConfig | None = None) -> None:

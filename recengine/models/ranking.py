@@ -21,7 +21,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array, vstack
 
-from recengine.models.base import OnProgress, moved, silent
+from recengine.models.base import OnProgress, moved, part_of, silent
 from recengine.models.blocks import Block, Catalogue
 from recengine.models.common_raters import common_raters
 from recengine.models.gram import zero_diagonal_ridge
@@ -186,8 +186,3 @@ def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
 def affordable_head() -> int:
     """The largest closed form that a quarter of the memory holds while it is solved: three float32 matrices."""
     return math.isqrt(memory_bytes() // 4 // 12)
-
-
-def part_of(state: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
-    """The tensors whose names start with ``part.``, without it."""
-    return {name[len(part) + 1 :]: t for name, t in state.items() if name.startswith(f"{part}.")}

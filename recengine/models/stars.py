@@ -15,7 +15,7 @@ import torch
 from pydantic import Field
 
 from recengine.errors import NotReady
-from recengine.models.base import ModelConfig, OnProgress, moved, silent
+from recengine.models.base import ModelConfig, OnProgress, moved, part_of, silent
 from recengine.models.stars_chain import Chain
 from recengine.snapshot import Snapshot
 
@@ -149,7 +149,7 @@ class Stars:
     def restore(self, state: dict[str, torch.Tensor]) -> Self:
         """Take back what ``state`` gave."""
         self._state = {name: state[name] for name in ("users", "movies")}
-        self._drawn = {name[6:]: tensor for name, tensor in state.items() if name.startswith("drawn.")}
+        self._drawn = part_of(state, "drawn")
         return self
 
 

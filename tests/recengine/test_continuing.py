@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import engine_homes
 import numpy as np
 import pytest
@@ -11,12 +13,14 @@ from recengine.config import Home
 from recengine.continuing import _places, standing, start_of
 from recengine.models import make, store
 from recengine.models.hybrid import Hybrid
-from recengine.selection import ContinueConfig, TrainConfig
+from recengine.models.store import Recipe
+from recengine.selection import CarryConfig, Selection, TrainConfig
 from recengine.snapshot import Snapshot
 from recengine.warehouse.connection import warehouse
 
-ANY_SIZE = ContinueConfig(least_ratings=0)
-QUICK = {"stars": {"sweeps": 40, "burn_in": 10, "most_work": 1}, "lift": {"most_users": 50}}
+ANY_SIZE = CarryConfig(least_ratings=0)
+QUICK: dict[str, Any] = {"stars": {"sweeps": 40, "burn_in": 10, "most_work": 1}, "lift": {"most_users": 50}}
+GOING: dict[str, dict[str, Any]] = {"hybrid": QUICK, "ease": {}}
 
 
 def night(home: Home, config: TrainConfig) -> train.TrainReport:
@@ -65,9 +69,9 @@ def test_the_verdict_stands_while_the_data_hardly_grew(home: Home) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        {"carry": ContinueConfig()},  # too small
-        {"carry": ContinueConfig(least_ratings=0, from_scratch=True)},
-        {"carry": ContinueConfig(least_ratings=0, growth=0.005)},
+        {"carry": CarryConfig()},  # too small
+        {"carry": CarryConfig(least_ratings=0, from_scratch=True)},
+        {"carry": CarryConfig(least_ratings=0, growth=0.005)},
         {"model": "sae"},
         {"seed": 1},
         {"holdout_share": 0.3},
@@ -103,27 +107,29 @@ def test_training_starts_from_the_published_model(home: Home) -> None:
     )
 
 
-def test_nights_in_a_row_start_from_each_other(home: Home) -> None:
-    config = TrainConfig(model="ease", carry=ANY_SIZE)
-    ids = [str(night(home, config).model_id)]
-    for ratings in (4, 4):
-        grow(home, ratings)
-        ids.append(str(night(home, config).model_id))
-    started = [store.manifest_of(home, model_id).started_from for model_id in ids]
-    assert started == [None, *ids[:2]]
+def test_a_model_names_what_it_started_from(home: Home) -> None:
+    [folder] = home.snapshots.iterdir()
+    earlier = {name: engine_homes.trained(home, folder, name, **config) for name, config in GOING.items()}
+    snapshot = grow(home, 9)
+    for name, config in GOING.items():
+        recipe = Recipe(model=name, config=config)
+        selection = Selection(action="publish", recipe=recipe, reason="", metrics={}, continues=earlier[name])
+        model_id = train.fit(home, home.snapshots / snapshot.fingerprint, selection)
+        goes_on = earlier[name] if name == "hybrid" else None  # ease begins anew, and says so
+        assert store.manifest_of(home, model_id).started_from == goes_on
 
 
 def test_what_is_no_start(home: Home) -> None:
     [folder] = home.snapshots.iterdir()
-    earlier, ease = engine_homes.trained(home, folder, "ease"), make("ease")
+    earlier, model = engine_homes.trained(home, folder, "hybrid", **QUICK), make("hybrid", **QUICK)
     snapshot = grow(home, 9)
-    assert start_of(home, snapshot, ease, earlier) is not None
-    assert start_of(home, snapshot, make("ease", seed=1), earlier) is None
-    assert start_of(home, snapshot, make("popularity"), earlier) is None
-    assert start_of(home, _without_first_user(_without_first_user(snapshot)), ease, earlier) is None
+    assert start_of(home, snapshot, model, earlier) is not None
+    assert start_of(home, snapshot, make("hybrid", **QUICK, seed=1), earlier) is None
+    assert start_of(home, snapshot, make("ease"), earlier) is None
+    assert start_of(home, _without_first_user(_without_first_user(snapshot)), model, earlier) is None
     (home.models / earlier / "ids.safetensors").unlink()  # as older versions stored it
-    assert start_of(home, snapshot, ease, earlier) is None
-    assert start_of(home, snapshot, ease, "gone") is None
+    assert start_of(home, snapshot, model, earlier) is None
+    assert start_of(home, snapshot, model, "gone") is None
 
 
 def _without_first_user(snapshot: Snapshot) -> Snapshot:
