@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +72,8 @@ def _measure(results: Results, size: str, parts: list[str], cache: Path, chosen:
         holdout = holdout_of(data, cache / "holdout" / size)
         for name in peers.NAMES:
             if any(word.lower() in name.lower() for word in chosen):
-                _compete(results, size, name, data, holdout, scratch)
-
-
-def _compete(results: Results, size: str, name: str, data: Path, holdout: Any, scratch: Path) -> None:
-    vector, ours = results.file(name, size, "npy"), results.stored("night", size)
-    results.measured(name, size, lambda: peers.compete(name, data, holdout, scratch / "peer", vector, ours))
+                vector = results.file(name, size, "npy")
+                results.measured(name, size, partial(peers.compete, name, holdout, scratch / "peer", vector))
 
 
 if __name__ == "__main__":

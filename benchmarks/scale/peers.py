@@ -19,55 +19,35 @@ NAMES = (NIGHT, *CONTENDERS)
 LIMIT = 3_600.0  # seconds a contender is given before it is stopped
 
 
-def compete(
-    name: str,
-    data: Path,
-    holdout: Holdout,
-    scratch: Path,
-    vector: Path,
-    night: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """One contender: time and memory on all of the data, nDCG of what it learns from the holdout's past.
+def compete(name: str, holdout: Holdout, scratch: Path, vector: Path) -> dict[str, Any]:
+    """One contender: time, memory and nDCG of one run on the ratings before the holdout's cut.
 
     Parameters
     ----------
     name : str
         One of ``NAMES``.
-    data : Path
-        The folder with all ratings.
     holdout : Holdout
-        The same ratings cut in time.
+        The ratings cut in time.
     scratch : Path
         Where its files may lie meanwhile.
     vector : Path
         Where the nDCG of every judged user is kept (``.npy``), for paired comparisons.
-    night : dict, optional
-        What our night on all of the data cost, where it has been measured in this run.
     """
     shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    known = with_export(night) if night and name == NIGHT else None
-    found = known or _once(name, data, scratch / "all")
+    found = _once(name, holdout.train, scratch)
     if not found.get("stopped"):
-        past = _once(name, holdout.train, scratch / "past")
-        found["holdout"] = past
-        if not past.get("stopped"):
-            per_user = holdout.ndcg(scratch / "past" / "top.parquet")
-            vector.parent.mkdir(parents=True, exist_ok=True)
-            np.save(vector, per_user)
-            found["ndcg@10"], found["judged_users"] = float(per_user.mean()), len(per_user)
+        per_user = holdout.ndcg(scratch / "top.parquet")
+        vector.parent.mkdir(parents=True, exist_ok=True)
+        np.save(vector, per_user)
+        found["ndcg@10"], found["judged_users"] = float(per_user.mean()), len(per_user)
     shutil.rmtree(scratch)
     return found
 
 
-def with_export(night: dict[str, Any]) -> dict[str, Any]:
-    """The night's figures with the seconds of writing its lists to Parquet, as the others do."""
-    return night | {"seconds": night["seconds"] + night["export"]}
-
-
 def _once(name: str, data: Path, home: Path) -> dict[str, Any]:
     if name == NIGHT:
-        return with_export(whole(data, home))
+        night = whole(data, home)
+        return night | {"seconds": night["seconds"] + night["export"]}  # the others write Parquet too
     home.mkdir(parents=True)
     outcome = module("contenders", name, data, home / "top.parquet", limit=LIMIT)
     if outcome.code:
