@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +16,8 @@ import httpx
 from recengine.config import Home
 from recengine.errors import BadInput, RecengineError
 
+STARTUP_SECONDS = 120  # for the temporary server; the first start on a home also makes its database
+SHUTDOWN_SECONDS = 15
 AUTH, SERVER_AUTH = "PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"
 
 
@@ -20,7 +25,7 @@ def settle(home: Home) -> None:
     """Set Prefect's environment for this process; must come before Prefect is imported.
 
     Everything of Prefect's goes under ``<home>/prefect``. With ``recengine serve`` running on this home its
-    server is used, so that the run shows in its UI; else Prefect starts a temporary one.
+    server is used, so that the run shows in its UI; else ``server`` starts a temporary one.
 
     Raises
     ------
@@ -39,22 +44,48 @@ def settle(home: Home) -> None:
         os.environ["PREFECT_API_URL"] = served.read_text().strip()
     if url := os.environ.get("PREFECT_API_URL"):
         _authorise(url)
-    else:
-        os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "true"
 
 
 @contextmanager
 def server() -> Iterator[None]:
-    """Where no server runs, start Prefect's temporary one, a process of its own, beside what the block does."""
+    """Where no server runs, a temporary one, which starts up beside what the block does; it ends with this process.
+
+    Prefect can start one itself, but imports the whole server into the command for it and leaves it running
+    when the command is killed.
+
+    Raises
+    ------
+    RecengineError
+        The server did not come up.
+    """
     if "PREFECT_API_URL" in os.environ:
         yield
         return
-    from prefect.server.api.server import SubprocessASGIServer
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url, fd = f"http://127.0.0.1:{listening.getsockname()[1]}/api", listening.fileno()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flows.temporary_server", str(fd)],
+            stdin=subprocess.PIPE,
+            pass_fds=(fd,),
+            env=os.environ | {"PREFECT_SERVER_API_BLOCKS_REGISTER_ON_START": "false"},  # the flows use none
+            start_new_session=True,  # Ctrl-C reaches the command only, which tells the server of it
+        )
+    atexit.register(_end, process)  # after Prefect's own, which sends the last log lines
+    os.environ["PREFECT_API_URL"] = url
+    yield
+    try:
+        httpx.get(f"{url}/health", timeout=STARTUP_SECONDS).raise_for_status()
+    except httpx.HTTPError as error:
+        raise RecengineError(f"Prefect's temporary server did not come up ({error}); run again") from error
 
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        started = beside.submit(SubprocessASGIServer().start)  # the one that flows will ask for
-        yield
-        started.result()
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Close the server's stdin, on which it ends."""
+    try:
+        process.communicate(timeout=SHUTDOWN_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _authorise(url: str) -> None:

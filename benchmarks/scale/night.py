@@ -119,12 +119,16 @@ def _export(home: Path) -> dict[str, Any]:
 
 
 def _inside(stages: list[Stage]) -> dict[str, float]:
-    """Seconds by what the log lines say; judging is told from the fit."""
+    """Seconds by what the log lines say; judging is told from the fit, lists from similar movies."""
     seconds: dict[str, float] = defaultdict(float)
     for stage in stages:
         judged = stage.name == "train" and stage.text.startswith("judged")
         name = f"judge {stage.text.split()[1].rstrip(',')}" if judged else stage.name
-        seconds["fit" if name == "train" else name] += stage.seconds
+        if lists := re.search(r"lists in (\d+\.\d+) s", stage.text):
+            seconds["lists"] += float(lists[1])
+            seconds["similar movies"] += stage.seconds - float(lists[1])
+        else:
+            seconds["fit" if name == "train" else name] += stage.seconds
     return dict(seconds)
 
 

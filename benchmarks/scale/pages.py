@@ -105,7 +105,7 @@ def _stages(results: Results, nights: dict[str, Figures], stages: dict[str, Figu
 
 
 def _stage_row(name: str, found: Figures, ratings: int) -> list[str]:
-    inside = sum(found["inside"].values())
+    inside = found["inside"].get("lists", sum(found["inside"].values()))  # the score stage's floor is theirs
     floor = found.get("floor", {}).get("seconds")
     return [
         name,
@@ -225,9 +225,10 @@ def _peers(results: Results, peers: dict[str, dict[str, Figures]]) -> None:
         "held out: seconds (wall clock, imports included), memory and nDCG@10 come from one and the same run. "
         f"Judged are users with ratings on both sides of the cut, at most {JUDGED_USERS:,} of them, the same for "
         f"everybody, full catalogue. `{NIGHT}` also holds ratings out, judges two "
-        "candidates, predicts stars, finds similar movies, audits and publishes; `engine only` does not. implicit runs with BLAS on one thread, as its "
-        "documentation asks, and its own threads on all cores; knobs are the packages' defaults. EASE is limited "
-        "to the 20,000 most rated movies. Differences: 95 % paired bootstrap over users."
+        "candidates, predicts stars, finds similar movies, audits and publishes; `engine only` does not. "
+        "implicit runs with BLAS on one thread, as its documentation asks, and its own threads on all cores; "
+        "knobs are the packages' defaults. EASE is limited to the 20,000 most rated movies. "
+        "Differences: 95 % paired bootstrap over users."
     )
     _write("peers", "Scale: against peers, raw files to top 20", [note], tables, peers)
 

@@ -1,0 +1,30 @@
+"""Prefect's server for one command: a process that serves a given socket until its stdin closes.
+
+``python -m flows.temporary_server FD``. Whatever ends the command, kill -9 too, closes the pipe and with it this.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import uvicorn
+from prefect.server.api.server import create_app
+
+
+def main(fd: int) -> None:
+    """Serve on the listening socket ``fd``; Ctrl-C is for the command, which ends this one itself."""
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(ephemeral=True), fd=fd, log_level="error", lifespan="on")
+    )
+
+    def stop_with_the_command() -> None:
+        sys.stdin.buffer.read()
+        server.should_exit = True
+
+    threading.Thread(target=stop_with_the_command, daemon=True).start()
+    server.run()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
