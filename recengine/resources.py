@@ -17,7 +17,8 @@ from recengine.errors import BadInput
 THREADS = "RECENGINE_THREADS"
 MEMORY_LIMIT = "RECENGINE_MEMORY_LIMIT"
 
-# Linux keeps the limits of a control group and of every group around it in files (cgroups(7), version 2).
+# Linux keeps the limits of a control group and of every group around it in files (cgroups(7)): version 2 in one
+# tree, version 1 in a tree per controller, which a container sees from its own group on.
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
 
@@ -38,8 +39,7 @@ def cores() -> int:
             raise BadInput(f"{THREADS} is {asked!r}; give a number of threads, such as 4.")
         return int(asked)
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    shares = [int(share) / int(period) for share, period in _limits("cpu.max") if share != "max"]
-    return max(1, min([bound, *map(math.ceil, shares)]))
+    return max(1, min([bound, *map(math.ceil, _cpu_shares())]))
 
 
 def memory_bytes() -> int:
@@ -59,14 +59,35 @@ def memory_bytes() -> int:
         except ValidationError:
             raise BadInput(f"{MEMORY_LIMIT} is {asked!r}; give a size, such as 8GB or 500MiB.") from None
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min([physical, *(int(limit) for (limit,) in _limits("memory.max") if limit != "max")])
+    return min([physical, *_memory_limits()])
 
 
-def _limits(file: str) -> Iterator[list[str]]:
-    """The words of this limit's file in our control group and in every group around it."""
+def _cpu_shares() -> Iterator[float]:
+    for group in _groups("cpu"):
+        if (limit := group / "cpu.max").is_file():
+            share, period = limit.read_text().split()
+        elif (limit := group / "cpu.cfs_quota_us").is_file():
+            share, period = limit.read_text().strip(), (group / "cpu.cfs_period_us").read_text()
+        else:
+            continue
+        if share not in ("max", "-1"):
+            yield int(share) / int(period)
+
+
+def _memory_limits() -> Iterator[int]:
+    for group in _groups("memory"):
+        for limit in (group / "memory.max", group / "memory.limit_in_bytes"):
+            if limit.is_file() and (size := limit.read_text().strip()) != "max":
+                yield int(size)
+
+
+def _groups(controller: str) -> Iterator[Path]:
+    """Our control group and every group around it that we can see."""
     lines = _OWN_CGROUP.read_text().splitlines() if _OWN_CGROUP.is_file() else []
-    own = [line for line in lines if line.startswith("0::/")]
-    group = _CGROUPS / own[0].removeprefix("0::/") if own else _CGROUPS
-    for level in (group, *group.parents):
-        if level.is_relative_to(_CGROUPS) and (level / file).is_file():
-            yield (level / file).read_text().split()
+    for line in lines or ["0::/"]:
+        _, controllers, path = line.split(":", 2)
+        if controllers and controller not in controllers.split(","):
+            continue
+        root = _CGROUPS / controller if controllers else _CGROUPS  # version 2 names no controllers
+        group = root / path.removeprefix("/")
+        yield from (level for level in (group, *group.parents) if level.is_relative_to(root))

@@ -60,6 +60,24 @@ def test_limits_of_other_groups_do_not_count(group: Path) -> None:
     assert (resources.cores(), resources.memory_bytes()) == (8, 16 * GIB)
 
 
+@pytest.mark.parametrize("seen", ["/pod/box", "/"])
+def test_a_container_of_control_groups_version_1(
+    seen: str, group: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker's groups are named as the host sees them; below the controller lies what the container may see."""
+    resources._OWN_CGROUP.write_text("7:cpu,cpuacct:/pod/box\n4:memory:/pod/box\n1:name=systemd:/pod/box\n")
+    trees = {name: resources._CGROUPS / name / seen.removeprefix("/") for name in ("cpu", "memory")}
+    for tree in trees.values():
+        tree.mkdir(parents=True)
+    (trees["cpu"] / "cpu.cfs_quota_us").write_text("-1\n")
+    (trees["cpu"] / "cpu.cfs_period_us").write_text("100000\n")
+    (trees["memory"] / "memory.limit_in_bytes").write_text("9223372036854771712\n")  # none
+    assert (resources.cores(), resources.memory_bytes()) == (8, 16 * GIB)
+    (trees["cpu"] / "cpu.cfs_quota_us").write_text("250000\n")
+    (trees["memory"] / "memory.limit_in_bytes").write_text(f"{3 * GIB}\n")
+    assert (resources.cores(), resources.memory_bytes()) == (3, 3 * GIB)
+
+
 def test_a_system_without_control_groups(group: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources, "_OWN_CGROUP", group / "missing")
     monkeypatch.setattr(resources, "_CGROUPS", group / "missing too")
