@@ -17,12 +17,20 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.scale.process import Outcome, Stage, module, recengine
+from recengine.models.ranking import RankingConfig
 
 TOP_N = 20
 STAGES = ("ingest", "features", "train", "score", "publish")
 NEW_SHARE = 0.001
 NEW_FILE = "ratings-2.csv"
 LESS_MEMORY = 0.25
+
+# Movies that at least one user is recommended: all, and those beyond the ? most rated.
+_SHOWN = """
+    WITH placed AS (SELECT movie_id, row_number() OVER (ORDER BY ratings DESC, movie_id) AS place FROM movies)
+    SELECT count(*), count(*) FILTER (place > ?)
+    FROM placed SEMI JOIN recommendations USING (movie_id)
+"""
 
 
 def whole(folder: Path, home: Path) -> dict[str, Any]:
@@ -115,7 +123,11 @@ def _export(home: Path) -> dict[str, Any]:
             f"TO '{home / 'top.parquet'}' (FORMAT parquet)"
         )
         seconds = time.perf_counter() - began
-    return dict(zip(("model", "users", "recommendations"), row, strict=True)) | {"export": seconds}
+        shown = published.execute(_SHOWN, [RankingConfig().most_movies]).fetchall()[0]
+    counts = zip(
+        ("model", "users", "recommendations", "movies_shown", "tail_shown"), (*row, *shown), strict=True
+    )
+    return dict(counts) | {"export": seconds}
 
 
 def _inside(stages: list[Stage]) -> dict[str, float]:
