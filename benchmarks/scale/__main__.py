@@ -1,10 +1,10 @@
 """What a night costs at every size: ``python -m benchmarks.scale [parts and sizes] [--peers NAME ...]``.
 
 Parts: shape, night (through Prefect), again (the second night), stages (one process each, with floors),
-quarter (a quarter of the memory), peers; all when left out. Sizes: 100k, 1m, 10m, 25m; all when left out.
-``python -m benchmarks.scale night 25m`` measures one, ``pages`` only writes the pages. What was measured
-is kept under ``--cache``, so that an interrupted run goes on; a change of the code starts anew, unless
-``--key`` names a run to go on with.
+quarter (a quarter of the memory), threads (pools of threads), peers; all when left out. Sizes: 100k, 1m, 10m,
+25m; all when left out. ``python -m benchmarks.scale night 25m`` measures one, ``pages`` only writes the pages.
+What was measured is kept under ``--cache``, so that an interrupted run goes on; a change of the code starts
+anew, unless ``--key`` names a run to go on with.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scale import night, pages, peers
+from benchmarks.scale import night, pages, peers, pools
 from benchmarks.scale.holdout import holdout_of
 from benchmarks.scale.results import Results, state_of_the_code
 from benchmarks.scale.sizes import SIZES, data_of, shape
 
-PARTS = ("shape", "night", "again", "stages", "quarter", "peers", "pages")
+PARTS = ("shape", "night", "again", "stages", "quarter", "threads", "peers", "pages")
 
 
 def main() -> None:
@@ -64,6 +64,7 @@ def _measure(results: Results, size: str, parts: list[str], cache: Path, chosen:
         "again": lambda: night.again(data, home, files, results.stored("night", size)),
         "stages": lambda: night.by_stage(data, scratch / f"stages-{size}"),
         "quarter": lambda: night.with_less_memory(data, scratch / f"quarter-{size}"),
+        "threads": lambda: pools.compare(data, scratch),
     }
     for part, measure in measures.items():
         if part in parts:

@@ -23,7 +23,9 @@ DRAWS = Bootstrap(draws=1_000)
 
 def write_all(results: Results) -> None:
     """Write every page that has something to say."""
-    parts = {part: _sizes(results, part) for part in ("shape", "night", "stages", "again", "quarter")}
+    parts = {
+        part: _sizes(results, part) for part in ("shape", "night", "stages", "again", "quarter", "threads")
+    }
     if parts["shape"]:
         note = (
             f"`recengine generate --layout ml-25m --seed {SEED}`; published: what GroupLens' own files say."
@@ -36,6 +38,8 @@ def write_all(results: Results) -> None:
         _growth(parts["night"], parts["stages"])
     if parts["again"] or parts["quarter"]:
         _again(parts["night"], parts["again"], parts["quarter"])
+    if parts["threads"]:
+        _threads(parts["threads"])
     peers = {size: found for size in SIZES if (found := _contenders(results, size))}
     if peers:
         _peers(results, peers)
@@ -218,6 +222,21 @@ def _again(nights: dict[str, Figures], again: dict[str, Figures], quarter: dict[
     )
     data = {"again": again, "quarter": quarter}
     _write("again", "Scale: the second night, and less memory", [note], tables, data)
+
+
+def _threads(threads: dict[str, Figures]) -> None:
+    header = ("ratings", "threads", "read, s", "fit, s", "lists, s", "CPU s in all")
+    rows = [
+        [
+            f"{SIZES[size].ratings:,}",
+            way,
+            *(f"{f[step]:.1f}" for step in ("read", "fit", "recommend", "cpu_seconds")),
+        ]
+        for size, found in threads.items()
+        for way, f in found.items()
+    ]
+    note = "The engine from raw files to lists (no gate, no Prefect), each way in a process of its own."
+    _write("threads", "Scale: pools of threads", [note], [markdown(header, rows)], threads)
 
 
 def _ratio(name: str, first: float, second: float) -> list[str]:

@@ -87,10 +87,12 @@ def recengine(*arguments: str, home: Path, env: dict[str, str] | None = None) ->
     return watch(command, env=env)
 
 
-def module(name: str, *arguments: object, limit: float | None = None) -> Outcome:
+def module(
+    name: str, *arguments: object, limit: float | None = None, env: dict[str, str] | None = None
+) -> Outcome:
     """``python -m benchmarks.scale.<name>``."""
     command = [sys.executable, "-m", f"benchmarks.scale.{name}", *map(str, arguments)]
-    return watch(command, limit=limit)
+    return watch(command, limit=limit, env=env)
 
 
 def watch(command: list[str], *, env: dict[str, str] | None = None, limit: float | None = None) -> Outcome:

@@ -1,0 +1,50 @@
+"""Do the pools of threads fight: ``python -m benchmarks.scale.pools WAY DATA OUT``.
+
+The engine from raw files to lists in a process of its own; prints one JSON object with the seconds of every
+step and the CPU seconds of all.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.scale.process import module
+
+AS_SET, ALL_CORES, ONE = "as set (BLAS 1, all else all cores)", "BLAS on all cores too", "one thread in all"
+WAYS = (AS_SET, ALL_CORES, ONE)
+
+
+def compare(data: Path, scratch: Path) -> dict[str, Any]:
+    """Every way's figures by its name."""
+    found = {}
+    for way in WAYS:
+        scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
+            env = {"RECENGINE_THREADS": "1"} if way == ONE else None
+            outcome = module("pools", way, data, Path(folder) / "top.parquet", env=env).check()
+        found[way] = outcome.figures | outcome.answer
+    return found
+
+
+def once(way: str, data: Path, out: Path) -> dict[str, float]:
+    """Run the engine with this way's threads."""
+    from threadpoolctl import threadpool_limits
+
+    from benchmarks.scale.contenders import Steps, ours
+    from recengine.resources import cores
+    from recengine.threads import THREADS
+
+    if way == ALL_CORES:
+        threadpool_limits(cores(), user_api="blas")
+    steps = Steps()
+    ours(data, out, steps)
+    return {"threads": THREADS, **steps, "cpu_seconds": time.process_time()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(once(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))))
