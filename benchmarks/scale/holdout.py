@@ -12,10 +12,12 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from recengine.evaluation.metrics import ranking_metrics
+from recengine.models.ranking import RankingConfig
 
 SHARE = 0.2
 JUDGED_USERS = 20_000
 K = 10
+HEAD = RankingConfig().most_movies  # where our closed form ends
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,17 @@ class Holdout:
         rows = np.searchsorted(users, lists["userId"][kept])
         found[rows, lists["rank"][kept] - 1] = np.searchsorted(movies, lists["movieId"][kept])
         return ranking_metrics(found, relevant, (K,))[f"ndcg@{K}"]
+
+    def shown(self, top: Path) -> tuple[int, int]:
+        """How many movies the lists show to anybody, and how many of them lie beyond the ``HEAD`` most rated."""
+        ratings = f"read_csv('{self.train / 'ratings.csv'}')"
+        row = duckdb.execute(
+            "WITH placed AS (SELECT movieId, row_number() OVER (ORDER BY count(*) DESC, movieId) AS place "
+            f"FROM {ratings} GROUP BY movieId) "
+            f"SELECT count(*), count(*) FILTER (place > {HEAD}) "
+            f"FROM placed SEMI JOIN read_parquet('{top}') USING (movieId)"
+        ).fetchall()[0]
+        return int(row[0]), int(row[1])
 
 
 def holdout_of(data: Path, folder: Path) -> Holdout:

@@ -16,8 +16,8 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from benchmarks.scale.holdout import HEAD
 from benchmarks.scale.process import Outcome, Stage, module, recengine
-from recengine.models.ranking import RankingConfig
 
 TOP_N = 20
 STAGES = ("ingest", "features", "train", "score", "publish")
@@ -123,7 +123,7 @@ def _export(home: Path) -> dict[str, Any]:
             f"TO '{home / 'top.parquet'}' (FORMAT parquet)"
         )
         seconds = time.perf_counter() - began
-        shown = published.execute(_SHOWN, [RankingConfig().most_movies]).fetchall()[0]
+        shown = published.execute(_SHOWN, [HEAD]).fetchall()[0]
     counts = zip(
         ("model", "users", "recommendations", "movies_shown", "tail_shown"), (*row, *shown), strict=True
     )

@@ -9,13 +9,12 @@ import numpy as np
 
 from benchmarks.report import markdown, write
 from benchmarks.scale import charts
-from benchmarks.scale.holdout import JUDGED_USERS
+from benchmarks.scale.holdout import HEAD, JUDGED_USERS
 from benchmarks.scale.night import NEW_SHARE, STAGES, TOP_N
 from benchmarks.scale.peers import NAMES, NIGHT
 from benchmarks.scale.results import Results
 from benchmarks.scale.sizes import SEED, SIZES, shape_table
 from recengine.evaluation.bootstrap import Bootstrap, paired_difference
-from recengine.models.ranking import RankingConfig
 
 Figures = dict[str, Any]
 DRAWS = Bootstrap(draws=1_000)
@@ -82,7 +81,7 @@ def _nights(nights: dict[str, Figures]) -> None:
     notes = [
         f"`recengine run --top-n {TOP_N}` through Prefect, from csv files to the published file, on a fresh home.",
         "Movies shown: how many movies at least one user is recommended; in brackets, how many of them lie beyond "
-        f"the {RankingConfig().most_movies:,} most rated, where the closed form ends.",
+        f"the {HEAD:,} most rated, where the closed form ends.",
     ]
     _write("night", "Scale: the whole night", notes, [markdown(header, rows)], nights)
 
@@ -244,7 +243,15 @@ def _ratio(name: str, first: float, second: float) -> list[str]:
 
 
 def _peers(results: Results, peers: dict[str, dict[str, Figures]]) -> None:
-    header = ("from raw files to top 20", "s", "steps, s", "peak GiB", "nDCG@10 ± se", "the night minus it")
+    header = (
+        "from raw files to top 20",
+        "s",
+        "steps, s",
+        "peak GiB",
+        "nDCG@10 ± se",
+        "the night minus it",
+        "movies shown",
+    )
     tables = []
     for size, found in peers.items():
         rows = [_peer_row(results, size, name, figures) for name, figures in found.items()]
@@ -260,14 +267,15 @@ def _peers(results: Results, peers: dict[str, dict[str, Figures]]) -> None:
         "candidates, predicts stars, finds similar movies, audits and publishes; `engine only` does not. "
         "implicit runs with BLAS on one thread, as its documentation asks, and its own threads on all cores; "
         "knobs are the packages' defaults. EASE is limited to the 20,000 most rated movies. "
-        "Differences: 95 % paired bootstrap over users."
+        "Differences: 95 % paired bootstrap over users. Movies shown: to anybody among all users' 20; in brackets "
+        f"those beyond the {HEAD:,} most rated."
     )
     _write("peers", "Scale: against peers, raw files to top 20", [note], tables, peers)
 
 
 def _peer_row(results: Results, size: str, name: str, found: Figures) -> list[str]:
     if found.get("stopped"):
-        return [name, "", found["stopped"], f"{found['rss_gib']:.2f}", "", ""]
+        return [name, "", found["stopped"], f"{found['rss_gib']:.2f}", "", "", ""]
     steps = ", ".join(
         f"{step} {seconds:.1f}" for step, seconds in (found.get("steps") or found["inside"]).items()
     )
@@ -279,4 +287,5 @@ def _peer_row(results: Results, size: str, name: str, found: Figures) -> list[st
     if name != NIGHT and ours.exists():
         gap = paired_difference(np.load(ours), theirs, DRAWS)
         difference = f"{gap.mean:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]"
-    return [name, *cost, quality, difference]
+    shown = f"{found['movies_shown']:,} ({found['tail_shown']:,})"
+    return [name, *cost, quality, difference, shown]

@@ -39,6 +39,7 @@ def compete(name: str, holdout: Holdout, scratch: Path, vector: Path) -> dict[st
         per_user = holdout.ndcg(scratch / "top.parquet")
         vector.parent.mkdir(parents=True, exist_ok=True)
         np.save(vector, per_user)
+        found["movies_shown"], found["tail_shown"] = holdout.shown(scratch / "top.parquet")
         found["ndcg@10"], found["judged_users"] = float(per_user.mean()), len(per_user)
     shutil.rmtree(scratch)
     return found
