@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
@@ -19,7 +20,7 @@ def main(fd: int) -> None:
     )
 
     def stop_with_the_command() -> None:
-        sys.stdin.buffer.read()
+        os.read(sys.stdin.fileno(), 1)  # nothing is ever written: it returns when the pipe closes
         server.should_exit = True
 
     threading.Thread(target=stop_with_the_command, daemon=True).start()
