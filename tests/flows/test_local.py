@@ -25,7 +25,9 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_a_killed_command_leaves_no_server_behind(home: Home, tmp_path: Path) -> None:
+def test_the_server_answers_to_this_box_only_and_ends_with_a_killed_command(
+    home: Home, tmp_path: Path
+) -> None:
     own = {"PREFECT_HOME": str(tmp_path / "prefect"), "RECENGINE_HOME": str(home.root), "PATH": ""}
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED],
@@ -37,6 +39,7 @@ def test_a_killed_command_leaves_no_server_behind(home: Home, tmp_path: Path) ->
     assert process.stdout
     url = process.stdout.readline().strip()
     assert httpx.get(f"{url}/health", timeout=10).is_success
+    assert httpx.get(f"{url}/health", timeout=10, headers={"Host": "evil.example"}).status_code == 400
     process.communicate("now\n")
     assert process.returncode == -9
     _until_gone(url)
