@@ -15,7 +15,8 @@ from typing import Any
 
 from benchmarks.scale.process import module
 
-AS_SET, ALL_CORES, ONE = "as set (BLAS 1, all else all cores)", "BLAS on all cores too", "one thread in all"
+AS_SET, ALL_CORES = "as set (BLAS 1, all else all cores)", "BLAS on all cores too"
+ONE = "RECENGINE_THREADS=1"
 WAYS = (AS_SET, ALL_CORES, ONE)
 
 
