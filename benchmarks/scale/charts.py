@@ -29,7 +29,7 @@ def growth(lines: dict[str, dict[str, float]]) -> None:
     axes.plot([low, high], [0.2, 0.2 * high / low], linestyle=":", color="grey", label="linear growth")
     axes.set(xscale="log", yscale="log", xlabel="ratings", ylabel="seconds", title="Cost against size")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     _save(figure, "scale_growth")
 
 
