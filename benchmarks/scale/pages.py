@@ -115,7 +115,8 @@ def _stages(results: Results, nights: dict[str, Figures], stages: dict[str, Figu
         f"One night, `--top-n {TOP_N}`, from csv files to the published file. Each stage in a process of its own; "
         "seconds are wall clock from start to exit, imports included; memory is the largest sum of resident "
         "memory over the process tree, pages that processes share counted in each.",
-        f"Physical floors, measured in the same run: {'; '.join(floors)}.",
+        f"Physical floors, measured in the same run: {'; '.join(floors)}. "
+        "The score stage's ratio is that of its lists.",
     ]
     _write("stages", "Scale: the night, stage by stage", notes, tables, {"night": nights, "stages": stages})
 
