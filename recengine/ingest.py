@@ -95,8 +95,11 @@ def input_of(con: duckdb.DuckDBPyConnection) -> str | None:
 
 def _reading(source: Source, config: IngestConfig) -> str:
     scale = source.layout.scale
+    said = source.description.model_dump_json(exclude={"name"}) if source.description else ""
+    described = hashlib.sha256(said.encode()).hexdigest()[:12] if said else "no description"
     return (
-        f"{source.layout.name} {scale.low}-{scale.high}/{scale.step} {config.earliest_year} v{PARSER_VERSION}"
+        f"{source.layout.name} {scale.low}-{scale.high}/{scale.step} {config.earliest_year} "
+        f"v{PARSER_VERSION} {described}"
     )
 
 

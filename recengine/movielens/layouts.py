@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal
 
 from recengine.errors import BadInput, BadSource, UnknownLayout
+from recengine.movielens import description
+from recengine.movielens.description import Description
 
 Role = Literal["movies", "users", "ratings"]
 LayoutName = Literal["ml-100k", "ml-1m", "ml-10m", "csv"]
@@ -76,12 +78,13 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Source:
-    """A recognised folder: what ingest reads."""
+    """A recognised folder: what ingest reads, and what a ``dataset.toml`` in it says, if there is one."""
 
     dataset: str
     folder: Path
     layout: Layout
     files: tuple[SourceFile, ...]
+    description: Description | None = None
 
 
 def recognise(folder: Path, dataset: str | None = None) -> Source:
@@ -117,7 +120,9 @@ def recognise(folder: Path, dataset: str | None = None) -> Source:
                 candidate, f"holds the files of two layouts, {both}", "keep one of them in the folder"
             )
         if complete:
-            return Source(dataset or folder.name, candidate, complete[0], _files(complete[0], candidate))
+            said = description.load(candidate)
+            name = dataset or (said and said.name) or folder.name
+            return Source(name, candidate, complete[0], _files(complete[0], candidate), said)
     raise UnknownLayout(folder, _names(folder), _nearest(_names(folder)))
 
 
@@ -134,7 +139,7 @@ def with_ratings(source: Source, *ratings: Path) -> Source:
             raise BadInput(f"{path} is no file; give a ratings file in the {source.layout.name} layout.")
     kept = tuple(file for file in source.files if file.role != "ratings")
     given = tuple(SourceFile("ratings", path.absolute(), str(path.absolute())) for path in ratings)
-    return Source(source.dataset, source.folder, source.layout, kept + given)
+    return replace(source, files=kept + given)
 
 
 def _names(folder: Path) -> list[str]:

@@ -37,7 +37,10 @@ def migrate(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     version = version_of(con)
     if version > newest_version():
         raise WarehouseTooNew(path, version, newest_version())
-    pending = [name for name in sqlfiles.names("migrations") if int(name.split("_", 1)[0]) > version]
+    # By number, not by the highest one: of two that were written side by side, the lower may come later.
+    applied = con.execute("SELECT version FROM ops.schema_version").fetchall() if version else []
+    done = {int(row[0]) for row in applied}
+    pending = [name for name in sqlfiles.names("migrations") if int(name.split("_", 1)[0]) not in done]
     if not pending:
         return
     con.execute("BEGIN")

@@ -62,12 +62,16 @@ def fill_core(
     con.execute("BEGIN")
     for table in ("core.movies", "core.users", "raw.ratings_0"):
         con.execute(f"DELETE FROM {table}")
-    con.executemany("INSERT INTO core.movies VALUES (?, ?, ?, ?::VARCHAR[])", [list(m) for m in movies])
+    con.executemany(
+        "INSERT INTO core.movies (movie_id, title, year, genres) VALUES (?, ?, ?, ?::VARCHAR[])",
+        [list(m) for m in movies],
+    )
     con.executemany(
         "INSERT INTO raw.ratings_0 VALUES (?, ?, ?, epoch(?::TIMESTAMP)::BIGINT)", [list(r) for r in ratings]
     )
     con.executemany(
-        "INSERT INTO core.users SELECT $1, $2, $3, $4, $5, count(*), min(rated_at), max(rated_at) "
+        "INSERT INTO core.users BY NAME SELECT $1 AS user_id, $2 AS gender, $3 AS age, $4 AS occupation, $5 AS zip, "
+        "count(*) AS ratings, min(rated_at) AS first_rated_at, max(rated_at) AS last_rated_at "
         "FROM core.ratings WHERE user_id = $1",
         [list(user) for user in users],
     )

@@ -47,8 +47,9 @@ def grow(home: Home, ratings: int) -> Snapshot:
             f"FROM core.movies ORDER BY movie_id LIMIT {ratings}"
         )
         con.execute(
-            f"INSERT INTO core.users SELECT {user}, 'F', 30, 'writer', NULL, count(*), min(rated_at), max(rated_at) "
-            f"FROM core.ratings WHERE user_id = {user}"
+            f"INSERT INTO core.users BY NAME SELECT {user} AS user_id, 'F' AS gender, 30 AS age, "
+            "'writer' AS occupation, count(*) AS ratings, min(rated_at) AS first_rated_at, "
+            f"max(rated_at) AS last_rated_at FROM core.ratings WHERE user_id = {user}"
         )
         con.execute("UPDATE ops.dataset SET input_fingerprint = input_fingerprint || '-grown'")
         return Snapshot.load(features.build(con, home).folder)

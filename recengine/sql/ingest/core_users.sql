@@ -2,7 +2,7 @@
 -- Reads: raw.users, ops.files, core.ratings. Writes: core.users.
 CREATE OR REPLACE TABLE core.users AS
 WITH described AS (
-    SELECT user_id, gender, age, occupation, zip
+    SELECT user_id, gender, age, occupation, zip, attributes
     FROM raw.users JOIN ops.files USING (file_id)
     QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY stem(name), name, line) = 1
 ),
@@ -13,7 +13,8 @@ activity AS (
 final AS (
     SELECT
         user_id, gender, age, occupation, zip,
-        coalesce(ratings, 0) AS ratings, first_rated_at, last_rated_at
+        coalesce(ratings, 0) AS ratings, first_rated_at, last_rated_at,
+        coalesce(attributes, MAP {}) AS attributes
     FROM described FULL JOIN activity USING (user_id)
 )
 SELECT * FROM final ORDER BY user_id

@@ -1,7 +1,7 @@
 -- Grain: one row per usable line of a movies file.
 -- Reads: {records}, the file as line and text columns; {title} and {genres} are the layout's expressions.
 -- Writes: raw.movies.
-INSERT INTO raw.movies
+INSERT INTO raw.movies (file_id, line, movie_id, title, year, genres)
 WITH records AS (
     SELECT line, movie_id, {title} AS title, {genres} AS genres FROM {records}
 )

@@ -1,7 +1,7 @@
 -- Grain: one row per usable line of a users file, position counting the file's records.
 -- Reads: {records}, the file as line and text columns. Writes: raw.users. An age or gender that cannot be read is
 -- missing, not a reason to lose the user.
-INSERT INTO raw.users
+INSERT INTO raw.users (file_id, line, user_id, gender, age, occupation, zip)
 WITH records AS (
     SELECT line, user_id, {gender} AS gender, {age} AS age,
         {occupation} AS occupation, {zip} AS zip

@@ -28,18 +28,36 @@ def test_an_empty_file_gets_the_newest_schema_once(tmp_path: Path) -> None:
     with warehouse(path) as con:
         assert schema_of(con) == schema
         versions = con.execute("SELECT version FROM ops.schema_version ORDER BY 1").fetchall()
-        assert versions == [(number,) for number in range(1, newest_version() + 1)]
+        assert versions == [(number,) for number in numbers()]
 
 
-def test_migrations_are_numbered_without_gaps() -> None:
-    numbers = [int(name.split("_", 1)[0]) for name in sqlfiles.names("migrations")]
-    assert numbers == list(range(1, len(numbers) + 1))
+def numbers() -> list[int]:
+    return [int(name.split("_", 1)[0]) for name in sqlfiles.names("migrations")]
+
+
+def test_no_two_migrations_have_one_number() -> None:
+    assert numbers()[0] == 1
+    assert sorted(set(numbers())) == numbers()
+
+
+def test_a_lower_number_that_comes_later_runs_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    con = duckdb.connect()
+    with monkeypatch.context() as patch:
+        _pretend(patch, {"901_second": "CREATE TABLE core.second (x INTEGER);"})
+        migrate(con, Path("w"))
+    _pretend(monkeypatch, {"900_first": "CREATE TABLE core.first (x INTEGER);", "901_second": "SELECT 1;"})
+    migrate(con, Path("w"))
+    assert {("core", "first"), ("core", "second")} <= set(schema_of(con))
+    assert con.execute("SELECT version FROM ops.schema_version WHERE version > 899").fetchall() == [
+        (901,),
+        (900,),
+    ]
 
 
 def test_only_what_is_pending_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     con = duckdb.connect()
     migrate(con, Path("w"))
-    con.execute("INSERT INTO core.movies VALUES (1, 'A', 2000, [])")
+    con.execute("INSERT INTO core.movies (movie_id, title, year, genres) VALUES (1, 'A', 2000, [])")
     texts = {"900_next": "ALTER TABLE core.movies ADD COLUMN weight DOUBLE DEFAULT 1;"}
     _pretend(monkeypatch, texts)
     migrate(con, Path("w"))
