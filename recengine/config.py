@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from recengine.errors import BadInput
+from recengine.paths import meant
 
 DatasetName = Literal[
     "demo",
@@ -47,7 +48,8 @@ class Home:
     @classmethod
     def at(cls, root: str | Path | None = None) -> Home:
         """The home at ``root``, else at ``RECENGINE_HOME``, else ``./data``; made private when new."""
-        home = cls(Path(root or os.environ.get("RECENGINE_HOME") or "data").expanduser().absolute())
+        chosen = meant(root) or meant(os.environ.get("RECENGINE_HOME")) or Path("data")
+        home = cls(chosen.absolute())
         home.root.mkdir(mode=0o750, parents=True, exist_ok=True)
         return home
 

@@ -9,6 +9,7 @@ from recengine.movielens.archive import unpacked
 from recengine.movielens.download import download
 from recengine.movielens.generator import DEMO, generate
 from recengine.movielens.layouts import Source, recognise
+from recengine.paths import meant
 
 
 def locate(home: Home, dataset: str = "demo", source: str | Path | None = None) -> Source:
@@ -22,15 +23,16 @@ def locate(home: Home, dataset: str = "demo", source: str | Path | None = None) 
         "demo" (generated on the spot) or a GroupLens release (downloaded once); not looked at when
         ``source`` is given.
     source : path, optional
-        A MovieLens folder or zip on disk.
+        A MovieLens folder or zip on disk, as a person gives it (see ``recengine.paths.meant``); blank is none.
 
     Raises
     ------
     BadInput, UnknownLayout, BadSource, DownloadFailed
         In one sentence, what to do.
     """
-    if source is not None:
-        path = Path(source).expanduser().absolute()
+    given = meant(source)
+    if given is not None:
+        path = given.absolute()
         if path.is_file():
             return recognise(unpacked(path, home.sources / "zips"), path.stem)
         return recognise(path)

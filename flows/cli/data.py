@@ -9,6 +9,7 @@ import typer
 
 from flows.cli import console
 from flows.cli.options import HomeOption, SeedOption, use
+from recengine.paths import meant
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +35,7 @@ def download(
 
 
 def generate(
-    folder: Annotated[Path, typer.Argument(help="Where to write; must not exist or be empty")],
+    folder: Annotated[Path, typer.Argument(parser=meant, help="Where to write; must not exist or be empty")],
     layout: Annotated[
         str, typer.Option("--layout", help="ml-100k, ml-1m, ml-10m, csv or an ml-*m of its kind")
     ] = "ml-1m",

@@ -18,6 +18,7 @@ from flows.cli.options import (
     SourceOption,
     use,
 )
+from recengine.paths import meant
 
 Protocol = Literal["temporal", "random", "leave-one-out", "files"]
 
@@ -31,8 +32,12 @@ def evaluate(
     dataset: DatasetOption = "demo",
     source: SourceOption = None,
     protocol: Annotated[Protocol, typer.Option("--protocol", help="How ratings are held out")] = "temporal",
-    train: Annotated[Path | None, typer.Option("--train", help="files: the training ratings")] = None,
-    test: Annotated[Path | None, typer.Option("--test", help="files: the held-out ratings")] = None,
+    train: Annotated[
+        Path | None, typer.Option("--train", parser=meant, help="files: the training ratings")
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option("--test", parser=meant, help="files: the held-out ratings")
+    ] = None,
     model: ModelOption = None,
     recency: RecencyOption = "auto",
     share: Annotated[

@@ -9,16 +9,20 @@ from typing import Annotated, Literal
 import typer
 
 from recengine.config import Home
+from recengine.paths import meant
 
 Format = Literal["table", "csv", "json"]
 
 HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="Where everything is kept (RECENGINE_HOME, else ./data)")
+    Path | None,
+    typer.Option("--home", parser=meant, help="Where everything is kept (RECENGINE_HOME, else ./data)"),
 ]
 DatasetOption = Annotated[
     str, typer.Option("--dataset", help="demo, or a GroupLens release such as ml-1m (downloaded once)")
 ]
-SourceOption = Annotated[Path | None, typer.Option("--source", help="MovieLens folder or zip of your own")]
+SourceOption = Annotated[
+    Path | None, typer.Option("--source", parser=meant, help="MovieLens folder or zip of your own")
+]
 TopNOption = Annotated[int, typer.Option("--top-n", min=1, max=1000, help="Recommendations per user")]
 ModelOption = Annotated[
     str | None,
