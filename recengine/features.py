@@ -31,6 +31,9 @@ BATCH_ROWS = 1_000_000
 
 # In the order they build on each other.
 _TABLES = (
+    "twins",
+    "replaced_ratings",
+    "ratings",
     "users",
     "movies",
     "interactions",
@@ -170,7 +173,7 @@ def _ratings(con: duckdb.DuckDBPyConnection, shape: tuple[int, int]) -> tuple[cs
     as the releases' are, a few ascending runs arrive, which a merge sort puts together in a moment. Sorting
     them in SQL took several times as long as all the rest.
     """
-    rows = con.sql("SELECT count(*) FROM core.ratings").fetchall()[0][0]
+    rows = con.sql("SELECT count(*) FROM features.ratings").fetchall()[0][0]
     pairs, movies = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=np.int32)
     stars, rated_at = np.empty(rows, dtype=np.float32), np.empty(rows, dtype=np.int64)
     filled = 0

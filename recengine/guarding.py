@@ -36,7 +36,7 @@ def guard_tables(con: duckdb.DuckDBPyConnection, home: Home, *, force: bool = Fa
         Unless forced, with every objection.
     """
     [(model, dataset, movies)] = con.execute(
-        "SELECT model, dataset, (SELECT count(*) FROM core.movies) FROM scores.origin"
+        "SELECT model, dataset, (SELECT count(*) FROM features.movies) FROM scores.origin"
     ).fetchall()
     new = con.sql(_LISTS.format(table="scores.recommendations", users="core.users")).to_arrow_table()
     old, old_model = _published(home, dataset)

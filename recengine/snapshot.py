@@ -36,7 +36,8 @@ class Snapshot:
     scale : tuple[float, float]
         Lowest and highest star rating the data's scale allows.
     user_ids, movie_ids : ndarray of int64, shapes (U,) and (M,)
-        The data's own ids, ascending. Movies nobody rated and users without ratings are included.
+        The data's own ids, ascending. Movies nobody rated and users without ratings are included. A film under
+        several ids is one movie here, with its lowest id.
     ratings : csr_array of float32, shape (U, M)
         Star ratings; a stored entry is a rating, rows sorted by movie.
     rated_at : ndarray of int64, shape (nnz,)

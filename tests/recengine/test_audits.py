@@ -30,6 +30,13 @@ class Fault:
     problem: str
 
 
+def _one_film(ids: str) -> str:
+    """Makes one film of the movies that a query names."""
+    found = f"(WITH ids(id) AS ({ids}) SELECT {{}} FROM ids)"
+    chosen = "movie_id IN " + found.format("id")
+    return f"UPDATE published.movies SET film_id = {found.format('min(id)')} WHERE {chosen}"
+
+
 RECS = "published.recommendations"
 FAULTS = [
     Fault(
@@ -74,6 +81,46 @@ FAULTS = [
         f"UPDATE {RECS} SET movie_id = (SELECT min(movie_id) FROM core.ratings "
         f"WHERE user_id = 1) WHERE {A_LIST} AND rank = 1",
         "user 1 has rated movie ",
+    ),
+    Fault(
+        "no_film_listed_twice",
+        _one_film(f"SELECT movie_id FROM {RECS} WHERE {A_LIST} AND rank IN (2, 4)"),
+        "user 1 lists the film of movie ",
+    ),
+    Fault(
+        "no_film_listed_twice",
+        _one_film("SELECT movie_id FROM published.popular_movies WHERE segment = 'all' AND rank IN (1, 7)"),
+        "segment all lists the film of movie ",
+    ),
+    Fault(
+        "no_film_listed_twice",
+        _one_film("SELECT similar_movie_id FROM published.similar_movies WHERE movie_id = 1 AND rank > 1"),
+        "movie 1 lists the film of movie ",
+    ),
+    Fault(
+        "no_film_rated_under_another_id",
+        _one_film(
+            f"SELECT movie_id FROM {RECS} WHERE {A_LIST} AND rank = 3 "
+            "UNION SELECT min(movie_id) FROM core.ratings WHERE user_id = 1"
+        ),
+        "user 1 has rated movie ",
+    ),
+    Fault(
+        "no_film_is_its_own_neighbour",
+        _one_film(
+            "SELECT unnest([1, similar_movie_id]) FROM published.similar_movies WHERE movie_id = 1 AND rank = 2"
+        ),
+        "movie 1 has its own film as neighbour, movie ",
+    ),
+    Fault(
+        "same_title_and_year_is_one_film",
+        "UPDATE published.movies SET title = 'Twin (1997)', year = 1997 WHERE movie_id IN (4, 9)",
+        "movies 4 and 9 are both Twin (1997) but not one film",
+    ),
+    Fault(
+        "same_title_and_year_is_one_film",
+        "UPDATE published.movies SET film_id = 999 WHERE movie_id = 4",
+        "movie 4 has the film 999, which is no film of its own",
     ),
     Fault(
         "one_model_one_publication",

@@ -1,6 +1,6 @@
 -- Grain: one row per user and genre in which the user rated a movie >= 3 stars: the article's counts.
 -- genre_index counts the genres by name, 0 first.
--- Reads: core.ratings, features.movie_values, features.movies, features.users. Writes: features.genre_counts.
+-- Reads: features.ratings, features.movie_values, features.movies, features.users. Writes: features.genre_counts.
 CREATE OR REPLACE TABLE features.genre_counts AS
 WITH genres AS (
     SELECT movie_id, (dense_rank() OVER (ORDER BY column_name) - 1)::INTEGER AS genre_index
@@ -14,7 +14,7 @@ lists AS (
 ),
 liked AS (
     SELECT user_id, unnest(genre_indices) AS genre_index
-    FROM core.ratings JOIN lists USING (movie_id)
+    FROM features.ratings JOIN lists USING (movie_id)
     WHERE rating >= $liked_from
 ),
 counted AS (

@@ -1,9 +1,15 @@
--- Grain: one row per movie, as ingested, with what its ratings say.
--- Reads: core.movies, core.ratings. Writes: published.movies.
+-- Grain: one row per movie id, as ingested, with what the ratings of its film say. film_id is the id under which the
+-- film is listed: its own, but for ids of films that have a lower one too.
+-- Reads: core.movies, features.twins, features.ratings. Writes: published.movies.
 CREATE TABLE published.movies AS
 WITH rated AS (
-    SELECT movie_id, count(*) AS ratings, avg(rating)::FLOAT AS mean_rating FROM core.ratings GROUP BY movie_id
+    SELECT movie_id AS film_id, count(*) AS ratings, avg(rating)::FLOAT AS mean_rating
+    FROM features.ratings GROUP BY movie_id
+),
+films AS (
+    SELECT movie_id, title, year, genres, coalesce(film_id, movie_id) AS film_id
+    FROM core.movies LEFT JOIN features.twins USING (movie_id)
 )
-SELECT movie_id, title, year, genres, coalesce(ratings, 0) AS ratings, mean_rating
-FROM core.movies LEFT JOIN rated USING (movie_id)
+SELECT movie_id, title, year, genres, coalesce(ratings, 0) AS ratings, mean_rating, film_id
+FROM films LEFT JOIN rated USING (film_id)
 ORDER BY movie_id

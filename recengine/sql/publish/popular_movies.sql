@@ -1,5 +1,5 @@
 -- Grain: one row per segment and rank: the list for a user nobody knows yet.
--- Reads: core.ratings, core.users. Writes: published.popular_movies.
+-- Reads: features.ratings, core.users. Writes: published.popular_movies.
 -- Segments: 'all', and one per gender and age band ('F 18-24') where both are known. The score is the share
 -- of the segment's users who rated the movie, pulled to everybody's share as if $prior_users more had joined.
 CREATE TABLE published.popular_movies AS
@@ -18,11 +18,11 @@ sizes AS (
 ),
 overall AS (
     SELECT movie_id, count(*) / (SELECT count(*) FROM core.users WHERE ratings > 0) AS share
-    FROM core.ratings GROUP BY movie_id
+    FROM features.ratings GROUP BY movie_id
 ),
 counted AS (
     SELECT segment, movie_id, count(*) AS raters
-    FROM core.ratings JOIN segments USING (user_id) GROUP BY segment, movie_id
+    FROM features.ratings JOIN segments USING (user_id) GROUP BY segment, movie_id
 ),
 shares AS (
     -- Rounded to FLOAT before ranking, so that what is published as equal is ordered as equal.

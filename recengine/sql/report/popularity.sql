@@ -1,8 +1,8 @@
 -- Grain: one row per tenth of the catalogue, most rated movies first.
--- Reads: core.movies, core.ratings, published.recommendations. Writes: nothing.
+-- Reads: features.movies, features.ratings, published.recommendations. Writes: nothing.
 -- Both shares add up to 1: what people rated, and what the lists recommend.
 WITH rated AS (
-    SELECT movie_id, count(*) AS ratings FROM core.ratings GROUP BY movie_id
+    SELECT movie_id, count(*) AS ratings FROM features.ratings GROUP BY movie_id
 ),
 listed AS (
     SELECT movie_id, count(*) AS listings FROM published.recommendations GROUP BY movie_id
@@ -12,7 +12,7 @@ tenths AS (
         ntile(10) OVER (ORDER BY coalesce(ratings, 0) DESC, movie_id) AS tenth,
         coalesce(ratings, 0) AS ratings,
         coalesce(listings, 0) AS listings
-    FROM core.movies LEFT JOIN rated USING (movie_id) LEFT JOIN listed USING (movie_id)
+    FROM features.movies LEFT JOIN rated USING (movie_id) LEFT JOIN listed USING (movie_id)
 ),
 final AS (
     SELECT
