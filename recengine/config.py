@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from recengine.errors import BadInput
+from recengine.errors import BadInput, legible
 from recengine.paths import meant
 
 DatasetName = Literal[
@@ -47,9 +48,22 @@ class Home:
 
     @classmethod
     def at(cls, root: str | Path | None = None) -> Home:
-        """The home at ``root``, else at ``RECENGINE_HOME``, else ``./data``; made private when new."""
+        """The home at ``root``, else at ``RECENGINE_HOME``, else ``./data``; made private when new.
+
+        Raises
+        ------
+        BadInput
+            A database cannot be kept there.
+        """
         chosen = meant(root) or meant(os.environ.get("RECENGINE_HOME")) or Path("data")
         home = cls(chosen.absolute())
+        # DuckDB puts its log elsewhere where a path holds these, as does SQLite's address; both follow links.
+        odd = re.search(r"[?\\\ud800-\udfff]", os.path.realpath(home.root))
+        if odd:
+            raise BadInput(
+                f"No database can be kept under {home.root}: its path holds {legible(odd[0])!r}; "
+                "choose another folder with --home."
+            )
         home.root.mkdir(mode=0o750, parents=True, exist_ok=True)
         return home
 

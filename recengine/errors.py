@@ -6,12 +6,21 @@ The command line prints that sentence and exits with status 2; a flow run shows 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
+def legible(text: object) -> str:
+    r"""A text or path that any program can take: bytes of a file's name that are not UTF-8 become ``\xff``."""
+    return re.sub("[\ud800-\udfff]", lambda byte: f"\\x{ord(byte[0]) & 0xFF:02x}", str(text))
+
+
 class RecengineError(Exception):
     """Base of all errors whose message is meant for the person who started the work."""
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(legible(sentence))
 
 
 class BadInput(RecengineError):

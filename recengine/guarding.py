@@ -11,6 +11,7 @@ from recengine.config import Home
 from recengine.errors import GuardFailed
 from recengine.evaluation.guard import guard
 from recengine.versions import current_version
+from recengine.warehouse.connection import published
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,8 @@ def _published(home: Home, dataset: str) -> tuple[pa.Table | None, str | None]:
     """The published lists and their model's name, None when they are another dataset's or not there."""
     if current_version(home) is None:
         return None, None
-    with duckdb.connect(str(home.serving_link), read_only=True) as published:
-        [(model, published_dataset)] = published.execute("SELECT model, dataset FROM publication").fetchall()
+    with published(home.serving_link) as readers:
+        [(model, published_dataset)] = readers.execute("SELECT model, dataset FROM publication").fetchall()
         if published_dataset != dataset:
             return None, None
-        return published.sql(_LISTS.format(table="recommendations", users="users")).to_arrow_table(), model
+        return readers.sql(_LISTS.format(table="recommendations", users="users")).to_arrow_table(), model

@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from recengine.config import IngestConfig
-from recengine.errors import BadSource, RecengineError, TooManyBadRows
+from recengine.errors import BadSource, RecengineError, TooManyBadRows, legible
 from recengine.movielens.files import load_file, quarantine_left_out
 from recengine.movielens.layouts import Source
 from recengine.movielens.reader import PARSER_VERSION, FileFacts, facts_of, reading_of, stamp_of
@@ -55,7 +55,7 @@ def ingest(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig)
         load_id=uuid.uuid4().hex[:12],
         status="loaded",
         dataset=source.dataset,
-        source=str(source.folder),
+        source=legible(source.folder),
         layout=source.layout.name,
     )
     con.execute("BEGIN")
@@ -269,6 +269,6 @@ def _remember(con: duckdb.DuckDBPyConnection, source: Source, report: LoadReport
     scale = source.layout.scale
     con.execute("DELETE FROM ops.dataset")
     con.execute(
-        "INSERT INTO ops.dataset VALUES (?, ?, ?, ?, ?, ?, now()::TIMESTAMP)",
+        "INSERT INTO ops.dataset VALUES (?, ?, ?, ?, ?, ?, now() AT TIME ZONE 'UTC')",
         [source.dataset, source.layout.name, scale.low, scale.high, scale.step, report.input_fingerprint],
     )

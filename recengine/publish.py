@@ -35,6 +35,7 @@ from recengine.versions import (
     versions,
 )
 from recengine.warehouse import sqlfiles
+from recengine.warehouse.connection import published
 from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
@@ -174,8 +175,8 @@ def rollback(con: duckdb.DuckDBPyConnection, home: Home, version: str | None = N
         if version not in kept:
             raise BadInput(f"There is no version {version!r}; kept are {', '.join(kept)}.")
         point_to(home, version)
-        with duckdb.connect(str(home.serving_link), read_only=True) as published:
-            [about] = published.execute(
+        with published(home.serving_link) as readers:
+            [about] = readers.execute(
                 "SELECT dataset, model_id, input_fingerprint FROM publication"
             ).fetchall()
         remember(con, "rolled back", version, about, f"rolled back from {current}", {})
@@ -199,7 +200,9 @@ def _build(
     con: duckdb.DuckDBPyConnection, building: Path, version: str, metrics: dict[str, float | None]
 ) -> tuple[int, int]:
     """Write and audit the new file; returns its users and recommendation rows."""
-    con.execute(f"ATTACH {sqlfiles.literal(building)} AS published (STORAGE_VERSION '{STORAGE_VERSION}')")
+    con.execute(
+        f"ATTACH {sqlfiles.path_literal(building)} AS published (STORAGE_VERSION '{STORAGE_VERSION}')"
+    )
     try:
         write_tables(con, version, metrics)
         audit(con)

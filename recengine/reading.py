@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -15,7 +16,7 @@ from recengine.config import Home
 from recengine.errors import BadInput, BadSource, NotReady, WarehouseBusy
 from recengine.versions import current_version, versions
 from recengine.warehouse import sqlfiles
-from recengine.warehouse.connection import warehouse
+from recengine.warehouse.connection import published, warehouse
 
 
 @contextmanager
@@ -31,11 +32,8 @@ def serving(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
         raise NotReady(f"Nothing is published under {home.root} yet", "run `recengine run` first")
     # Beside the published file there is no place to spill to: it may belong to somebody else. A query may
     # read every file below the folder it spills to, so that folder is a new and empty one.
-    with (
-        tempfile.TemporaryDirectory(prefix="recengine-") as spill,
-        duckdb.connect(str(home.serving_link), read_only=True, config={"temp_directory": spill}) as con,
-    ):
-        con.execute("SET enable_progress_bar = false")
+    with tempfile.TemporaryDirectory(prefix="recengine-") as spill, published(home.serving_link) as con:
+        con.execute(f"SET temp_directory = {sqlfiles.path_literal(Path(spill))}")
         yield con
 
 

@@ -205,7 +205,7 @@ def _attached(con: duckdb.DuckDBPyConnection, home: Home, version: str, before: 
     names = {"published": version} | ({"earlier": before} if before else {})
     for name, file in names.items():
         path = home.serving / f"serving-{file}.duckdb"
-        con.execute(f"ATTACH {sqlfiles.literal(path)} AS {name} (READ_ONLY)")
+        con.execute(f"ATTACH {sqlfiles.path_literal(path)} AS {name} (READ_ONLY)")
     try:
         yield
     finally:

@@ -111,7 +111,7 @@ def _history(con: duckdb.DuckDBPyConnection, days: int) -> int:
     """Old rows; those about versions on disk are few and recent by nature."""
     removed = 0
     for table, column in (("ops.loads", "started_at"), ("ops.publications", "happened_at")):
-        query = f"DELETE FROM {table} WHERE {column} < now()::TIMESTAMP - to_days(?::INTEGER)"
+        query = f"DELETE FROM {table} WHERE {column} < now() AT TIME ZONE 'UTC' - to_days(?::INTEGER)"
         row = con.execute(query, [days]).fetchone()
         removed += int(row[0]) if row else 0
     return removed

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Literal
 
-import duckdb
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,6 +26,7 @@ from recengine.models.base import OnProgress, silent
 from recengine.models.store import Judged, Recipe
 from recengine.snapshot import Snapshot
 from recengine.versions import current_version
+from recengine.warehouse.connection import published
 
 log = logging.getLogger(__name__)
 
@@ -246,8 +246,8 @@ def _published(home: Home) -> tuple[str, str]:
     """Dataset and model id of what readers see, empty where they see nothing."""
     if current_version(home) is None:
         return "", ""
-    with duckdb.connect(str(home.serving_link), read_only=True) as published:
-        [found] = published.execute("SELECT dataset, model_id FROM publication").fetchall()
+    with published(home.serving_link) as readers:
+        [found] = readers.execute("SELECT dataset, model_id FROM publication").fetchall()
     return found
 
 

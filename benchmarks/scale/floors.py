@@ -33,23 +33,24 @@ USERS = 8_192  # rows of the low-rank product at a time
 def ingest(data: Path, home: Path) -> dict[str, Any]:
     """DuckDB's bare CREATE TABLE AS over the ratings file, with our settings, into a file of its own."""
     columns = "{'userId': 'BIGINT', 'movieId': 'BIGINT', 'rating': 'FLOAT', 'timestamp': 'BIGINT'}"
-    file = sqlfiles.literal(data / "ratings.csv")
+    file = data / "ratings.csv"
     with tempfile.TemporaryDirectory(dir=home) as scratch:
         began = time.perf_counter()
         with duckdb.connect(str(Path(scratch) / "bare.duckdb"), config=settings()) as con:
-            con.execute(f"CREATE TABLE ratings AS FROM read_csv({file}, header = true, columns = {columns})")
+            read = f"read_csv({sqlfiles.scan_of(file)}, header = true, columns = {columns})"
+            con.execute(f"CREATE TABLE ratings AS FROM {read}")
         return {"what": "CREATE TABLE AS over ratings.csv", "seconds": time.perf_counter() - began}
 
 
 def publish(data: Path, home: Path) -> dict[str, Any]:
     """CREATE TABLE AS of every published table's rows into a fresh file, in no order, without audits."""
     with tempfile.TemporaryDirectory(dir=home) as scratch, duckdb.connect(config=settings()) as con:
-        con.execute(f"ATTACH {sqlfiles.literal(home / 'serving.duckdb')} AS published (READ_ONLY)")
-        target = sqlfiles.literal(Path(scratch) / "bare.duckdb")
+        con.execute(f"ATTACH {sqlfiles.path_literal(home / 'serving.duckdb')} AS published (READ_ONLY)")
+        target = Path(scratch) / "bare.duckdb"
         tables = con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'published'")
         names = [name for (name,) in tables.fetchall()]
         began = time.perf_counter()
-        con.execute(f"ATTACH {target} AS bare (STORAGE_VERSION '{STORAGE_VERSION}')")
+        con.execute(f"ATTACH {sqlfiles.path_literal(target)} AS bare (STORAGE_VERSION '{STORAGE_VERSION}')")
         for name in names:
             con.execute(f"CREATE TABLE bare.{name} AS FROM published.{name}")
         con.execute("DETACH bare")

@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 
 from recengine.evaluation.metrics import ranking_metrics
 from recengine.models.ranking import RankingConfig
+from recengine.warehouse.sqlfiles import path_literal, scan_of
 
 SHARE = 0.2
 JUDGED_USERS = 20_000
@@ -38,12 +39,14 @@ class Holdout:
         Users with ratings on both sides of the cut; at most ``JUDGED_USERS`` of them, drawn with a fixed seed.
         """
         con = duckdb.connect()
-        test = f"read_parquet('{self.folder / 'test.parquet'}')"
+        test = f"read_parquet({scan_of(self.folder / 'test.parquet')})"
         known = con.execute(f"SELECT DISTINCT userId FROM {test} WHERE known ORDER BY userId")
         users = known.fetchnumpy()["userId"]
         random = np.random.default_rng(0)
         users = np.sort(random.choice(users, min(JUDGED_USERS, len(users)), replace=False))
-        columns = con.execute(f"SELECT movieId FROM read_csv('{self.train / 'movies.csv'}') ORDER BY movieId")
+        columns = con.execute(
+            f"SELECT movieId FROM read_csv({scan_of(self.train / 'movies.csv')}) ORDER BY movieId"
+        )
         movies = columns.fetchnumpy()["movieId"]
         pairs = con.execute(f"SELECT userId, movieId FROM {test} WHERE known").fetchnumpy()
         kept = np.isin(pairs["userId"], users)
@@ -58,7 +61,7 @@ class Holdout:
         """nDCG@``K`` of every judged user, by the Parquet file of top lists (userId, rank, movieId)."""
         users, movies, relevant = self.relevant
         lists = duckdb.execute(
-            f"SELECT userId, rank, movieId FROM read_parquet('{top}') WHERE rank <= {K}"
+            f"SELECT userId, rank, movieId FROM read_parquet({scan_of(top)}) WHERE rank <= {K}"
         ).fetchnumpy()
         kept = np.isin(lists["userId"], users)
         found = np.full((len(users), K), -1, dtype=np.int64)
@@ -68,12 +71,12 @@ class Holdout:
 
     def shown(self, top: Path) -> tuple[int, int]:
         """How many movies the lists show to anybody, and how many of them lie beyond the ``HEAD`` most rated."""
-        ratings = f"read_csv('{self.train / 'ratings.csv'}')"
+        ratings = f"read_csv({scan_of(self.train / 'ratings.csv')})"
         row = duckdb.execute(
             "WITH placed AS (SELECT movieId, row_number() OVER (ORDER BY count(*) DESC, movieId) AS place "
             f"FROM {ratings} GROUP BY movieId) "
             f"SELECT count(*), count(*) FILTER (place > {HEAD}) "
-            f"FROM placed SEMI JOIN read_parquet('{top}') USING (movieId)"
+            f"FROM placed SEMI JOIN read_parquet({scan_of(top)}) USING (movieId)"
         ).fetchall()[0]
         return int(row[0]), int(row[1])
 
@@ -85,18 +88,18 @@ def holdout_of(data: Path, folder: Path) -> Holdout:
         (folder / "train").mkdir(parents=True)
         shutil.copy(data / "movies.csv", folder / "train" / "movies.csv")
         with duckdb.connect() as con:
-            con.execute(f"CREATE TABLE ratings AS FROM read_csv('{data / 'ratings.csv'}')")
+            con.execute(f"CREATE TABLE ratings AS FROM read_csv({scan_of(data / 'ratings.csv')})")
             [(total,)] = con.execute("SELECT count(*) FROM ratings").fetchall()
             [(cut,)] = con.execute(
                 f"SELECT timestamp FROM ratings ORDER BY timestamp LIMIT 1 OFFSET {round(total * (1 - SHARE))}"
             ).fetchall()
             con.execute(
                 f"COPY (FROM ratings WHERE timestamp < {cut} ORDER BY userId, movieId) "
-                f"TO '{folder / 'train' / 'ratings.csv'}' (HEADER)"
+                f"TO {path_literal(folder / 'train' / 'ratings.csv')} (HEADER)"
             )
             con.execute(
                 f"COPY (SELECT *, userId IN (SELECT userId FROM ratings WHERE timestamp < {cut}) AS known "
                 f"FROM ratings WHERE timestamp >= {cut} ORDER BY userId, movieId) "
-                f"TO '{folder / 'test.parquet'}' (FORMAT parquet)"
+                f"TO {path_literal(folder / 'test.parquet')} (FORMAT parquet)"
             )
     return Holdout(folder)

@@ -12,12 +12,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 
 from benchmarks.scale.holdout import HEAD
 from benchmarks.scale.process import Outcome, Stage, module, recengine
+from recengine.warehouse.connection import published
+from recengine.warehouse.sqlfiles import path_literal
 
 TOP_N = 20
 STAGES = ("ingest", "features", "train", "score", "publish")
@@ -115,15 +116,15 @@ def _night(folder: Path, home: Path, env: dict[str, str] | None = None) -> dict[
 
 def _export(home: Path) -> dict[str, Any]:
     """What is published; its lists written as the same Parquet file that peers end with, and the seconds."""
-    with duckdb.connect(str(home / "serving.duckdb"), read_only=True) as published:
-        row = published.execute("SELECT model, users, recommendations FROM publication").fetchall()[0]
+    with published(home / "serving.duckdb") as readers:
+        row = readers.execute("SELECT model, users, recommendations FROM publication").fetchall()[0]
         began = time.perf_counter()
-        published.execute(
+        readers.execute(
             'COPY (SELECT user_id AS "userId", rank, movie_id AS "movieId", score FROM recommendations) '
-            f"TO '{home / 'top.parquet'}' (FORMAT parquet)"
+            f"TO {path_literal(home / 'top.parquet')} (FORMAT parquet)"
         )
         seconds = time.perf_counter() - began
-        shown = published.execute(_SHOWN, [HEAD]).fetchall()[0]
+        shown = readers.execute(_SHOWN, [HEAD]).fetchall()[0]
     counts = zip(
         ("model", "users", "recommendations", "movies_shown", "tail_shown"), (*row, *shown), strict=True
     )

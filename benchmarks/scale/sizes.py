@@ -9,6 +9,7 @@ import duckdb
 
 from benchmarks.report import markdown
 from benchmarks.scale.process import recengine
+from recengine.warehouse.sqlfiles import scan_of
 
 SEED = 1
 
@@ -82,7 +83,7 @@ def data_of(size: Size, cache: Path) -> Path:
 def shape(folder: Path) -> dict[str, float]:
     """The counts and tails of a ratings file."""
     with duckdb.connect() as con:
-        con.execute("CREATE TABLE ratings AS FROM read_csv($file)", {"file": str(folder / "ratings.csv")})
+        con.execute(f"CREATE TABLE ratings AS FROM read_csv({scan_of(folder / 'ratings.csv')})")
         found = con.execute("SELECT count(*) AS ratings, avg(rating) AS 'mean rating' FROM ratings")
         values = dict(zip(("ratings", "mean rating"), found.fetchall()[0], strict=True))
         for what in ("user", "movie"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +90,7 @@ def load_file(
     expected = facts.lines - reading.header
     # Metadata is small and in the old releases latin-1; a ratings file is read as it is if it can be.
     ratings = file.role == "ratings"
-    path = file.path if ratings and not facts.odd_line_ends else normalised(file.path, scratch / file.name)
+    path = file.path if ratings and not facts.odd_line_ends else normalised(file.path, copy_of(file, scratch))
     try:
         rows = None
         if not facts.odd_line_ends:
@@ -106,9 +108,14 @@ def load_file(
     return FileLoad(file, file_id, rows)
 
 
+def copy_of(file: SourceFile, scratch: Path) -> Path:
+    """Where a normalised copy of a source file goes: in ``scratch``, whatever the file's own name."""
+    return scratch / hashlib.sha256(os.fsencode(file.name)).hexdigest()[:16]
+
+
 def readable_by_line(file: SourceFile, facts: FileFacts, scratch: Path) -> Path:
     """The file itself where its lines can be read as they are, else a normalised copy."""
-    copy = scratch / file.name
+    copy = copy_of(file, scratch)
     if facts.plain or copy.exists():
         return copy if copy.exists() else file.path
     return normalised(file.path, copy)

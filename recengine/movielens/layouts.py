@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal
 
-from recengine.errors import BadInput, BadSource, UnknownLayout
+from recengine.errors import BadInput, BadSource, UnknownLayout, legible
 from recengine.movielens import description
 from recengine.movielens.description import Description
 
@@ -106,7 +106,7 @@ def recognise(folder: Path, dataset: str | None = None) -> Source:
     BadSource
         The folder holds the files of two layouts.
     """
-    folder = folder.expanduser().absolute()
+    folder = folder.absolute()
     if not folder.is_dir():
         raise BadInput(f"{folder} is no folder; point --source at a MovieLens folder or zip.")
     inner = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith((".", "__"))]
@@ -121,7 +121,7 @@ def recognise(folder: Path, dataset: str | None = None) -> Source:
             )
         if complete:
             said = description.load(candidate)
-            name = dataset or (said and said.name) or folder.name
+            name = dataset or (said and said.name) or legible(folder.name)
             return Source(name, candidate, complete[0], _files(complete[0], candidate), said)
     raise UnknownLayout(folder, _names(folder), _nearest(_names(folder)))
 
@@ -138,7 +138,7 @@ def with_ratings(source: Source, *ratings: Path) -> Source:
         if not path.is_file():
             raise BadInput(f"{path} is no file; give a ratings file in the {source.layout.name} layout.")
     kept = tuple(file for file in source.files if file.role != "ratings")
-    given = tuple(SourceFile("ratings", path.absolute(), str(path.absolute())) for path in ratings)
+    given = tuple(SourceFile("ratings", path.absolute(), legible(path.absolute())) for path in ratings)
     return replace(source, files=kept + given)
 
 
@@ -167,7 +167,7 @@ def _nearest(names: list[str]) -> dict[str, list[str]]:
 
 def _files(layout: Layout, folder: Path) -> tuple[SourceFile, ...]:
     return tuple(
-        SourceFile(role, folder / name, name)
+        SourceFile(role, folder / name, legible(name))
         for role, pattern in layout.patterns.items()
         for name in _names(folder)
         if fnmatch(name, pattern)

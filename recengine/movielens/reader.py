@@ -17,7 +17,7 @@ from pathlib import Path
 
 from recengine.errors import BadSource
 from recengine.movielens.layouts import Layout, Role, SourceFile
-from recengine.warehouse.sqlfiles import literal
+from recengine.warehouse.sqlfiles import literal, scan_of
 
 # Raised when a file would be read differently than before: unchanged files are then read again.
 PARSER_VERSION = 2
@@ -118,7 +118,7 @@ class Reading:
         quote = '"' if self.quoted else ""
         numbered = "" if self.numbers else f"row_number() OVER () + {int(self.header)} AS line, "
         return (
-            f"(SELECT {numbered}* FROM read_csv({literal(path)}, "
+            f"(SELECT {numbered}* FROM read_csv({scan_of(path)}, "
             f"delim={literal(self.delimiter)}, header={self.header}, auto_detect=false, quote='{quote}', "
             f"escape='{quote}', columns={{{columns}}}, ignore_errors=true))"
         )
@@ -164,8 +164,8 @@ class Reading:
 def texts_of(path: Path, skip: int = 0) -> str:
     """A plain file as a relation of ``raw``: its lines after the first few, whole, in order, blank ones too."""
     return (
-        f"read_csv({literal(path)}, delim={literal(_NO_DELIMITER)}, header=false, auto_detect=false, quote='', "
-        f"escape='', columns={{'raw': 'VARCHAR'}}, max_line_size={MAX_LINE_BYTES}, skip={skip})"
+        f"read_csv({scan_of(path)}, delim={literal(_NO_DELIMITER)}, header=false, auto_detect=false, "
+        f"quote='', escape='', columns={{'raw': 'VARCHAR'}}, max_line_size={MAX_LINE_BYTES}, skip={skip})"
     )
 
 
@@ -202,11 +202,12 @@ def normalised(path: Path, copy: Path) -> Path:
     """Write a copy as UTF-8 with ``\\n`` line ends, whatever the encoding and line ends of the original.
 
     Old releases are latin-1, which DuckDB refuses where a byte is 0x80-0x9F; files put together on two
-    systems mix line ends, which its reader refuses too. Bytes that are not UTF-8 are taken as latin-1.
+    systems mix line ends, which its reader refuses too. Bytes that are not UTF-8 are taken as latin-1. The
+    copy must not be there: nothing that exists is ever written over.
     """
     with (
         path.open(encoding="utf-8-sig", errors="recengine-latin-1") as source,
-        copy.open("w", encoding="utf-8", newline="") as target,
+        copy.open("x", encoding="utf-8", newline="") as target,
     ):
         while text := source.read(1 << 22):
             target.write(text.replace(_NO_DELIMITER, " "))

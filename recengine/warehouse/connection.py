@@ -15,6 +15,7 @@ from tenacity import RetryError, Retrying, before_sleep_log, retry_if_exception,
 from recengine.errors import BadSource, WarehouseBusy
 from recengine.resources import cores, memory_bytes
 from recengine.warehouse.migrations import migrate
+from recengine.warehouse.sqlfiles import literal
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,20 @@ def memory() -> duckdb.DuckDBPyConnection:
     con = duckdb.connect(config=settings())
     con.execute("SET enable_progress_bar = false")
     return con
+
+
+@contextmanager
+def published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a published file read-only, as any reader does, with our settings.
+
+    They are set afterwards: DuckDB refuses a second opening in a process that does not ask for what the first did,
+    and the first may be a notebook's own.
+    """
+    with duckdb.connect(str(path.absolute()), read_only=True) as con:
+        for name, value in settings().items():
+            con.execute(f"SET {name} = {literal(value)}")
+        con.execute("SET enable_progress_bar = false")
+        yield con
 
 
 def _locked_open(path: Path, config: dict[str, Any], wait_seconds: float) -> duckdb.DuckDBPyConnection:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
+import hashlib
+import os
+import re
+import shutil
+import tempfile
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 import duckdb
+
+from recengine.errors import BadInput, legible
 
 
 @cache
@@ -26,11 +35,14 @@ def load(name: str, **fragments: str) -> str:
     table function's options or a schema's name.
     """
     text = _text(name)
-    for key, value in fragments.items():
+    for key in fragments:
         if f"{{{key}}}" not in text:
             raise KeyError(f"{name}.sql has no {{{key}}}")
-        text = text.replace(f"{{{key}}}", value)
-    return text
+    if not fragments:
+        return text
+    # In one pass, so that a value may hold braces; not in comments, which a value with a line break would end.
+    parts = re.compile(r"^\s*--.*$|\{(\w+)\}", re.MULTILINE)
+    return parts.sub(lambda found: fragments.get(found[1] or "", found[0]), text)
 
 
 def run(
@@ -44,5 +56,59 @@ def run(
 
 
 def literal(text: object) -> str:
-    """A value as a quoted SQL string literal."""
+    """A value as a quoted SQL string literal; a path is given by ``path_literal`` or ``scan_of``."""
     return "'" + str(text).replace("'", "''") + "'"
+
+
+def path_literal(path: Path) -> str:
+    """A file to attach or to write to, as a quoted SQL literal.
+
+    It is absolute, so that no beginning of it is taken for a scheme, an option or a home folder.
+
+    Raises
+    ------
+    BadInput
+        Its path is not UTF-8, which no SQL can say.
+    """
+    if not _is_text(path):
+        raise BadInput(f"{path} is no UTF-8, which DuckDB's paths must be; choose another folder.")
+    return literal(path.absolute())
+
+
+def scan_of(path: Path) -> str:
+    """First arguments of ``read_csv`` or ``read_parquet`` for just this file, whatever its path.
+
+    DuckDB takes a path for a pattern and ``key=value`` in it for a column. A path that could be a pattern is read
+    through a link of a plain name, because a pattern also depends on what else lies in its folders, and no column
+    is taken from any path.
+    """
+    absolute = path.absolute()
+    if not _is_plain(absolute):
+        absolute = _link_to(absolute)
+    return f"{literal(absolute)}, hive_partitioning = false"
+
+
+def _is_text(path: Path) -> bool:
+    return legible(path) == str(path)
+
+
+def _is_plain(path: Path) -> bool:
+    return _is_text(path) and not any(letter in str(path) for letter in "*?[]{}\\")
+
+
+def _link_to(path: Path) -> Path:
+    """A link to a file under a plain name of the same ending, for as long as this process lives."""
+    ending = "".join(re.findall(r"\.[a-z]+$", path.name))
+    link = _links(os.getpid()) / (hashlib.sha256(os.fsencode(path)).hexdigest()[:16] + ending)
+    if not link.is_symlink():
+        link.symlink_to(path)
+    return link
+
+
+@cache
+def _links(process: int) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=f"recengine-links-{process}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if not _is_plain(folder):
+        raise BadInput(f"{folder.parent} is no plain path for scratch files; set TMPDIR to another folder.")
+    return folder
