@@ -25,6 +25,7 @@ from types import FrameType
 import httpx
 from filelock import FileLock, Timeout
 
+from deployments import options
 from deployments.settings import POOL, ROOT, address_of, environment
 from recengine.config import Home
 from recengine.errors import BadInput, RecengineError
@@ -81,7 +82,11 @@ class Child:
 
 
 def serve(
-    home: Home, host: str = "127.0.0.1", port: int = 4200, say: Callable[[str], None] = log.info
+    home: Home,
+    host: str = "127.0.0.1",
+    port: int = 4200,
+    say: Callable[[str], None] = log.info,
+    **night: str | None,
 ) -> None:
     """Run server, set-up and worker until SIGINT or SIGTERM.
 
@@ -93,6 +98,8 @@ def serve(
         Where the server listens; a host that others reach needs an auth string.
     say : callable
         Gets each line meant for the person who started it.
+    **night : str, optional
+        ``source``, ``dataset``, ``cron`` and ``timezone`` of the scheduled night; remembered in the home.
 
     Raises
     ------
@@ -105,6 +112,7 @@ def serve(
     home.prefect.mkdir(mode=0o700, exist_ok=True)
     home.prefect.chmod(0o700)
     os.umask(0o077)
+    said = options.tell(home, **night)
     with _only_one(home), _stop_signal() as stop:
         _wait_for_port(host, port, stop)
         server = Child("server", [sys.executable, "-m", "deployments.server"], chosen,
@@ -118,7 +126,7 @@ def serve(
             _wait_for_health(server, address, stop)
             if not stop.is_set():
                 (home.prefect / "api_url").write_text(f"{address}/api\n")
-                _set_up(chosen, stop)
+                _set_up(chosen, said, stop)
             if not stop.is_set():
                 worker.start()
                 say(_GREETING.format(address=address, home=home.root, logs=home.prefect))
@@ -204,15 +212,15 @@ def _healthy(address: str) -> bool:
         return False
 
 
-def _set_up(chosen: dict[str, str], stop: threading.Event) -> None:
-    command = [sys.executable, "-m", "deployments.setup", "--before-worker"]
+def _set_up(chosen: dict[str, str], said: list[str], stop: threading.Event) -> None:
+    command = [sys.executable, "-m", "deployments.setup", "--before-worker", "--said", *said]
     with subprocess.Popen(
         command, cwd=ROOT, env=chosen, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True, preexec_fn=_die_with_parent,
     ) as process:  # fmt: skip
-        said, _ = process.communicate()
+        output, _ = process.communicate()
     if process.returncode and not stop.is_set():
-        raise RecengineError(f"The Prefect server could not be set up: {said.strip()[-2000:]}")
+        raise RecengineError(f"The Prefect server could not be set up: {output.strip()[-2000:]}")
 
 
 def _watch(

@@ -1,9 +1,10 @@
 """Bring a Prefect server to what ``prefect.yaml`` describes: ``python -m deployments.setup``.
 
-Run it after every change of the YAML and as often as you like. It makes the work pool and the deployments,
-removes schedules that left the YAML (deploying alone would leave them active), and sees to it that a run
-whose process vanished is marked as crashed, which gives its slot back. With ``--before-worker``, where the
-box's only worker is about to start, that happens at once to runs that outlived a power cut in the database.
+Run it after every change of the YAML and as often as you like. It makes what is missing, changes what the YAML
+(or ``recengine serve``) changed since it was last applied, and leaves alone what was edited in the UI; what was
+applied is kept on the server, as a variable. Runs whose process vanished are marked as crashed, which gives
+their slot back. With ``--before-worker``, where the box's only worker is about to start, that happens at once
+to runs that outlived a power cut in the database.
 """
 
 from __future__ import annotations
@@ -13,12 +14,19 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import yaml
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import (
+    DeploymentScheduleCreate,
+    VariableCreate,
+    VariableUpdate,
+    WorkPoolCreate,
+)
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterState,
@@ -26,30 +34,38 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import State, StateType
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.client.schemas.objects import DeploymentSchedule, State, StateType
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.states import Crashed
 from prefect.workers.process import ProcessWorker
 
-from deployments import automations
+from deployments import automations, options
+from deployments.merging import Entry, code, merged, schedules, with_options
 from deployments.settings import POOL, ROOT
+from recengine import standing
 from recengine.config import Home
 from recengine.errors import RecengineError, WarehouseBusy
 from recengine.warehouse.turn import turn
 
 YAML = Path(__file__).with_name("prefect.yaml")
 ANALYTICS = "amplitude.com"
+NIGHTLY = "nightly"
+APPLIED = "recengine_applied"
+CODE = (ROOT / "flows", ROOT / "recengine")
 
 
-async def set_up(file: Path = YAML, before_worker: bool = False) -> None:
-    """Make the server as the YAML says; harmless when it is already."""
+async def set_up(file: Path = YAML, before_worker: bool = False, said: Collection[str] = ()) -> None:
+    """Make the server as the YAML says, except for what was edited there; harmless when it is already.
+
+    ``said`` names the options that ``recengine serve`` was given anew.
+    """
     if pages := os.environ.get("PREFECT_SERVER_UI_STATIC_DIRECTORY"):
         _quiet_pages(Path(pages))
     async with get_client() as client:
         await _work_pool(client)
-        _deploy(file)
-        for entry in yaml.safe_load(file.read_text())["deployments"]:
-            await _forget_schedules(client, entry)
+        await _deployments(client, file, said)
         await automations.set_up(client)
         if before_worker:
             await _end_lost_runs(client)
@@ -69,22 +85,86 @@ async def _work_pool(client: PrefectClient) -> None:
         return
 
 
-def _deploy(file: Path) -> None:
-    """Prefect's own command reads the YAML: what it stores is what ``prefect deploy`` would."""
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RecengineError(f"{file} could not be deployed: {(done.stdout + done.stderr).strip()[-2000:]}")
+async def _deployments(client: PrefectClient, file: Path, said: Collection[str]) -> None:
+    written = yaml.safe_load(file.read_text())
+    nights = standing.remembered(Home.at()).values()
+    wanted = {entry["name"]: entry for entry in written["deployments"]}
+    if NIGHTLY in wanted:
+        wanted[NIGHTLY] = with_options(wanted[NIGHTLY], options.told(Home.at()), nights)
+    variable = await client.read_variable_by_name(APPLIED)
+    applied: dict[str, Any] = variable.value if variable and isinstance(variable.value, dict) else {}
+    before, now = applied.get("entries", {}), {"code": code(*CODE), "entries": wanted}
+    found = {name: await _found(client, entry) for name, entry in wanted.items()}
+    if applied != now or None in found.values():
+        entries = [
+            merged(entry, before.get(name), there, said) if (there := found[name]) else entry
+            for name, entry in wanted.items()
+        ]
+        _deploy(written | {"deployments": entries})
+        for name, entry in wanted.items():
+            if there := found[name]:
+                await _reschedule(client, there, *schedules(entry, before.get(name), there, said))
+            await _close_form(client, entry)
+        if variable is None:
+            await client.create_variable(VariableCreate(name=APPLIED, value=now))
+        else:
+            await client.update_variable(VariableUpdate(name=APPLIED, value=now))
 
 
-async def _forget_schedules(client: PrefectClient, entry: dict[str, Any]) -> None:
-    """Remove schedules whose slug the YAML no longer has; those made in the UI have none and stay."""
+async def _found(client: PrefectClient, entry: Entry) -> DeploymentResponse | None:
     flow = entry["entrypoint"].rsplit(".", 1)[-1]
-    deployment = await client.read_deployment_by_name(f"{flow}/{entry['name']}")
-    slugs = {schedule["slug"] for schedule in entry.get("schedules", [])}
-    for schedule in deployment.schedules:
-        if schedule.slug and schedule.slug not in slugs:
-            await client.delete_deployment_schedule(deployment.id, schedule.id)
+    try:
+        return await client.read_deployment_by_name(f"{flow}/{entry['name']}")
+    except ObjectNotFound:
+        return None
+
+
+def _deploy(content: dict[str, Any]) -> None:
+    """Prefect's own command reads the YAML: what it stores is what ``prefect deploy`` would."""
+    with tempfile.TemporaryDirectory(prefix="recengine-setup-") as folder:
+        file = Path(folder) / YAML.name
+        file.write_text(yaml.safe_dump(content))
+        command = [
+            sys.executable,
+            "-m",
+            "prefect",
+            "--no-prompt",
+            "deploy",
+            "--all",
+            "--prefect-file",
+            str(file),
+        ]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip()[-2000:]
+        raise RecengineError(f"The deployments could not be made: {said}")
+
+
+async def _reschedule(
+    client: PrefectClient,
+    deployment: DeploymentResponse,
+    add: list[Entry],
+    change: list[tuple[DeploymentSchedule, CronSchedule]],
+    remove: list[DeploymentSchedule],
+) -> None:
+    for entry in add:
+        cron = CronSchedule(cron=entry["cron"], timezone=entry["timezone"])
+        made = DeploymentScheduleCreate(schedule=cron, active=True, slug=entry["slug"])
+        await client.create_deployment_schedules(deployment.id, [made])
+    for schedule, cron in change:
+        await client.update_deployment_schedule(deployment.id, schedule.id, schedule=cron)
+    for schedule in remove:
+        await client.delete_deployment_schedule(deployment.id, schedule.id)
+
+
+async def _close_form(client: PrefectClient, entry: Entry) -> None:
+    """The server refuses a parameter that the flow does not have, instead of starting a run that crashes."""
+    if (made := await _found(client, entry)) is None:
+        return
+    schema = (made.parameter_openapi_schema or {}) | {"additionalProperties": False}
+    known = {name: value for name, value in made.parameters.items() if name in schema["properties"]}
+    body = {"parameter_openapi_schema": schema, "parameters": known}
+    await client.request("PATCH", "/deployments/{id}", path_params={"id": made.id}, json=body)
 
 
 def _quiet_pages(folder: Path) -> None:
@@ -119,9 +199,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m deployments.setup", description=__doc__)
     parser.add_argument("file", nargs="?", type=Path, default=YAML, help="the deployments, prefect.yaml")
     parser.add_argument("--before-worker", action="store_true", help="the only worker is about to start")
+    parser.add_argument("--said", nargs="*", default=[], help="options of recengine serve that are news")
     chosen = parser.parse_args()
     try:
-        asyncio.run(set_up(chosen.file, chosen.before_worker))
+        asyncio.run(set_up(chosen.file, chosen.before_worker, chosen.said))
     except RecengineError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)

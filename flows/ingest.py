@@ -12,31 +12,39 @@ from flows import artifacts
 from flows.common import RETRIED, alone, opened
 from flows.notices import LOUD
 from recengine import ingest as engine
-from recengine.config import DatasetName, Home, IngestConfig
+from recengine import standing
+from recengine.config import Home, IngestConfig, NightDataset
 from recengine.ingest import LoadReport
 from recengine.sources import locate
+from recengine.standing import Night, named
 
 
 @task(name="ingest", **RETRIED)
-def ingest_files(dataset: str, source: str | None, limits: IngestConfig) -> LoadReport:
-    """Find the source and load what changed, in one transaction."""
+def ingest_files(dataset: str | None, source: str | None, limits: IngestConfig, force: bool) -> LoadReport:
+    """Find the source and load what changed, in one transaction; what is to be published is no other dataset."""
+    if source is None:  # before anything is downloaded
+        standing.refuse_to_replace(Home.at(), dataset or "demo", force=force)
     found = locate(Home.at(), dataset, source)
-    with opened() as (_, con):
+    standing.refuse_to_replace(Home.at(), found.dataset, force=force)
+    with opened() as (home, con):
         report = engine.ingest(con, found, limits)
+        standing.refuse_other_movies(con, home, force=force)
     artifacts.loaded(report)
     return report
 
 
 @flow(name="ingest", **LOUD)
 def ingest(
-    dataset: DatasetName = "demo", source: str | None = None, limits: IngestConfig = IngestConfig()
+    dataset: NightDataset = "published", source: str | None = None, limits: IngestConfig = IngestConfig()
 ) -> LoadReport:
     """Load a MovieLens dataset into the warehouse; unchanged files are not read again.
 
     Args:
-        dataset: Which dataset: demo is generated on the spot, the others are downloaded once
+        dataset: demo is generated on the spot, releases are downloaded once; published goes on with what is published
         source: Folder or zip of your own instead, as the worker sees it
         limits: What the load accepts
     """
     with alone():
-        return ingest_files(dataset, source, limits)
+        with opened() as (home, con):
+            night = standing.going_on(con, home, Night(dataset=named(dataset), source=source, limits=limits))
+        return ingest_files(night.dataset, night.source, night.limits, True)  # nothing is published by it

@@ -22,8 +22,8 @@ from flows.publish import publish_tables
 from flows.score import score_users
 from flows.train import choose, fit
 from recengine import nightly as engine
-from recengine import report
-from recengine.config import DatasetName, IngestConfig
+from recengine import report, standing
+from recengine.config import Home, IngestConfig, NightDataset
 from recengine.evaluation.gate import GateConfig
 from recengine.ingest import LoadReport
 from recengine.models import DEFAULT, ModelName
@@ -31,6 +31,7 @@ from recengine.publish import PublishConfig
 from recengine.retention import RetentionConfig, RetentionReport, prune
 from recengine.score import ScoreConfig
 from recengine.selection import CarryConfig, Selection, TrainConfig
+from recengine.standing import Night, named
 
 
 @task(name="anything new", **KEPT)
@@ -67,7 +68,7 @@ def write_report(version: str) -> str:
 
 @flow(name="nightly", **LOUD)
 def nightly(
-    dataset: DatasetName = "demo",
+    dataset: NightDataset = "published",
     source: str | None = None,
     top_n: Annotated[int, Field(ge=1, le=1000)] = 10,
     model: ModelName = DEFAULT,
@@ -83,13 +84,13 @@ def nightly(
     """From MovieLens files to published top-N tables.
 
     Args:
-        dataset: Which dataset: demo is generated on the spot, the others are downloaded once
+        dataset: demo is generated on the spot, releases are downloaded once; published goes on with what is published
         source: Folder or zip of your own instead, as the worker sees it
         top_n: Recommendations per user
         model: The recipe that challenges what is published
         recency: auto learns how much recent popularity counts; off ranks by all-time taste
         seed: Seed of everything random; the same seed gives the same tables
-        force: Run although nothing changed, and publish although the gate or the guard objects
+        force: Run although nothing changed, and publish against gate and guard or over another dataset
         keep_versions: Published versions to keep for rollback
         limits: What the load accepts
         gate: When a challenger is good enough
@@ -97,25 +98,21 @@ def nightly(
         retention: What is kept after the night
     """
     training = TrainConfig(model=model, recency=recency, seed=seed, gate=gate, carry=carry)
-    scoring = ScoreConfig(top_n=top_n)
     publishing = PublishConfig(keep_versions=keep_versions)
+    said = None if top_n == ScoreConfig().top_n else top_n
+    asked = Night(dataset=named(dataset), source=source, limits=limits, top_n=said)
     with alone():
-        state = _night(dataset, source, limits, training, scoring, publishing, force)
+        with opened() as (home, con):
+            night = standing.going_on(con, home, asked)
+        state = _night(night, training, publishing, force)
         tidy(retention)
         return state
 
 
-def _night(
-    dataset: str,
-    source: str | None,
-    limits: IngestConfig,
-    training: TrainConfig,
-    scoring: ScoreConfig,
-    publishing: PublishConfig,
-    force: bool,
-) -> State[Any]:
+def _night(night: Night, training: TrainConfig, publishing: PublishConfig, force: bool) -> State[Any]:
+    scoring = ScoreConfig(top_n=night.top_n) if night.top_n else ScoreConfig()
     request = engine.request_of(training, scoring)
-    load = ingest_files(dataset, source, limits)
+    load = ingest_files(night.dataset, night.source, night.limits, force)
     if not force and not anything_new(load, request):
         return Completed(name="Unchanged", message=f"{load.dataset} is as it was: the published tables stay.")
     snapshot = build_features(load.input_fingerprint).folder
@@ -125,5 +122,6 @@ def _night(
     model_id = fit(selection, snapshot)
     score_users(model_id, snapshot, scoring)
     published = publish_tables(model_id, publishing, selection.reason, request, force)
+    standing.remember(Home.at(), published.dataset, night)
     write_report(published.version, return_state=True)  # a page that fails is red, not the published night
     return Completed(name="Published", message=f"Version {published.version}: {selection.reason}")

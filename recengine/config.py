@@ -25,6 +25,9 @@ DatasetName = Literal[
     "ml-latest",
 ]
 
+# What a night may be told: one of these, or to go on with the published one.
+NightDataset = Literal["published", DatasetName]
+
 
 def checked_dataset(name: str) -> DatasetName:
     """A dataset's name, known to be one.

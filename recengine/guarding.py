@@ -10,6 +10,7 @@ import pyarrow as pa
 from recengine.config import Home
 from recengine.errors import GuardFailed
 from recengine.evaluation.guard import guard
+from recengine.standing import refuse_other_movies, refuse_to_replace
 from recengine.versions import current_version
 from recengine.warehouse.connection import published
 
@@ -33,12 +34,16 @@ def guard_tables(con: duckdb.DuckDBPyConnection, home: Home, *, force: bool = Fa
 
     Raises
     ------
+    BadInput
+        Another dataset is published, and it is not forced.
     GuardFailed
         Unless forced, with every objection.
     """
     [(model, dataset, movies)] = con.execute(
         "SELECT model, dataset, (SELECT count(*) FROM features.movies) FROM scores.origin"
     ).fetchall()
+    refuse_to_replace(home, dataset, force=force)
+    refuse_other_movies(con, home, force=force)
     new = con.sql(_LISTS.format(table="scores.recommendations", users="core.users")).to_arrow_table()
     old, old_model = _published(home, dataset)
     report = guard(new, old, movies=movies, model=model, old_model=old_model)

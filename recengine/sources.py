@@ -12,7 +12,7 @@ from recengine.movielens.layouts import Source, recognise
 from recengine.paths import meant
 
 
-def locate(home: Home, dataset: str = "demo", source: str | Path | None = None) -> Source:
+def locate(home: Home, dataset: str | None = "demo", source: str | Path | None = None) -> Source:
     """The source to ingest: a folder or zip of the user's own, or a dataset by name.
 
     Parameters
@@ -36,7 +36,8 @@ def locate(home: Home, dataset: str = "demo", source: str | Path | None = None) 
         if path.is_file():
             return recognise(unpacked(path, home.sources / "zips"), path.stem)
         return recognise(path)
-    folder = home.sources / checked_dataset(dataset)
+    dataset = checked_dataset(dataset or "demo")
+    folder = home.sources / dataset
     if not folder.exists():
         home.sources.mkdir(parents=True, exist_ok=True)
         generate(folder, DEMO) if dataset == "demo" else download(dataset, folder)

@@ -11,11 +11,11 @@ from flows import local
 from flows.cli import console
 from flows.cli.options import (
     BadShareOption,
-    DatasetOption,
     ForceOption,
     FromScratchOption,
     HomeOption,
     ModelOption,
+    NightDatasetOption,
     RecencyOption,
     SeedOption,
     SourceOption,
@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    dataset: DatasetOption = "demo",
+    dataset: NightDatasetOption = None,
     source: SourceOption = None,
     top_n: TopNOption = 10,
     model: ModelOption = None,
@@ -54,7 +54,7 @@ def run(
     max_bad_share: BadShareOption = 0.01,
 ) -> None:
     """The whole nightly flow, through Prefect: files in, published tables out."""
-    chosen, known = use(home), checked_dataset(dataset)
+    chosen, known = use(home), checked_dataset(dataset) if dataset else None
     asked: dict[str, Any] = {}
     if model is not None:  # a wrong name is told before a server starts
         from recengine.models import checked_model

@@ -20,6 +20,14 @@ HomeOption = Annotated[
 DatasetOption = Annotated[
     str, typer.Option("--dataset", help="demo, or a GroupLens release such as ml-1m (downloaded once)")
 ]
+NightDatasetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset",
+        help="demo, or a GroupLens release such as ml-1m (downloaded once); without it and --source: "
+        "what is published, else demo",
+    ),
+]
 SourceOption = Annotated[
     Path | None, typer.Option("--source", parser=meant, help="MovieLens folder or zip of your own")
 ]
@@ -33,7 +41,12 @@ RecencyOption = Annotated[
     typer.Option("--recency", help="auto lifts what is popular now; off: all-time taste"),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of everything random")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Run although nothing changed or a check objects")]
+ForceOption = Annotated[
+    bool,
+    typer.Option(
+        "--force", help="Run although nothing changed, a check objects or another dataset is published"
+    ),
+]
 FromScratchOption = Annotated[
     bool,
     typer.Option(

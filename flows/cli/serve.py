@@ -21,8 +21,22 @@ def serve(
         str, typer.Option("--host", help="Others than this machine reach it only with an auth string set")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 4200,
+    source: Annotated[
+        str | None, typer.Option("--source", help="What the scheduled night reads: folder or zip of your own")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option("--dataset", help="... or a dataset by name")] = None,
+    cron: Annotated[
+        str | None, typer.Option("--cron", help="When, as a cron line; first '30 3 * * *'")
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option("--timezone", help="... in this timezone; first UTC")
+    ] = None,
 ) -> None:
-    """Prefect server, deployments, schedules and a worker on one box, until Ctrl-C."""
+    """Prefect server, deployments, schedules and a worker on one box, until Ctrl-C.
+
+    What is said of the night is remembered in the home ('' forgets it); unsaid, it goes on with what is published.
+    """
     from deployments import serve as engine
 
-    engine.serve(use(home), host, port, say=console.say)
+    night = {"source": source, "dataset": dataset, "cron": cron, "timezone": timezone}
+    engine.serve(use(home), host, port, say=console.say, **night)

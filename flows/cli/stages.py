@@ -15,11 +15,11 @@ import typer
 from flows.cli import console
 from flows.cli.options import (
     BadShareOption,
-    DatasetOption,
     ForceOption,
     FromScratchOption,
     HomeOption,
     ModelOption,
+    NightDatasetOption,
     RecencyOption,
     SeedOption,
     SourceOption,
@@ -44,7 +44,7 @@ def _alone(home: Path | None, command: str) -> Iterator[Home]:
 
 
 def ingest(
-    dataset: DatasetOption = "demo",
+    dataset: NightDatasetOption = None,
     source: SourceOption = None,
     home: HomeOption = None,
     max_bad_share: BadShareOption = 0.01,
@@ -53,12 +53,20 @@ def ingest(
     from recengine import ingest as engine
     from recengine.config import IngestConfig
     from recengine.sources import locate
+    from recengine.standing import Night, going_on
     from recengine.warehouse.connection import warehouse
 
     with _alone(home, "ingest") as chosen:
-        found = locate(chosen, dataset, source)
+        asked = Night(
+            dataset=dataset,
+            source=None if source is None else str(source),
+            limits=IngestConfig(max_bad_share=max_bad_share),
+        )
         with warehouse(chosen.warehouse) as con:
-            report = engine.ingest(con, found, IngestConfig(max_bad_share=max_bad_share))
+            night = going_on(con, chosen, asked)
+        found = locate(chosen, night.dataset, night.source)
+        with warehouse(chosen.warehouse) as con:
+            report = engine.ingest(con, found, night.limits)
     for reason, count in report.quarantined_by_reason.items():
         console.say(f"  quarantined, {reason}: {count:,}")
 

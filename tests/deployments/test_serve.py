@@ -39,6 +39,15 @@ def test_the_schedule_has_its_next_runs(served: Served) -> None:
     assert all("T03:30:00" in time for time in times)
 
 
+def test_a_parameter_that_the_flow_does_not_have_is_refused(served: Served) -> None:
+    found = served.get("deployments/name/nightly/nightly")
+    served.allow()
+    body = {"parameters": {"top": 7}, "state": {"type": "SCHEDULED"}}
+    answer = served.client.post(f"deployments/{found['id']}/create_flow_run", json=body)
+    assert answer.status_code == 409
+    assert "'top' was unexpected" in answer.text
+
+
 def test_settings_are_safe(served: Served) -> None:
     assert served.get("admin/settings")["server"]["analytics_enabled"] is False
     other = httpx.Client(base_url=served.client.base_url, trust_env=False)
@@ -69,7 +78,7 @@ def test_a_deployment_publishes_and_a_shell_uses_the_same_server(served: Served,
     assert from_shell["deployment_id"] is None
 
 
-def test_set_up_again_changes_nothing_but_removes_what_left_the_yaml(served: Served) -> None:
+def test_set_up_again_undoes_no_edit(served: Served) -> None:
     found = served.get("deployments/name/nightly/nightly")
     [schedule] = found["schedules"]
     extra = {"schedule": {"cron": "0 5 * * *", "timezone": "UTC"}, "active": True}
@@ -78,12 +87,24 @@ def test_set_up_again_changes_nothing_but_removes_what_left_the_yaml(served: Ser
     served.request("PATCH", f"deployments/{found['id']}/schedules/{schedule['id']}", {"active": False})
     before = served.get("deployments/name/nightly/nightly")
     assert len(before["schedules"]) == 2
-    environment = {"PREFECT_API_URL": f"http://127.0.0.1:{served.port}/api", "RECENGINE_ROOT": str(ROOT)}
+    served.request("PATCH", f"deployments/{found['id']}", {"parameters": {"source": "/mine"}})
+    environment = {
+        "PREFECT_API_URL": f"http://127.0.0.1:{served.port}/api",
+        "RECENGINE_ROOT": str(ROOT),
+        "RECENGINE_HOME": str(served.home),
+    }
     command = [COMMAND[0], "-m", "deployments.setup"]
     subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=True)
     after = served.get("deployments/name/nightly/nightly")
     assert after["id"] == found["id"]
-    assert [(kept["slug"], kept["active"]) for kept in after["schedules"]] == [("every-night", False)]
+    assert [
+        (kept["slug"], kept["active"]) for kept in sorted(after["schedules"], key=lambda kept: kept["slug"])
+    ] == [
+        ("every-night", False),
+        ("old", True),
+    ]
+    assert after["parameters"] == {"source": "/mine"}
+    served.request("PATCH", f"deployments/{found['id']}", {"parameters": {}})
     assert len(served.post("automations/filter")) == 2
     assert len(served.post("work_pools/filter")) == 1
 

@@ -203,3 +203,23 @@ def _explode(*given: object) -> None:
 def _end(task: Any) -> Any:
     assert task.end_time is not None
     return task.end_time
+
+
+def test_a_night_that_names_nothing_goes_on_and_another_dataset_needs_force(
+    client: SyncPrefectClient, home: Home, demo: Path, tmp_path: Path
+) -> None:
+    mine = shutil.copytree(demo, tmp_path / "mine")
+    _, state = start(client, nightly, source=str(mine), model="popularity", top_n=7)
+    assert state.name == "Published", state.message
+    _, state = start(client, nightly, model="popularity")
+    assert state.name == "Unchanged", state.message
+    first = current_version(home)
+    for other in ({"dataset": "demo"}, {"source": str(demo)}):
+        _, state = start(client, nightly, model="popularity", **other)
+        assert state.is_failed()
+        assert "'mine' is published in" in str(state.message)
+        assert "would replace it: use --force" in str(state.message)
+    assert current_version(home) == first
+    assert not home.sources.exists()
+    _, state = start(client, nightly, source=str(demo), model="popularity", force=True)
+    assert state.name == "Published", state.message
