@@ -1,4 +1,4 @@
-"""What the flows share: how tasks retry and keep results, how a run takes its turn."""
+"""What the flows share: how tasks retry, how a run takes its turn."""
 
 from __future__ import annotations
 
@@ -19,10 +19,6 @@ from recengine.space import is_full
 from recengine.warehouse.connection import warehouse
 from recengine.warehouse.turn import turn
 
-# A finished task's result is kept, so that a retry of the run goes on after it. The key of a result holds the
-# run's id: another run, or the same flow on another home, never finds it.
-KEPT: dict[str, Any] = {"persist_result": True, "result_serializer": "json"}
-
 
 def may_pass(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
     """Whether trying again can help: somebody else's lock, the network, the disk; never bad data."""
@@ -30,7 +26,7 @@ def may_pass(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool
     return isinstance(error, (WarehouseBusy, DownloadFailed, OSError)) or is_full(error)
 
 
-RETRIED: dict[str, Any] = KEPT | {
+RETRIED: dict[str, Any] = {
     "retries": 2,
     "retry_delay_seconds": [2, 10],
     "retry_condition_fn": may_pass,

@@ -5,15 +5,23 @@ When: after ingest. Requires: an ingested dataset. Does nothing when the data is
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import flow, task
 
 from flows.common import RETRIED, alone, opened
+from flows.kept import kept
 from flows.notices import LOUD
 from recengine import features as engine
 from recengine.features import FeatureReport
 
 
-@task(name="features", **RETRIED)
+def _still_there(built: FeatureReport, given: dict[str, Any]) -> bool:
+    with opened() as (_, con):
+        return engine.fingerprint_of(con) == built.fingerprint and built.folder.is_dir()
+
+
+@task(name="features", **kept(_still_there), **RETRIED)
 def build_features(input_fingerprint: str) -> FeatureReport:
     """Build the feature tables in SQL and write the snapshot."""
     with opened() as (home, con):

@@ -6,10 +6,13 @@ or generated once) or a folder or zip that the worker can read.
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import flow, task
 
 from flows import artifacts
 from flows.common import RETRIED, alone, opened
+from flows.kept import BY_WHAT_IS_PUBLISHED, kept
 from flows.notices import LOUD
 from recengine import ingest as engine
 from recengine import standing
@@ -19,7 +22,13 @@ from recengine.sources import locate
 from recengine.standing import Night, named
 
 
-@task(name="ingest", **RETRIED)
+def _still_loaded(report: LoadReport, given: dict[str, Any]) -> bool:
+    found = locate(Home.at(), given["dataset"], given["source"])
+    with opened() as (_, con):
+        return engine.is_loaded(con, found, given["limits"])
+
+
+@task(name="ingest", **kept(_still_loaded, by=BY_WHAT_IS_PUBLISHED), **RETRIED)
 def ingest_files(dataset: str | None, source: str | None, limits: IngestConfig, force: bool) -> LoadReport:
     """Find the source and load what changed, in one transaction; what is to be published is no other dataset."""
     if source is None:  # before anything is downloaded

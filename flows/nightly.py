@@ -14,9 +14,10 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows import artifacts, notices
-from flows.common import KEPT, alone, opened
+from flows.common import alone, opened
 from flows.features import build_features
 from flows.ingest import ingest_files
+from flows.kept import ANEW, kept
 from flows.notices import LOUD
 from flows.publish import publish_tables
 from flows.score import score_users
@@ -34,14 +35,18 @@ from recengine.selection import CarryConfig, Selection, TrainConfig
 from recengine.standing import Night, named
 
 
-@task(name="anything new", **KEPT)
+def _same_answer(new: bool, given: dict[str, Any]) -> bool:
+    return bool(anything_new.fn(**given) == new)
+
+
+@task(name="anything new", **kept(_same_answer))
 def anything_new(load: LoadReport, request: str) -> bool:
     """Whether the last decision was about other data or another request."""
     with opened() as (home, con):
         return not engine.already_answered(con, home, request, load.input_fingerprint)
 
 
-@task(name="keep", **KEPT)
+@task(name="keep", **ANEW)
 def keep(load: LoadReport, selection: Selection, request: str) -> str:
     """Note that the published tables stay, and why."""
     with opened() as (_, con):
@@ -50,14 +55,14 @@ def keep(load: LoadReport, selection: Selection, request: str) -> str:
     return selection.reason
 
 
-@task(name="tidy", **KEPT)
+@task(name="tidy", **ANEW)
 def tidy(retention: RetentionConfig) -> RetentionReport:
     """Throw away what is older than the settings say."""
     with opened() as (home, con):
         return prune(con, home, retention)
 
 
-@task(name="report", **KEPT)
+@task(name="report", **ANEW)
 def write_report(version: str) -> str:
     """The morning's page under ``reports/``, and the same in short as an artifact."""
     with opened() as (home, con):
@@ -105,7 +110,7 @@ def nightly(
         with opened() as (home, con):
             night = standing.going_on(con, home, asked)
         state = _night(night, training, publishing, force)
-        tidy(retention)
+        tidy(retention, return_state=True)  # what fails after the night is red, not the night
         return state
 
 
@@ -123,5 +128,5 @@ def _night(night: Night, training: TrainConfig, publishing: PublishConfig, force
     score_users(model_id, snapshot, scoring)
     published = publish_tables(model_id, publishing, selection.reason, request, force)
     standing.remember(Home.at(), published.dataset, night)
-    write_report(published.version, return_state=True)  # a page that fails is red, not the published night
+    write_report(published.version, return_state=True)
     return Completed(name="Published", message=f"Version {published.version}: {selection.reason}")

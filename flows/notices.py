@@ -39,12 +39,18 @@ def ended_badly(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> N
     flow_run_logger(flow_run, flow).info("Readers still have %s.", _standing())
     _post(
         f"recengine: the {flow.name} run {flow_run.name} {ended}: {reason} Readers still have {_standing()}. "
-        f"Next: mend what it says, then retry the run (its finished tasks are kept): {_address(flow_run)}"
+        "Next: mend what it says, then retry the run (of its finished tasks, what still stands is kept): "
+        f"{_address(flow_run)}"
     )
 
 
-# Every flow ends loudly: @flow(..., **LOUD).
-LOUD: dict[str, Any] = {"on_failure": [ended_badly], "on_crashed": [ended_badly]}
+# Every flow ends loudly: @flow(..., **LOUD). Prefect stores the exception that ended a run: as JSON, not as a pickle.
+LOUD: dict[str, Any] = {
+    "on_failure": [ended_badly],
+    "on_crashed": [ended_badly],
+    "result_serializer": "json",
+    "persist_result": False,
+}
 
 
 def published(report: PublishReport, reason: str) -> None:

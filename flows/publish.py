@@ -5,19 +5,26 @@ When: after score. Requires: scored tables of the data the warehouse holds.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow, task
 from pydantic import Field
 
 from flows import artifacts, notices
 from flows.common import RETRIED, alone, opened
+from flows.kept import kept
 from flows.notices import LOUD
 from recengine import publish as engine
+from recengine.config import Home
 from recengine.publish import PublishConfig, PublishReport
+from recengine.versions import current_version
 
 
-@task(name="publish", **RETRIED)
+def _still_published(report: PublishReport, given: dict[str, Any]) -> bool:
+    return current_version(Home.at()) == report.version
+
+
+@task(name="publish", **kept(_still_published), **RETRIED)
 def publish_tables(
     model_id: str, config: PublishConfig, reason: str, request: str, force: bool
 ) -> PublishReport:

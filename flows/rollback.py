@@ -5,15 +5,24 @@ When: by hand, after a publication that should not have been. Requires: an earli
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import flow, task
 
 from flows import artifacts, notices
 from flows.common import RETRIED, alone, opened
+from flows.kept import kept
 from flows.notices import LOUD
 from recengine import publish as engine
+from recengine.config import Home
+from recengine.versions import current_version
 
 
-@task(name="rollback", **RETRIED)
+def _still_current(version: str, given: dict[str, Any]) -> bool:
+    return current_version(Home.at()) == version
+
+
+@task(name="rollback", **kept(_still_current), **RETRIED)
 def move_link(version: str | None) -> str:
     """Move the readers' link to an earlier version."""
     with opened() as (home, con):

@@ -6,13 +6,14 @@ When: after train. Requires: a model trained on the data the warehouse holds.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow, task
 from pydantic import Field
 
 from flows.common import RETRIED, alone, opened
 from flows.features import build_features
+from flows.kept import kept
 from flows.notices import LOUD
 from recengine import score as engine
 from recengine.config import Home
@@ -20,7 +21,12 @@ from recengine.models import store
 from recengine.score import ScoreConfig, ScoreReport
 
 
-@task(name="score", **RETRIED)
+def _still_scored(report: ScoreReport, given: dict[str, Any]) -> bool:
+    with opened() as (_, con):
+        return engine.is_scored(con, report)
+
+
+@task(name="score", **kept(_still_scored), **RETRIED)
 def score_users(model_id: str, snapshot: Path, config: ScoreConfig) -> ScoreReport:
     """Score all users in blocks and stream their lists into the warehouse."""
     with opened() as (home, con):

@@ -6,27 +6,28 @@ When: after features. Requires: a feature snapshot. The candidates are parallel 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from prefect import flow, task
 from pydantic import Field
 
 from flows import artifacts
-from flows.common import KEPT, RETRIED, alone, opened
+from flows.common import RETRIED, alone, opened
 from flows.features import build_features
+from flows.kept import BY_WHAT_IS_PUBLISHED, kept
 from flows.notices import LOUD
 from recengine import continuing
 from recengine import selection as engine
 from recengine import train as training
 from recengine.config import Home
 from recengine.evaluation.gate import GateConfig
-from recengine.models import DEFAULT, ModelName
+from recengine.models import DEFAULT, ModelName, store
 from recengine.models.store import Recipe
 from recengine.selection import CarryConfig, Judgement, Selection, TrainConfig
 from recengine.snapshot import Snapshot
 
 
-@task(name="standing verdict", **KEPT)
+@task(name="standing verdict", **kept(by=BY_WHAT_IS_PUBLISHED))
 def standing(snapshot: Path, config: TrainConfig) -> Selection | None:
     """The last night's verdict, where the data is large and has hardly grown since."""
     verdict = continuing.standing(Home.at(), Snapshot.load(snapshot), config)
@@ -35,13 +36,17 @@ def standing(snapshot: Path, config: TrainConfig) -> Selection | None:
     return verdict
 
 
-@task(name="judge", task_run_name="judge-{name}", **KEPT)
+def _still_judged(judgement: Judgement, given: dict[str, Any]) -> bool:
+    return judgement.file.is_file()
+
+
+@task(name="judge", task_run_name="judge-{name}", **kept(_still_judged))
 def judge(name: str, snapshot: Path, recipe: Recipe, config: TrainConfig) -> Judgement:
     """Fit one candidate on the ratings before the cut and measure its lists on those after it."""
     return engine.judge(Home.at(), snapshot, recipe, config)
 
 
-@task(name="select", **KEPT)
+@task(name="select", **kept(by=BY_WHAT_IS_PUBLISHED))
 def select(judgements: dict[str, Judgement], snapshot: Path, config: TrainConfig, force: bool) -> Selection:
     """The gate: which recipe goes on, if any, and why."""
     chosen = engine.select(judgements, config, force=force)
@@ -50,7 +55,11 @@ def select(judgements: dict[str, Judgement], snapshot: Path, config: TrainConfig
     return chosen
 
 
-@task(name="fit", **RETRIED)
+def _still_stored(model_id: str, given: dict[str, Any]) -> bool:
+    return store.manifest_of(Home.at(), model_id).model_id == model_id
+
+
+@task(name="fit", **kept(_still_stored), **RETRIED)
 def fit(selection: Selection, snapshot: Path) -> str:
     """Refit the selected recipe on every rating; returns the model id."""
     model_id = training.fit(Home.at(), snapshot, selection)

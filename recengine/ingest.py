@@ -93,6 +93,12 @@ def input_of(con: duckdb.DuckDBPyConnection) -> str | None:
     return rows[0][0] if rows else None
 
 
+def is_loaded(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig) -> bool:
+    """Whether the core tables say what the source's files say now: a load would change nothing."""
+    facts = {file.name: facts_of(file.path) for file in source.files}
+    return input_of(con) == input_fingerprint(source, facts, config)
+
+
 def _reading(source: Source, config: IngestConfig) -> str:
     scale = source.layout.scale
     said = source.description.model_dump_json(exclude={"name"}) if source.description else ""

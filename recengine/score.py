@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -60,6 +61,7 @@ class ScoreReport(BaseModel):
     users: int
     recommendations: int
     similar_movies: int
+    generated_at: datetime
     megabytes: float
     lists_seconds: float
     seconds: float
@@ -127,7 +129,7 @@ def score(
     snapshot, model = Snapshot.load(snapshot_folder), store.load(home, model_id)
     _check_same_data(con, home, snapshot, model_id)
     batches = recommend(model, snapshot, config.top_n, on_progress=on_progress)
-    similar = similar_movies(snapshot, config.similar_n)
+    similar, generated_at = similar_movies(snapshot, config.similar_n), store.now()
     with transaction(con):
         lists_began = time.perf_counter()
         recommendations = _replace(con, "recommendations", RECOMMENDATIONS, batches)
@@ -143,7 +145,7 @@ def score(
                 snapshot.fingerprint,
                 ingest.input_of(con),
                 config.top_n,
-                store.now(),
+                generated_at,
             ],
         )
     report = ScoreReport(
@@ -152,6 +154,7 @@ def score(
         users=snapshot.users,
         recommendations=recommendations,
         similar_movies=neighbours,
+        generated_at=generated_at,
         megabytes=recommendations * 28 / 1e6,
         lists_seconds=lists_seconds,
         seconds=time.perf_counter() - began,
@@ -166,6 +169,12 @@ def score(
         report.seconds,
     )
     return report
+
+
+def is_scored(con: duckdb.DuckDBPyConnection, report: ScoreReport) -> bool:
+    """Whether ``scores.*`` still holds what ``score`` reported."""
+    origin = con.execute("SELECT model_id, snapshot, generated_at FROM scores.origin").fetchall()
+    return origin == [(report.model_id, report.snapshot, report.generated_at)]
 
 
 def _check_same_data(con: duckdb.DuckDBPyConnection, home: Home, snapshot: Snapshot, model_id: str) -> None:

@@ -40,6 +40,20 @@ def popularity_wins(folder: Path, users: int = 60) -> Path:
     return folder
 
 
+def everything_rated(folder: Path, users: int = 30, movies: int = 12) -> Path:
+    """A release in which nothing is left to recommend."""
+    rows = [
+        (user, movie, 1.0 + (user + movie) % 5, 1_000_000_000 + (user * 7 + movie * 5) % 101 * 1000 + user)
+        for user in range(1, users + 1)
+        for movie in range(1, movies + 1)
+    ]
+    folder.mkdir(parents=True)
+    _write(folder / "ratings.csv", ("userId", "movieId", "rating", "timestamp"), rows)
+    titles = [(movie, f"Movie {movie} (1990)", "Drama") for movie in range(1, movies + 1)]
+    _write(folder / "movies.csv", ("movieId", "title", "genres"), titles)
+    return folder
+
+
 def _write(path: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
