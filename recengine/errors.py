@@ -143,5 +143,16 @@ class GuardFailed(RecengineError):
         )
 
 
+class StillThere(RecengineError):
+    """Something under the home still names a user who was to be forgotten."""
+
+    def __init__(self, root: Path, places: Sequence[str]) -> None:
+        self.root, self.places = root, list(places)
+        super().__init__(
+            f"Not everything is forgotten yet: under {root} the id still stands in {', '.join(self.places)}; stop "
+            "what uses that, such as `recengine serve`, and run `recengine forget` again."
+        )
+
+
 class DownloadFailed(RecengineError):
     """A release could not be fetched or is not what it should be."""

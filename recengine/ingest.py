@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 
+from recengine import forgotten
 from recengine.config import IngestConfig
 from recengine.errors import BadSource, RecengineError, TooManyBadRows, legible
 from recengine.movielens.files import load_file, quarantine_left_out
@@ -61,7 +62,7 @@ def ingest(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig)
     con.execute("BEGIN")
     try:
         facts = {file.name: facts_of(file.path) for file in source.files}
-        report.input_fingerprint = input_fingerprint(source, facts, config)
+        report.input_fingerprint = forgotten.fingerprint(con, input_fingerprint(source, facts, config))
         if input_of(con) == report.input_fingerprint:
             report.status, report.files_unchanged = "unchanged", len(source.files)
             fill_from_last_load(con, report)
@@ -129,6 +130,7 @@ def _load(
             for file in source.files
             if kept[file.name] is None
         ]
+        report.forgotten_rows = forgotten.leave_out(con)
         _build_core(con, source)
         metadata_changed = {"movies", "users"} & {*removed_roles, *(load.file.role for load in loads)}
         new_ids = {load.file.name: load.file_id for load in loads}

@@ -117,7 +117,7 @@ def publish(
     if not origin:
         raise NotReady("Nothing has been scored yet", "run `recengine score` first")
     model_id, dataset, input_fingerprint, top_n = origin[0]
-    with _only_publisher(home):
+    with only_publisher(home):
         figures = guard_tables(con, home, force=force)
         version = new_version(home)
         building = home.serving / f"building-{version}.duckdb"
@@ -161,7 +161,7 @@ def rollback(con: duckdb.DuckDBPyConnection, home: Home, version: str | None = N
     BadInput
         No such version is kept; the sentence lists those that are.
     """
-    with _only_publisher(home):
+    with only_publisher(home):
         kept, current = versions(home), current_version(home)
         if current is None:
             raise NotReady("Nothing is published yet", "run `recengine run` first")
@@ -185,7 +185,7 @@ def rollback(con: duckdb.DuckDBPyConnection, home: Home, version: str | None = N
 
 
 @contextmanager
-def _only_publisher(home: Home) -> Iterator[None]:
+def only_publisher(home: Home) -> Iterator[None]:
     """One publication at a time; clears what a killed one left, and what this one does when it fails."""
     home.serving.mkdir(exist_ok=True)
     with FileLock(home.serving / ".lock"):

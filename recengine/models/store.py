@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -80,17 +81,50 @@ def save(home: Home, model: Model, manifest: Manifest, snapshot: Snapshot) -> Pa
 
     The snapshot's ids go with it: they say whom and what the rows of the weights are about.
     """
+    ids = {"users": torch.tensor(snapshot.user_ids), "movies": torch.tensor(snapshot.movie_ids)}
+    return _write(home, manifest, model.state(), ids)
+
+
+def _write(
+    home: Home, manifest: Manifest, state: dict[str, torch.Tensor] | None, ids: dict[str, torch.Tensor]
+) -> Path:
     folder = home.models / manifest.model_id
     partial = home.models / f".{manifest.model_id}.{os.getpid()}"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    save_file({name: t.contiguous() for name, t in model.state().items()}, partial / "weights.safetensors")
-    ids = {"users": torch.tensor(snapshot.user_ids), "movies": torch.tensor(snapshot.movie_ids)}
-    save_file(ids, partial / "ids.safetensors")
+    if state is not None:
+        save_file({name: t.contiguous() for name, t in state.items()}, partial / "weights.safetensors")
+        save_file(ids, partial / "ids.safetensors")
     (partial / "manifest.json").write_text(manifest.model_dump_json(indent=1))
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     return folder
+
+
+def forget_users(home: Home, model_id: str, users: Sequence[int]) -> bool:
+    """Take users' rows out of a stored model; False where it has none.
+
+    The rows are those of the ids and of every tensor named ``user`` or ``users``. Where another tensor may have a
+    row per user too, by its shape, or the ids are not there, the weights go as a whole: the manifest still says how
+    to train them again.
+    """
+    folder = home.models / model_id
+    if not (folder / "weights.safetensors").exists():
+        return False
+    state, ids = load_file(folder / "weights.safetensors"), {}
+    if (folder / "ids.safetensors").exists():
+        ids = load_file(folder / "ids.safetensors")
+        keep = ~torch.isin(ids["users"], torch.tensor(users, dtype=torch.int64))
+        if keep.all():
+            return False
+        by_user = {name for name in state if name.rpartition(".")[2] in ("user", "users")}
+        others = (size for name in state.keys() - by_user for size in state[name].shape)
+        if len(keep) not in others and all(len(state[name]) == len(keep) for name in by_user):
+            state |= {name: state[name][keep] for name in by_user}
+            _write(home, manifest_of(home, model_id), state, ids | {"users": ids["users"][keep]})
+            return True
+    _write(home, manifest_of(home, model_id), None, ids)
+    return True
 
 
 def manifest_of(home: Home, model_id: str) -> Manifest:
@@ -115,6 +149,8 @@ def load(home: Home, model_id: str) -> Model:
         raise BadSource(
             home.models / model_id, f"is a {manifest.model!r} this version does not know", "retrain"
         )
+    if not (home.models / model_id / "weights.safetensors").exists():
+        raise NotReady(f"The model {model_id} has no weights any more", "run `recengine train` for a new one")
     model = kind(kind.Config(**manifest.config))
     model.history = manifest.history
     return model.restore(load_file(home.models / model_id / "weights.safetensors"))
