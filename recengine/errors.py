@@ -30,7 +30,9 @@ class BadInput(RecengineError):
 class UnknownLayout(RecengineError):
     """A folder or zip that is no MovieLens layout."""
 
-    def __init__(self, source: Path, found: Sequence[str], missing: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self, source: Path, found: Sequence[str], missing: Mapping[str, Sequence[str]], begun: bool = True
+    ) -> None:
         self.source, self.found, self.missing = source, list(found), dict(missing)
         seen = (
             ", ".join(self.found[:12]) + (" …" if len(self.found) > 12 else "") if self.found else "nothing"
@@ -38,7 +40,8 @@ class UnknownLayout(RecengineError):
         wants = "; ".join(f"{layout} also needs {', '.join(files)}" for layout, files in self.missing.items())
         super().__init__(
             f"{source} is not a complete MovieLens folder: found {seen}; {wants}. "
-            "Point --source at the folder or zip as GroupLens distributes it."
+            "Point --source at the folder or zip as GroupLens distributes it"
+            + ("." if begun else ", or say in a dataset.toml beside your own files what they are.")
         )
 
 

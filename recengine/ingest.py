@@ -19,9 +19,10 @@ import duckdb
 from recengine import forgotten
 from recengine.config import IngestConfig
 from recengine.errors import BadSource, RecengineError, TooManyBadRows, legible
+from recengine.movielens.facts import FileFacts, facts_of, stamp_of
 from recengine.movielens.files import load_file, quarantine_left_out
 from recengine.movielens.layouts import Source
-from recengine.movielens.reader import PARSER_VERSION, FileFacts, facts_of, reading_of, stamp_of
+from recengine.movielens.reader import PARSER_VERSION, reading_of
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.loads import LoadReport, fill_from_last_load, log_line, record
 
@@ -163,7 +164,7 @@ def _quarantine_left_out(
     concerned = {row[0] for row in con.execute(query).fetchall()}
     for file in source.files:
         if file_ids.get(file.name) in concerned:
-            quarantine_left_out(con, file, facts[file.name], file_ids[file.name], scratch)
+            quarantine_left_out(con, file, source.layout, facts[file.name], file_ids[file.name], scratch)
     con.execute(
         "UPDATE ops.files SET bad_rows = "
         "(SELECT count(*) FROM ops.quarantine WHERE quarantine.file_id = files.file_id)"
