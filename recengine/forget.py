@@ -240,11 +240,15 @@ def _cut_pages(home: Home, users: Sequence[int]) -> list[str]:
 
 
 def _remove_places(home: Home) -> None:
-    """What knows users by their place among the others, or by nothing we can read; the next run makes it again."""
+    """What knows users by their place among the others, or cannot be read; the next run makes it again."""
     for folder in (home.snapshots, home.scores, home.models / "judgements", home.prefect / "storage"):
-        if folder.exists():
-            for path in folder.iterdir():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for unfinished in (*home.models.glob(".*"), *home.reports.glob("*.partial")):
-        shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
+        _remove(*folder.glob("*"), *folder.glob(".*"))
+    known = {manifest.model_id for manifest in store.stored(home)} | {"judgements"}
+    _remove(*(path for path in home.models.glob("*") if path.name not in known), *home.models.glob(".*"))
+    _remove(*home.root.rglob("*.damaged-*"), *home.reports.glob("*.partial"))
     remove(home.warehouse.with_name(f".{home.warehouse.name}.fresh"))
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from pydantic import BaseModel
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from recengine import __version__
@@ -86,14 +87,14 @@ def save(home: Home, model: Model, manifest: Manifest, snapshot: Snapshot) -> Pa
 
 
 def _write(
-    home: Home, manifest: Manifest, state: dict[str, torch.Tensor] | None, ids: dict[str, torch.Tensor]
+    home: Home, manifest: Manifest, state: dict[str, torch.Tensor], ids: dict[str, torch.Tensor]
 ) -> Path:
     folder = home.models / manifest.model_id
     partial = home.models / f".{manifest.model_id}.{os.getpid()}"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    if state is not None:
-        save_file({name: t.contiguous() for name, t in state.items()}, partial / "weights.safetensors")
+    save_file({name: t.contiguous() for name, t in state.items()}, partial / "weights.safetensors")
+    if ids:
         save_file(ids, partial / "ids.safetensors")
     (partial / "manifest.json").write_text(manifest.model_dump_json(indent=1))
     shutil.rmtree(folder, ignore_errors=True)
@@ -105,15 +106,16 @@ def forget_users(home: Home, model_id: str, users: Sequence[int]) -> bool:
     """Take users' rows out of a stored model; False where it has none.
 
     The rows are those of the ids and of every tensor named ``user`` or ``users``. Where another tensor may have a
-    row per user too, by its shape, or the ids are not there, the weights go as a whole: the manifest still says how
-    to train them again.
+    row per user too, by its shape, or the ids are not there, the weights go as a whole, and the ids with them: the
+    manifest still says how to train them again.
     """
-    folder = home.models / model_id
-    if not (folder / "weights.safetensors").exists():
-        return False
-    state, ids = load_file(folder / "weights.safetensors"), {}
-    if (folder / "ids.safetensors").exists():
-        ids = load_file(folder / "ids.safetensors")
+    folder, ids = home.models / model_id, {}
+    try:
+        state = load_file(folder / "weights.safetensors")
+        ids = load_file(folder / "ids.safetensors") if (folder / "ids.safetensors").exists() else {}
+    except (OSError, SafetensorError):  # torn: nobody can tell what it holds
+        state = {"torn": torch.empty(0)}
+    if ids:
         keep = ~torch.isin(ids["users"], torch.tensor(users, dtype=torch.int64))
         if keep.all():
             return False
@@ -123,8 +125,9 @@ def forget_users(home: Home, model_id: str, users: Sequence[int]) -> bool:
             state |= {name: state[name][keep] for name in by_user}
             _write(home, manifest_of(home, model_id), state, ids | {"users": ids["users"][keep]})
             return True
-    _write(home, manifest_of(home, model_id), None, ids)
-    return True
+    if state:
+        _write(home, manifest_of(home, model_id), {}, {})
+    return bool(state)
 
 
 def manifest_of(home: Home, model_id: str) -> Manifest:
@@ -149,11 +152,12 @@ def load(home: Home, model_id: str) -> Model:
         raise BadSource(
             home.models / model_id, f"is a {manifest.model!r} this version does not know", "retrain"
         )
-    if not (home.models / model_id / "weights.safetensors").exists():
-        raise NotReady(f"The model {model_id} has no weights any more", "run `recengine train` for a new one")
     model = kind(kind.Config(**manifest.config))
     model.history = manifest.history
-    return model.restore(load_file(home.models / model_id / "weights.safetensors"))
+    state = load_file(home.models / model_id / "weights.safetensors")
+    if not state:  # see forget_users
+        raise NotReady(f"The model {model_id} has no weights any more", "run `recengine train` for a new one")
+    return model.restore(state)
 
 
 def rows_of(home: Home, model_id: str) -> tuple[np.ndarray, np.ndarray]:

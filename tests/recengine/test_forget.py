@@ -242,11 +242,14 @@ def test_what_cannot_be_written_anew_goes_or_is_named(home: Home) -> None:
     torn.write_bytes(torn.read_bytes()[:5000])
     [model_id] = [manifest.model_id for manifest in store.stored(home) if manifest.model == "ease"]
     (home.models / model_id / "ids.safetensors").unlink()  # whose rows are whose is not known
+    aside = home.snapshots / "old.damaged-20261125-130000-000001"
+    aside.mkdir()
+    (aside / "user_ids.npy").write_bytes(b"?")
     (home.root / "notes.txt").write_text(f"user {WHO} called")
     with pytest.raises(StillThere, match=r"the id still stands in notes\.txt;"):
         forget.forget(home, [WHO])
-    assert (torn.exists(), len(versions(home))) == (False, 1)
-    assert [path.name for path in (home.models / model_id).iterdir()] == ["manifest.json"]
+    assert (torn.exists(), aside.exists(), len(versions(home))) == (False, False, 1)
+    assert load_file(home.models / model_id / "weights.safetensors") == {}
     with pytest.raises(NotReady, match="has no weights any more"):
         store.load(home, model_id)
     (home.root / "notes.txt").unlink()
