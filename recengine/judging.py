@@ -81,10 +81,10 @@ def _split(con: duckdb.DuckDBPyConnection, source: Source, config: EvaluateConfi
         raise BadInput("--train and --test belong to --protocol files; leave them out or choose it.")
     snapshot = _snapshot(con, source)
     if config.protocol == "temporal":
-        return temporal(snapshot, config.share or 0.2)
+        return temporal(snapshot, config.share or 0.2, seed=config.seed)
     if config.protocol == "random":
         return random_per_user(snapshot, config.share or 0.25, config.seed)
-    return leave_one_out(snapshot)
+    return leave_one_out(snapshot, config.seed)
 
 
 def _files_split(con: duckdb.DuckDBPyConnection, source: Source, config: EvaluateConfig) -> Split:

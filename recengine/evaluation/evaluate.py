@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from recengine.errors import BadInput, NotFinite
-from recengine.evaluation import beyond_accuracy
 from recengine.evaluation.bootstrap import Bootstrap
-from recengine.evaluation.figures import exposure_figures, list_figures, mean_figures, rating_figures
-from recengine.evaluation.metrics import ranking_metrics
+from recengine.evaluation.figures import (
+    Figures,
+    exposure_figures,
+    list_figures,
+    mean_figures,
+    rating_figures,
+)
+from recengine.evaluation.measuring import Measured, measure, pooled
 from recengine.evaluation.splits import Split
 from recengine.models.base import Model, OnProgress, silent
 from recengine.snapshot import Snapshot
@@ -52,6 +57,8 @@ class Evaluation:
         Wall time of ``fit`` (where it was fitted here), ``score``, ``predict`` and ``judge``.
     confidence : float
         Of the intervals.
+    history : list of dict
+        What the fit on the first split logged per step.
     """
 
     model: str
@@ -64,15 +71,17 @@ class Evaluation:
     counts: dict[str, int]
     seconds: dict[str, float]
     confidence: float
+    history: list[dict[str, float]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """All but the per-user vectors, ready for JSON."""
-        return {name: value for name, value in asdict(self).items() if name not in ("users", "per_user")}
+        """All but the per-user vectors and the history, ready for JSON."""
+        left_out = ("users", "per_user", "history")
+        return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
 def evaluate(
     model: Model | Callable[[], Model],
-    split: Split,
+    split: Split | Sequence[Split],
     *,
     ks: Sequence[int] = (5, 10, 20),
     relevant_from: float | None = None,
@@ -86,8 +95,9 @@ def evaluate(
     ----------
     model : Model or callable without arguments
         A model already fitted on ``split.train``, or what makes an unfitted one, which is then fitted here.
-    split : Split
-        From ``recengine.evaluation.splits``.
+    split : Split or sequence of Split
+        From ``recengine.evaluation.splits``. Several, of one snapshot, are judged as one: a user of more than one of
+        them counts once, with the mean of what was measured. The model is then fitted here for each.
     ks : sequence of int
         Cut-offs of the lists.
     relevant_from : float, optional
@@ -110,43 +120,68 @@ def evaluate(
     NotFinite
         If the model's scores or stars are not finite.
     """
+    splits = [split] if isinstance(split, Split) else list(split)
+    seconds: dict[str, float] = {}
+    clock = _Clock(seconds)
+    parts, models = [], []
+    for one in splits:
+        if isinstance(model, Model):
+            fitted = model
+        else:
+            fitted = model().fit(one.train, device=device, on_progress=on_progress)
+            clock.lap("fit")
+        models.append((fitted.name, fitted.history))
+        parts.append(_measured(fitted, one, ks, relevant_from, on_progress, clock))
+    measured = pooled(parts)
+    figures = _figures(measured, bootstrap)
+    clock.lap("judge")
+    return Evaluation(
+        model=models[0][0],
+        protocol=splits[0].protocol,
+        description=" ".join(one.description for one in splits),
+        metrics={name: estimate for name, (estimate, _, _) in figures.items()},
+        intervals={name: (low, high) for name, (_, low, high) in figures.items()},
+        users=measured.users,
+        per_user=measured.ranks,
+        counts=splits[0].counts | {"judged_users": len(measured.users)},
+        seconds=seconds,
+        confidence=bootstrap.confidence,
+        history=models[0][1],
+    )
+
+
+def _measured(
+    model: Model,
+    split: Split,
+    ks: Sequence[int],
+    relevant_from: float | None,
+    on_progress: OnProgress,
+    clock: _Clock,
+) -> Measured:
     users, relevant = split.relevance(relevant_from)
     if not len(users):
         raise BadInput(
             "No user has both training ratings and relevant held-out ones "
             f"({split.description.rstrip('.')}); use --protocol random or leave-one-out."
         )
-    seconds: dict[str, float] = {}
-    clock = _Clock(seconds)
-    if not isinstance(model, Model):
-        model = model().fit(split.train, device=device, on_progress=on_progress)
-        clock.lap("fit")
     top = recommend(model, split.train, users, max(ks), on_progress)
     clock.lap("score")
     predicted = model.predict(split.train, split.test.user_index, split.test.movie_index)
     if not np.isfinite(predicted).all():
         raise NotFinite(model.name, "stars")
     clock.lap("predict")
-    per_user = ranking_metrics(top, relevant, ks)
-    figures = mean_figures(per_user, bootstrap) | rating_figures(split, predicted, bootstrap)
-    for k in ks:
-        lists = beyond_accuracy.incidence(top[:, :k], split.train.movies)
-        named = list_figures(lists, split.train, users, bootstrap) | exposure_figures(lists, bootstrap)
-        figures |= {f"{name}@{k}": figure for name, figure in named.items()}
+    measured = measure(split, users, relevant, top, predicted, ks)
     clock.lap("judge")
-    figures = {name: figure for name, figure in figures.items() if not np.isnan(figure[0])}
-    return Evaluation(
-        model=model.name,
-        protocol=split.protocol,
-        description=split.description,
-        metrics={name: estimate for name, (estimate, _, _) in figures.items()},
-        intervals={name: (low, high) for name, (_, low, high) in figures.items()},
-        users=users,
-        per_user=per_user,
-        counts=split.counts | {"judged_users": len(users)},
-        seconds=seconds,
-        confidence=bootstrap.confidence,
-    )
+    return measured
+
+
+def _figures(measured: Measured, bootstrap: Bootstrap) -> Figures:
+    """All figures that are defined here."""
+    figures = mean_figures(measured.ranks, bootstrap) | rating_figures(measured.errors, bootstrap)
+    for k, lists in measured.lists.items():
+        named = list_figures(measured.traits[k], bootstrap) | exposure_figures(lists, bootstrap)
+        figures |= {f"{name}@{k}": figure for name, figure in named.items()}
+    return {name: figure for name, figure in figures.items() if not np.isnan(figure[0])}
 
 
 def recommend(
@@ -181,11 +216,11 @@ def recommend(
 
 
 class _Clock:
-    """Writes the seconds since the last lap under a name."""
+    """Adds the seconds since the last lap under a name."""
 
     def __init__(self, seconds: dict[str, float]) -> None:
         self.seconds, self.since = seconds, time.perf_counter()
 
     def lap(self, name: str) -> None:
         now = time.perf_counter()
-        self.seconds[name], self.since = now - self.since, now
+        self.seconds[name], self.since = self.seconds.get(name, 0) + now - self.since, now

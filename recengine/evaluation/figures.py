@@ -9,9 +9,6 @@ from scipy.sparse import csr_array
 
 from recengine.evaluation import beyond_accuracy
 from recengine.evaluation.bootstrap import Bootstrap, percentile_interval, ratio_intervals, resamples
-from recengine.evaluation.metrics import rating_errors
-from recengine.evaluation.splits import Split
-from recengine.snapshot import Snapshot
 
 Figures = dict[str, tuple[float, float, float]]
 """Estimate and both ends of its interval, by name; NaN where no user has the figure."""
@@ -24,15 +21,13 @@ def mean_figures(per_user: dict[str, np.ndarray], how: Bootstrap) -> Figures:
     return _ratio_figures(list(per_user), np.where(defined, values, 0), defined, how)
 
 
-def rating_figures(split: Split, predicted: np.ndarray, how: Bootstrap) -> Figures:
-    """RMSE, MAE and mean-per-user RMSE in stars; ``predicted`` as ``split.test``, shape (P,)."""
-    sums = rating_errors(split.test.user_index, split.test.rating, predicted)
+def rating_figures(sums: dict[str, np.ndarray], how: Bootstrap) -> Figures:
+    """RMSE, MAE and mean-per-user RMSE in stars, from sums of errors per user, all of shape (T,)."""
     squared, absolute, count = sums["squared"], sums["absolute"], sums["count"]
-    new = np.isin(split.test_users, split.new_users)
     figures = _ratio_figures(
         ["rmse", "mae", "rmse_mean_per_user", "rmse_new_users"],
-        np.column_stack([squared, absolute, np.sqrt(squared / count), squared * new]),
-        np.column_stack([count, count, np.ones_like(count), count * new]),
+        np.column_stack([squared, absolute, np.sqrt(squared / count), sums["new_squared"]]),
+        np.column_stack([count, count, np.ones_like(count), sums["new_count"]]),
         how,
     )
     for name in ("rmse", "rmse_new_users"):  # a root keeps order, so the interval may be rooted too
@@ -41,10 +36,10 @@ def rating_figures(split: Split, predicted: np.ndarray, how: Bootstrap) -> Figur
     return figures
 
 
-def list_figures(lists: csr_array, train: Snapshot, users: np.ndarray, how: Bootstrap) -> Figures:
-    """Novelty, intra-list diversity and popularity lift of the users' lists, shape (E, M)."""
-    found = beyond_accuracy.list_figures(lists, train, users)
-    popularity, history = found.pop("popularity"), found.pop("history_popularity")
+def list_figures(traits: dict[str, np.ndarray], how: Bootstrap) -> Figures:
+    """Novelty, intra-list diversity and popularity lift, from what is known of each user's list, shape (E,)."""
+    means = {name: values for name, values in traits.items() if not name.endswith("popularity")}
+    popularity, history = traits["popularity"], traits["history_popularity"]
     both = ~np.isnan(popularity) & ~np.isnan(history)
     lift = _ratio_figures(
         ["popularity_lift"],
@@ -52,7 +47,7 @@ def list_figures(lists: csr_array, train: Snapshot, users: np.ndarray, how: Boot
         np.where(both, history, 0)[:, None],
         how,
     )
-    return mean_figures(found, how) | lift
+    return mean_figures(means, how) | lift
 
 
 def exposure_figures(lists: csr_array, how: Bootstrap) -> Figures:

@@ -119,7 +119,9 @@ class Split:
         return users, csr_array((hits, movies[keep], indptr), shape=(len(users), self.train.movies))
 
 
-def temporal(snapshot: Snapshot, share: float = 0.2, upper: float = 1.0, *, min_train: int = 1) -> Split:
+def temporal(
+    snapshot: Snapshot, share: float = 0.2, upper: float = 1.0, seed: int = 0, *, min_train: int = 1
+) -> Split:
     """Hold out the newest slice of all ratings: one cut in time for everybody, as a nightly run lives it.
 
     Parameters
@@ -131,18 +133,21 @@ def temporal(snapshot: Snapshot, share: float = 0.2, upper: float = 1.0, *, min_
     upper : float
         Share of all ratings, oldest first, that exist at all: below 1, what is newer is dropped, so that
         ``upper=0.8, share=0.2`` is the cut before ``upper=1.0, share=0.2``.
+    seed : int
+        Order of the ratings of one moment, where so many have it that no cut before it would do.
     min_train : int
         Training ratings below which a test user counts as new.
 
     Returns
     -------
     Split
-        Ratings made at exactly the cut are all held out, those at exactly the upper bound all dropped.
+        Ratings made at exactly the cut are all held out, those at exactly the upper bound all dropped; unless that
+        would hold out more than twice the share: then the seed says which of them count as the newest.
 
     Raises
     ------
     BadInput
-        If the shares do not fit, or too many ratings have one and the same time to be cut apart.
+        If the shares do not fit, or the ratings are too few.
     """
     if not 0 < share < upper <= 1:
         raise BadInput(
@@ -156,14 +161,37 @@ def temporal(snapshot: Snapshot, share: float = 0.2, upper: float = 1.0, *, min_
             f"{len(times):,} ratings are too few for a temporal split of {share:.0%}; use more ratings or "
             "--protocol leave-one-out."
         )
-    ordered = np.sort(times)
-    cut = ordered[newest_first_held_out]
-    known = times < ordered[dropped_from] if dropped_from < len(times) else np.ones(len(times), dtype=bool)
-    when = datetime.fromtimestamp(int(cut), UTC)
+    most = dropped_from - newest_first_held_out
+    train, drawn = _oldest(times, newest_first_held_out, most, seed)
+    known, also_drawn = _oldest(times, dropped_from, most, seed)
+    when = datetime.fromtimestamp(int(times[known & ~train].min(initial=times.max())), UTC)
     how = f"the newest {share:.0%} of all ratings, from {when:%Y-%m-%d %H:%M:%S} UTC on"
+    if drawn or also_drawn:
+        how += f", those of one moment in an order drawn by seed {seed}"
     if upper < 1:
         how += f", as if the newest {1 - upper:.0%} did not exist yet"
-    return _split(snapshot, "temporal", times < cut, (times >= cut) & known, how, min_train)
+    return _split(snapshot, "temporal", train & known, known & ~train, how, min_train)
+
+
+def _oldest(times: np.ndarray, count: int, most: int, seed: int) -> tuple[np.ndarray, bool]:
+    """Which ratings are the oldest ``count``, and whether the seed had to say so.
+
+    A moment is not cut apart: of ratings as new as the first one left out none is among the oldest, unless
+    that would leave more than ``most`` of the oldest out.
+    """
+    if count >= len(times):
+        return np.ones(len(times), dtype=bool), False
+    older = times < np.partition(times, count)[count]
+    if count - np.count_nonzero(older) <= most:
+        return older, False
+    oldest_first = np.lexsort((_drawn(len(times), seed), times))
+    older[oldest_first[:count]] = True
+    return older, True
+
+
+def _drawn(ratings: int, seed: int) -> np.ndarray:
+    """A random number for every rating: their order where time says nothing."""
+    return np.random.default_rng(seed).random(ratings)
 
 
 def random_per_user(snapshot: Snapshot, share: float = 0.25, seed: int = 0, *, min_train: int = 1) -> Split:
@@ -181,7 +209,7 @@ def random_per_user(snapshot: Snapshot, share: float = 0.25, seed: int = 0, *, m
     if not 0 < share < 1:
         raise BadInput(f"The share of ratings to hold out must be in (0, 1), got {share}; try 0.25.")
     per_user = np.diff(snapshot.ratings.indptr)
-    shuffled = np.lexsort((np.random.default_rng(seed).random(len(snapshot.rated_at)), snapshot.rating_users))
+    shuffled = np.lexsort((_drawn(len(snapshot.rated_at), seed), snapshot.rating_users))
     kept = np.rint(per_user * (1 - share)).astype(np.int64)
     test = np.empty(len(shuffled), dtype=bool)
     test[shuffled] = _place_in_row(snapshot.ratings) >= np.repeat(kept, per_user)
@@ -189,13 +217,23 @@ def random_per_user(snapshot: Snapshot, share: float = 0.25, seed: int = 0, *, m
     return _split(snapshot, "random", ~test, test, how, min_train)
 
 
-def leave_one_out(snapshot: Snapshot, *, min_train: int = 1) -> Split:
-    """Hold out the newest rating of every user with at least two; of equally new ones the first movie's."""
-    newest_first = np.lexsort((snapshot.ratings.indices, -snapshot.rated_at, snapshot.rating_users))
+def leave_one_out(snapshot: Snapshot, seed: int = 0, *, min_train: int = 1) -> Split:
+    """Hold out the newest rating of every user with at least two; of equally new ones the seed draws one."""
+    drawn = _drawn(len(snapshot.rated_at), seed)
+    newest_first = np.lexsort((drawn, -snapshot.rated_at, snapshot.rating_users))
     test = np.empty(len(newest_first), dtype=bool)
     enough = np.repeat(np.diff(snapshot.ratings.indptr) >= 2, np.diff(snapshot.ratings.indptr))
     test[newest_first] = (_place_in_row(snapshot.ratings) == 0) & enough
-    return _split(snapshot, "leave-one-out", ~test, test, "the newest rating of each user", min_train)
+    how = "the newest rating of each user"
+    if not dated(snapshot):
+        how = f"one rating of each user, drawn by seed {seed}, as all ratings have one and the same date"
+    return _split(snapshot, "leave-one-out", ~test, test, how, min_train)
+
+
+def dated(snapshot: Snapshot) -> bool:
+    """Whether the times of the ratings tell anything: not if all have the same."""
+    times = snapshot.rated_at
+    return len(times) > 0 and bool((times != times[0]).any())
 
 
 def from_mask(

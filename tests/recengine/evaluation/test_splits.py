@@ -140,6 +140,37 @@ def test_leave_one_out_takes_the_newest_of_users_with_two() -> None:
     assert split.train.ratings.toarray()[1, 1] == 4
 
 
+def test_equal_times_are_told_apart_by_the_seed_not_by_the_movie() -> None:
+    stars = np.full((200, 9), 4)
+    undated = snapshot_of(stars, np.full(1800, 5))
+    split = leave_one_out(undated, seed=1)
+    assert "all ratings have one and the same date" in split.description
+    assert split.test_users.tolist() == list(range(200))
+    assert np.bincount(split.test.movie_index, minlength=9).max() < 50  # 22 each, not 200 times the first
+    assert (
+        _test_keys(leave_one_out(undated, seed=1)) == _test_keys(split) != _test_keys(leave_one_out(undated))
+    )
+
+
+@pytest.mark.parametrize(
+    "newer", [0, 0.05]
+)  # share of the ratings that are newer than the many of one moment
+@pytest.mark.parametrize("older", [0, 0.05])
+@pytest.mark.parametrize("upper", [1.0, 0.8])
+def test_a_moment_of_too_many_ratings_is_cut_by_the_seed(newer: float, older: float, upper: float) -> None:
+    times = np.full(1000, 500)
+    times[: int(1000 * older)] = np.arange(1, int(1000 * older) + 1)
+    times[1000 - int(1000 * newer) :] = 900
+    snapshot = snapshot_of(np.full((50, 20), 4), times)
+    split = temporal(snapshot, 0.2, upper, seed=3)
+    assert len(split.test) == 200
+    assert split.train.ratings.nnz == round(1000 * (upper - 0.2))
+    assert split.train.rated_at.max() <= split.test.rated_at.min()
+    assert "in an order drawn by seed 3" in split.description
+    assert _test_keys(split) == _test_keys(temporal(snapshot, 0.2, upper, seed=3))
+    assert _test_keys(split) != _test_keys(temporal(snapshot, 0.2, upper, seed=4))
+
+
 @pytest.mark.parametrize(("share", "upper"), [(0, 1), (1, 1), (0.5, 0.5), (0.2, 1.1)])
 def test_impossible_shares_are_refused(snapshot: Snapshot, share: float, upper: float) -> None:
     with pytest.raises(BadInput, match="0 < share < upper <= 1"):
@@ -150,9 +181,6 @@ def test_splits_with_an_empty_part_are_refused(snapshot: Snapshot) -> None:
     everything = np.ones(snapshot.ratings.nnz, dtype=bool)
     with pytest.raises(BadInput, match="0 ratings to train on"):
         from_mask(snapshot, everything)
-    one_moment = snapshot_of(np.ones((3, 4)), np.full(12, 5))
-    with pytest.raises(BadInput, match="temporal split leaves 0 ratings"):
-        temporal(one_moment)
     with pytest.raises(BadInput, match="share of ratings"):
         random_per_user(snapshot, share=1.0)
 
