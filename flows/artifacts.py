@@ -74,7 +74,7 @@ def judged(judgements: dict[str, Judgement], selection: Selection) -> None:
     text = (
         f"# {'Publish' if selection.action == 'publish' else 'Keep what is published'}: "
         f"{plain(selection.recipe.model)}\n\n{plain(selection.reason)}\n\n"
-        f"{table}\n\n{plain(description)}"
+        f"{table}\n\n{plain(description)}\n\n{plain(store.said(selection.measured))}"
     )
     create_markdown_artifact(
         text, key="decision", description="Candidates on the newest ratings, and the gate"
@@ -85,8 +85,10 @@ def fitted(home: Home, model_id: str) -> None:
     """A model's metrics and its loss curve."""
     manifest = store.manifest_of(home, model_id)
     figures = [(name, f"{value:.4f}") for name, value in manifest.metrics.items() if value is not None]
-    table = _table(("Metric", "On the newest ratings"), figures)
-    text = f"# {model_id}\n\n{_curve(manifest.history)}\n\n{table}"
+    measured = plain(store.said(manifest.measured))
+    text = (
+        f"# {model_id}\n\n{_curve(manifest.history)}\n\n{measured}\n\n{_table(('Metric', 'Value'), figures)}"
+    )
     create_markdown_artifact(text, key="model", description="Model metrics and loss curve")
 
 
@@ -125,6 +127,7 @@ def summarised(night: Night, page: Path) -> None:
             entry["version"],
             entry["model_id"],
             *(_figure(entry["metrics"].get(name)) for name in report.METRICS),
+            plain(report.measured(entry["metrics"])),
         )
         for entry in night.history
     ]
@@ -151,7 +154,7 @@ The whole page, with charts: `{page}` on the worker's machine, or `recengine rep
 
 {_chart("ndcg@10", [entry["metrics"].get("ndcg@10") for entry in night.history])}
 
-{_table(("Version", "Model", *report.METRICS), metrics)}
+{_table(("Version", "Model", *report.METRICS, "Measured"), metrics)}
 
 ## Coverage and popularity, by tenth of the catalogue (1: most rated)
 

@@ -22,7 +22,6 @@ from flows.notices import LOUD
 from flows.publish import publish_tables
 from flows.score import score_users
 from flows.train import choose, fit
-from flows.wanted import still_wanted
 from recengine import nightly as engine
 from recengine import report, standing
 from recengine.config import Home, IngestConfig, NightDataset
@@ -50,7 +49,6 @@ def anything_new(load: LoadReport, request: str) -> bool:
 @task(name="keep", **ANEW)
 def keep(load: LoadReport, selection: Selection, request: str) -> str:
     """Note that the published tables stay, and why."""
-    still_wanted()
     with opened() as (_, con):
         engine.remember_kept(con, load.dataset, load.input_fingerprint, selection, request)
     notices.kept(load, selection.reason)
@@ -120,7 +118,8 @@ def _night(night: Night, training: TrainConfig, publishing: PublishConfig, force
     scoring = ScoreConfig(top_n=night.top_n) if night.top_n else ScoreConfig()
     request = engine.request_of(training, scoring)
     load = ingest_files(night.dataset, night.source, night.limits, force)
-    if not force and not anything_new(load, request):
+    anew = force or training.carry.from_scratch
+    if not anew and not anything_new(load, request):
         return Completed(name="Unchanged", message=f"{load.dataset} is as it was: the published tables stay.")
     snapshot = build_features(load.input_fingerprint).folder
     selection = choose(snapshot, training, force)

@@ -6,22 +6,22 @@ import json
 
 import duckdb
 
-from recengine import __version__
 from recengine.config import Home
-from recengine.publications import remember
+from recengine.identity import code_identity
+from recengine.publish import remember
 from recengine.score import ScoreConfig
 from recengine.selection import Selection, TrainConfig, challenger_of
 from recengine.versions import current_version
 
 
 def request_of(train: TrainConfig, score: ScoreConfig) -> str:
-    """What is asked for as canonical JSON: recipe, sizes, gate, and the code's version."""
+    """What is asked for as canonical JSON: recipe, sizes, gate, and the code that answers."""
     asked = {
         "recipe": challenger_of(train).model_dump(),
         "gate": train.gate.model_dump(),
         "holdout_share": train.holdout_share,
         "score": score.model_dump(),
-        "recengine": __version__,
+        "code": code_identity(),
     }
     return json.dumps(asked, sort_keys=True)
 
@@ -47,4 +47,4 @@ def remember_kept(
 ) -> None:
     """Note in ``ops.publications`` that the published tables stay, and why."""
     about = (dataset, None, input_fingerprint)
-    remember(con, "kept", None, about, selection.reason, dict(selection.metrics), request)
+    remember(con, "kept", None, about, selection.reason, selection.figures, request)

@@ -10,16 +10,17 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import torch
 from filelock import FileLock
 from pydantic import BaseModel, Field
 
-from recengine import __version__, publications
+from recengine import __version__
 from recengine.config import Home, StageConfig
 from recengine.errors import AuditFailed, BadInput, NotReady
 from recengine.guarding import guard_tables
@@ -29,7 +30,6 @@ from recengine.versions import (
     clear_unfinished,
     current_version,
     new_version,
-    path_of,
     point_to,
     prune,
     sync,
@@ -85,7 +85,6 @@ def publish(
     reason: str = "asked for",
     request: str = "{}",
     force: bool = False,
-    confirm: Callable[[], None] = lambda: None,
 ) -> PublishReport:
     """Publish what is in ``scores.*``.
 
@@ -103,8 +102,6 @@ def publish(
         What was asked for, as JSON: the same request on the same data need not run again.
     force : bool
         Publish although the guard objects; audits cannot be forced.
-    confirm : callable
-        Called when all is ready, right before the link moves; what it raises ends the publication.
 
     Raises
     ------
@@ -121,20 +118,15 @@ def publish(
     if not origin:
         raise NotReady("Nothing has been scored yet", "run `recengine score` first")
     model_id, dataset, input_fingerprint, top_n = origin[0]
-    with only_publisher(home):
-        publications.settle(con, home)
+    with _only_publisher(home):
         figures = guard_tables(con, home, force=force)
         version = new_version(home)
         building = home.serving / f"building-{version}.duckdb"
-        metrics = store.manifest_of(home, model_id).metrics
+        metrics = store.manifest_of(home, model_id).figures
         users, rows = _build(con, building, version, metrics)
-        _seal(building)
-        confirm()
-        about = (dataset, model_id, input_fingerprint)
-        publications.remember(con, "publishing", version, about, reason, metrics, request)
-        path = _name(building, path_of(home, version))
+        path = _finish(building, home.serving / f"serving-{version}.duckdb")
         point_to(home, version)
-        publications.readers_see(con, version)
+        remember(con, "published", version, (dataset, model_id, input_fingerprint), reason, metrics, request)
         removed = prune(home, config.keep_versions)
     report = PublishReport(
         version=version,
@@ -160,14 +152,8 @@ def publish(
     return report
 
 
-def rollback(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    version: str | None = None,
-    *,
-    confirm: Callable[[], None] = lambda: None,
-) -> str:
-    """Point readers at an earlier version; returns it. ``confirm`` is called right before the link moves.
+def rollback(con: duckdb.DuckDBPyConnection, home: Home, version: str | None = None) -> str:
+    """Point readers at an earlier version; returns it.
 
     Raises
     ------
@@ -176,31 +162,31 @@ def rollback(
     BadInput
         No such version is kept; the sentence lists those that are.
     """
-    with only_publisher(home):
-        publications.settle(con, home)
+    with _only_publisher(home):
         kept, current = versions(home), current_version(home)
         if current is None:
             raise NotReady("Nothing is published yet", "run `recengine run` first")
-        older = [other for other in kept if other < current]
+        # A publication killed before its link moved leaves a version that readers never saw.
+        seen = {name for (name,) in con.execute("SELECT version FROM ops.publications").fetchall()}
+        older = [other for other in kept if other < current and other in seen]
         if version is None:
             if not older:
                 raise NotReady(f"No version older than {current} is kept", "there is nothing to roll back to")
             version = older[-1]
         if version not in kept:
             raise BadInput(f"There is no version {version!r}; kept are {', '.join(kept)}.")
-        confirm()
         point_to(home, version)
         with published(home.serving_link) as readers:
             [about] = readers.execute(
                 "SELECT dataset, model_id, input_fingerprint FROM publication"
             ).fetchall()
-        publications.remember(con, "rolled back", version, about, f"rolled back from {current}", {})
+        remember(con, "rolled back", version, about, f"rolled back from {current}", {})
     log.info("rollback: readers see version %s again", version)
     return version
 
 
 @contextmanager
-def only_publisher(home: Home) -> Iterator[None]:
+def _only_publisher(home: Home) -> Iterator[None]:
     """One publication at a time; clears what a killed one left, and what this one does when it fails."""
     home.serving.mkdir(exist_ok=True)
     with FileLock(home.serving / ".lock"):
@@ -212,7 +198,7 @@ def only_publisher(home: Home) -> Iterator[None]:
 
 
 def _build(
-    con: duckdb.DuckDBPyConnection, building: Path, version: str, metrics: dict[str, float | None]
+    con: duckdb.DuckDBPyConnection, building: Path, version: str, metrics: dict[str, Any]
 ) -> tuple[int, int]:
     """Write and audit the new file; returns its users and recommendation rows."""
     con.execute(
@@ -228,7 +214,7 @@ def _build(
     return counts
 
 
-def write_tables(con: duckdb.DuckDBPyConnection, version: str, metrics: dict[str, float | None]) -> None:
+def write_tables(con: duckdb.DuckDBPyConnection, version: str, metrics: dict[str, Any]) -> None:
     """Write all that readers see into the attached, empty ``published``, in one transaction."""
     parameters: dict[str, dict[str, object]] = {
         "popular_movies": {"rows": POPULAR_ROWS, "prior_users": POPULAR_PRIOR_USERS},
@@ -262,17 +248,29 @@ def audit(con: duckdb.DuckDBPyConnection) -> None:
         raise AuditFailed(failures)
 
 
-def _seal(building: Path) -> None:
-    """Read-only, and on disk for good."""
+def _finish(building: Path, path: Path) -> Path:
+    """Read-only, on disk for good, and under its final name."""
     leftovers = [name for suffix in SIDE_FILES if (name := Path(f"{building}{suffix}")).exists()]
     if leftovers:
         raise RuntimeError(f"{building} was not checkpointed: {', '.join(map(str, leftovers))} remain")
     building.chmod(0o444)
     sync(building)
-
-
-def _name(building: Path, path: Path) -> Path:
-    """Under its final name, for good."""
     building.rename(path)
     sync(path.parent)
     return path
+
+
+def remember(
+    con: duckdb.DuckDBPyConnection,
+    action: str,
+    version: str | None,
+    about: tuple[str, str | None, str | None],
+    reason: str,
+    metrics: dict[str, Any],
+    request: str = "{}",
+) -> None:
+    """Add to ``ops.publications`` what happened; ``about`` is (dataset, model id, input fingerprint)."""
+    con.execute(
+        "INSERT INTO ops.publications VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [version, action, *about, request, reason, json.dumps(metrics), store.now()],
+    )

@@ -104,8 +104,7 @@ def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Night:
     for entry in history:
         entry["metrics"] = json.loads(entry["metrics"])
     reasons = con.execute(
-        "SELECT reason FROM ops.publications WHERE version = ? AND action IN ('published', 'found')",
-        [version],
+        "SELECT reason FROM ops.publications WHERE version = ? AND action = 'published'", [version]
     ).fetchone()
     loads = _rows(
         con.execute(
@@ -151,9 +150,9 @@ def page(night: Night) -> str:
         _table(("", ""), [(name.replace("_", " "), about[name]) for name in _ABOUT if name in about]),
         "<h2>Rows in</h2>",
         _table(("", ""), load_rows(night)),
-        "<h2>Metrics on the newest ratings</h2>",
+        "<h2>Metrics on held-out ratings</h2>",
         _metrics_chart(night.history),
-        _table(("version", "model", *METRICS), [_history_row(entry) for entry in night.history]),
+        _table(("version", "model", *METRICS, "measured"), [_history_row(entry) for entry in night.history]),
         "<h2>Training</h2>",
         _curve_chart(night.curve),
         "<h2>Coverage and popularity</h2>",
@@ -194,7 +193,7 @@ def _lists(
 def _before(con: duckdb.DuckDBPyConnection, home: Home, version: str) -> str | None:
     """The publication before a version, if its file is kept."""
     rows = con.execute(
-        "SELECT version FROM ops.publications WHERE action IN ('published', 'found') AND version < ? ORDER BY 1 DESC",
+        "SELECT version FROM ops.publications WHERE action = 'published' AND version < ? ORDER BY 1 DESC",
         [version],
     ).fetchall()
     kept = versions(home)
@@ -221,7 +220,15 @@ def _rows(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 def _history_row(entry: dict[str, Any]) -> tuple[Any, ...]:
     figures = (entry["metrics"].get(name) for name in METRICS)
-    return entry["version"], entry["model_id"], *("" if v is None else f"{v:.4f}" for v in figures)
+    shown = ("" if v is None else f"{v:.4f}" for v in figures)
+    return entry["version"], entry["model_id"], *shown, measured(entry["metrics"])
+
+
+def measured(figures: dict[str, Any]) -> str:
+    """When and on what a publication's metrics were measured; of what, where that is another model."""
+    if "measured_at" not in figures:
+        return "not recorded"
+    return "{measured_at} UTC: {measured_model} on {measured_on}, {measured_users:,} users".format(**figures)
 
 
 def _metrics_chart(history: list[dict[str, Any]]) -> str:

@@ -1,32 +1,32 @@
-"""Selection: which recipe goes on tonight, by evidence from the newest slice of ratings.
+"""Selection: which recipe goes on tonight, by evidence from the newest ratings.
 
-``judge`` each candidate on the data before the time cut, then ``select`` a winner by the gate. Nothing after
-the cut takes part in training.
+``judge`` each candidate on what is newest, ``select`` a winner by the gate, and let ``first_publication`` say what
+becomes of what is published where there is none. Nothing that judges a candidate takes part in its training.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import time
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from recengine import judgement
+from recengine.champion import champion_of, published_by, recipe_of
 from recengine.config import Home, StageConfig
-from recengine.errors import BadInput
-from recengine.evaluation import evaluate as evaluation
 from recengine.evaluation.bootstrap import Bootstrap
-from recengine.evaluation.gate import Decision, GateConfig, decide
-from recengine.evaluation.splits import Split, leave_one_out, sample_users, temporal
-from recengine.models import DEFAULT, MODELS, ModelName, make, store
+from recengine.evaluation.gate import POPULARITY, Decision, GateConfig, decide
+from recengine.evaluation.slices import slices_of
+from recengine.evaluation.splits import sample_users
+from recengine.identity import code_identity
+from recengine.judgement import Judgement
+from recengine.models import DEFAULT, MODELS, ModelName, store
 from recengine.models.base import OnProgress, silent
-from recengine.models.store import Judged, Recipe
+from recengine.models.recipes import Recipe, same_recipe
+from recengine.models.store import Judged, Measurement
 from recengine.snapshot import Snapshot
-from recengine.versions import current_version
-from recengine.warehouse.connection import published
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +39,18 @@ class CarryConfig(BaseModel):
     least_ratings: int = Field(
         5_000_000, ge=0, le=10**10, description="Smaller data is judged and trained from nothing every night"
     )
-    growth: float = Field(0.01, ge=0, le=0.1, description="Share by which the ratings may have grown since")
-    from_scratch: bool = Field(False, description="Judge and train from nothing whatever the size")
+    growth: float = Field(
+        0.01,
+        ge=0,
+        le=0.1,
+        description="Share of the ratings that may have come, gone or changed since the verdict",
+    )
+    days: int = Field(
+        30, ge=0, le=3650, description="Days after which the gate judges again whatever has changed"
+    )
+    from_scratch: bool = Field(
+        False, description="Judge and train anew, whatever the size and what is stored"
+    )
 
 
 class TrainConfig(StageConfig):
@@ -65,7 +75,7 @@ class TrainConfig(StageConfig):
         0.2,
         gt=0,
         lt=0.5,
-        description="Newest share of the ratings that judges the candidates",
+        description="Newest share of the ratings that judges the candidates, and share of each slice before it",
         json_schema_extra={"position": 3},
     )
     judged_ratings: int = Field(
@@ -89,19 +99,6 @@ class TrainConfig(StageConfig):
         return json.dumps(self.model_dump(mode="json", exclude={"carry", "model", "recency"}), sort_keys=True)
 
 
-class Judgement(BaseModel):
-    """A recipe's figures on the newest slice; the per-user vectors lie in ``file``."""
-
-    recipe: Recipe
-    description: str
-    metrics: dict[str, float]
-    intervals: dict[str, tuple[float, float]]
-    history: list[dict[str, float]] = []
-    seconds: float
-    ratings: int
-    file: Path
-
-
 class Selection(BaseModel):
     """Which recipe goes on, and why."""
 
@@ -111,7 +108,16 @@ class Selection(BaseModel):
     metrics: dict[str, float | None]
     history: list[dict[str, float]] = []
     judged: Judged | None = None
+    sketch: str = ""  # of the ratings that were judged, where those are not tonight's
+    measured: Measurement | None = None
     continues: str | None = None  # the model that training starts from
+    unjudged: bool = False  # nothing could be held out
+    anew: bool = False  # train although such a model is stored
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The metrics, and when and on what they were measured."""
+        return store.figures_of(self.metrics, self.measured)
 
 
 def challenger_of(config: TrainConfig) -> Recipe:
@@ -121,28 +127,18 @@ def challenger_of(config: TrainConfig) -> Recipe:
     return Recipe(model=config.model, config={name: value for name, value in asked.items() if name in fields})
 
 
-def champion_of(home: Home, dataset: str) -> store.Manifest | None:
-    """The model that is published, None when that is another dataset's or nothing.
-
-    A version that was rolled back to counts: it is what readers see.
-    """
-    published_dataset, model_id = _published(home)
-    if published_dataset != dataset or not (home.models / model_id).exists():
-        return None
-    return store.manifest_of(home, model_id)
-
-
 def candidates(home: Home, snapshot_folder: Path, config: TrainConfig) -> dict[str, Recipe]:
     """What is judged tonight: "challenger", "popularity", and "champion" where its recipe is another one."""
     challenger = challenger_of(config)
-    found = {"challenger": challenger, "popularity": Recipe(model="popularity")}
+    found = {"challenger": challenger, "popularity": Recipe(model=POPULARITY)}
     champion = champion_of(home, Snapshot.load(snapshot_folder).dataset)
-    if (
-        champion is not None
-        and champion.model != "popularity"
-        and not same_recipe(champion.recipe, challenger)
-    ):
-        found["champion"] = champion.recipe
+    if champion is None or champion.model == POPULARITY:
+        return found
+    recipe, said = recipe_of(champion)
+    if said:
+        log.warning("train: %s", said)
+    if recipe is not None and not same_recipe(recipe, challenger):
+        found["champion"] = recipe
     return found
 
 
@@ -155,117 +151,97 @@ def judge(
     device: str = "cpu",
     on_progress: OnProgress = silent,
 ) -> Judgement:
-    """Fit a recipe on the ratings before the cut and measure its lists on those after it."""
-    began = time.perf_counter()
-    snapshot = Snapshot.load(snapshot_folder)
-    split = split_of(snapshot, config)
-    model = make(recipe.model, **recipe.config).lighter()
-    result = evaluation.evaluate(
-        model.fit(split.train, device=device, on_progress=on_progress),
-        split,
-        ks=sorted({10, int(config.gate.metric.rpartition("@")[2])}),
-        bootstrap=Bootstrap(draws=200, seed=config.gate.seed, confidence=config.gate.confidence),
+    """Fit a recipe on what is not held out, and measure its lists on what is."""
+    gate, snapshot = config.gate, Snapshot.load(snapshot_folder)
+    return judgement.made(
+        home,
+        snapshot,
+        recipe,
+        slices_of(
+            sample_users(snapshot, config.judged_ratings, config.seed),
+            config.holdout_share,
+            gate.min_users,
+            config.seed,
+        ),
+        metric=gate.metric,
+        bootstrap=Bootstrap(draws=200, seed=gate.seed, confidence=gate.confidence),
+        device=device,
         on_progress=on_progress,
     )
-    file = home.models / "judgements" / f"{store.id_of(model, split.train)}.npz"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(file, users=result.users, **result.per_user)  # type: ignore[arg-type]
-    judgement = Judgement(
-        recipe=recipe,
-        description=result.description,
-        metrics=result.metrics,
-        intervals=result.intervals,
-        history=model.history,
-        seconds=time.perf_counter() - began,
-        ratings=snapshot.ratings.nnz,
-        file=file,
-    )
-    metric = config.gate.metric
-    log.info(
-        "train: judged %s, %s %.4f on %s users in %.2f s",
-        recipe.model,
-        metric,
-        judgement.metrics[metric],
-        f"{len(result.users):,}",
-        judgement.seconds,
-    )
-    return judgement
-
-
-def split_of(snapshot: Snapshot, config: TrainConfig) -> Split:
-    """The newest slice of all ratings; where no user has ratings on both sides of it, each user's newest."""
-    snapshot = sample_users(snapshot, config.judged_ratings, config.seed)
-    times = snapshot.rated_at
-    if len(np.unique(times)) < 2:
-        return leave_one_out(snapshot)
-    split = temporal(snapshot, config.holdout_share)
-    return split if len(split.known_users) else leave_one_out(snapshot)
 
 
 def select(judgements: dict[str, Judgement], config: TrainConfig, *, force: bool = False) -> Selection:
     """The gate: which recipe is published, if any.
 
-    The challenger goes on if it beats popularity and is no worse than the champion beyond the tolerance.
-    Else the champion's recipe does, rescored on the new data, if it still beats popularity. Else what is
-    published stays; where nothing is, popularity is published.
+    A model that popularity is significantly better than is out. Of challenger and champion the champion's recipe goes
+    on, rescored on the new data, unless the challenger is significantly better or the champion is out. Where both are
+    out, nothing is selected; nor where nothing could be judged, except popularity if that is asked for.
     """
     challenger, popularity = judgements["challenger"], judgements["popularity"]
     champion = judgements.get("champion")
+    if not challenger.metrics:
+        return _unjudged(challenger, popularity, config, force)
+    out = ""
+    if champion is not None and not (fallback := _decide(champion, None, popularity, config)).publish:
+        out, champion = f" The champion's recipe is out: {fallback.reason}", None
     verdict = _decide(challenger, champion, popularity, config)
     if verdict.publish or force:
         reason = verdict.reason if verdict.publish else f"Forced: {verdict.reason}"
-        return _selected("publish", challenger, reason, config if verdict.publish else None)
+        return _selected("publish", challenger, f"{reason}{out}", config, verdict.publish)
     if champion is not None:
-        rescored = _decide(champion, None, popularity, config)
-        if rescored.publish:
-            reason = f"{verdict.reason} The champion's recipe goes on instead."
-            return _selected("publish", champion, reason)
-    return _selected("keep", popularity, verdict.reason)
+        reason = f"{verdict.reason} The champion's recipe goes on instead."
+        return _selected("publish", champion, reason, config)
+    return _selected("keep", popularity, f"{verdict.reason}{out}", config)
+
+
+def _unjudged(challenger: Judgement, popularity: Judgement, config: TrainConfig, force: bool) -> Selection:
+    why = f"could be judged on {challenger.judged_on}"
+    if force:
+        return _selected("publish", challenger, f"Forced: {challenger.recipe.model} {why}.", config)
+    if challenger.recipe.model == POPULARITY:
+        return _selected("publish", challenger, f"popularity published: it {why}.", config)
+    return _selected("keep", popularity, f"{challenger.recipe.model} not published: it {why}.", config)
 
 
 def first_publication(home: Home, snapshot_folder: Path, selection: Selection) -> Selection:
-    """Popularity goes on where the gate keeps nothing better than it.
+    """What becomes of what is published where the gate selected nothing.
 
-    Where nothing of this dataset is published yet, popularity is better than no table at all; where
-    popularity is the champion, its recipe goes on, rescored on the new data.
+    Popularity is published where nothing of this dataset is yet, and goes on where it is the champion. Where nothing
+    could be judged, the champion's recipe goes on. Else what is published stays.
     """
-    if selection.action == "publish":
-        return selection
     dataset = Snapshot.load(snapshot_folder).dataset
     champion = champion_of(home, dataset)
-    if _published(home)[0] != dataset:
-        why = "Nothing is published yet, so popularity is."
-    elif champion is not None and champion.model == "popularity":
-        why = "The champion's recipe, popularity, goes on instead."
-    else:
-        return selection
-    return selection.model_copy(update={"action": "publish", "reason": f"{selection.reason} {why}"})
-
-
-def _published(home: Home) -> tuple[str, str]:
-    """Dataset and model id of what readers see, empty where they see nothing."""
-    if current_version(home) is None:
-        return "", ""
-    with published(home.serving_link) as readers:
-        [found] = readers.execute("SELECT dataset, model_id FROM publication").fetchall()
-    return found
-
-
-def same_recipe(one: Recipe, other: Recipe) -> bool:
-    return make(one.model, **one.config).config == make(other.model, **other.config).config
+    recipe, said = recipe_of(champion) if champion is not None else (None, "")
+    reason, change = f"{selection.reason} {said}".rstrip(), dict[str, Any]()
+    if selection.action == "publish":
+        pass
+    elif published_by(home)[0] != dataset:
+        reason, change = f"{reason} Nothing is published yet, so popularity is.", {"action": "publish"}
+    elif recipe is not None and (recipe.model == POPULARITY or selection.unjudged):
+        reason = f"{reason} The champion's recipe, {recipe.model}, goes on instead."
+        change = {"action": "publish", "recipe": recipe}
+    return selection.model_copy(update={"reason": reason} | change)
 
 
 def _selected(
-    action: Literal["publish", "keep"], judgement: Judgement, reason: str, config: TrainConfig | None = None
+    action: Literal["publish", "keep"],
+    chosen: Judgement,
+    reason: str,
+    config: TrainConfig,
+    passed: bool = False,
 ) -> Selection:
-    """With the config, later nights may refer to this verdict."""
+    """Later nights may refer to the verdict of a challenger that passed."""
+    judged = Judged(at=store.now(), ratings=chosen.ratings, rules=config.rules, code=code_identity())
     return Selection(
         action=action,
-        recipe=judgement.recipe,
+        recipe=chosen.recipe,
         reason=reason,
-        metrics=dict(judgement.metrics),
-        history=judgement.history,
-        judged=config and Judged(at=store.now(), ratings=judgement.ratings, rules=config.rules),
+        metrics=dict(chosen.metrics),
+        history=chosen.history,
+        judged=judged if passed else None,
+        measured=chosen.measured,
+        unjudged=not chosen.metrics,
+        anew=config.carry.from_scratch,
     )
 
 
@@ -273,27 +249,9 @@ def _decide(
     challenger: Judgement, champion: Judgement | None, popularity: Judgement, config: TrainConfig
 ) -> Decision:
     return decide(
-        _evaluation(challenger),
-        _evaluation(champion) if champion is not None else None,
-        _evaluation(popularity),
+        judgement.evaluation_of(challenger),
+        judgement.evaluation_of(champion) if champion is not None else None,
+        judgement.evaluation_of(popularity),
         config.gate,
-    )
-
-
-def _evaluation(judgement: Judgement) -> evaluation.Evaluation:
-    if not judgement.file.exists():
-        raise BadInput(f"{judgement.file} is gone; run the training again from its start.")
-    with np.load(judgement.file) as stored:
-        vectors = {name: stored[name] for name in stored.files}
-    return evaluation.Evaluation(
-        model=judgement.recipe.model,
-        protocol="temporal",
-        description=judgement.description,
-        metrics=judgement.metrics,
-        intervals=judgement.intervals,
-        users=vectors.pop("users"),
-        per_user=vectors,
-        counts={},
-        seconds={},
-        confidence=0.95,
+        challenger.judged_on,
     )

@@ -29,6 +29,7 @@ from recengine.selection import (
     judge,
     select,
 )
+from recengine.sketch import sketch_of
 from recengine.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,8 @@ def fit(
 ) -> str:
     """Fit the selected recipe on every rating and store it; returns the model id.
 
-    A model of the same data, recipe and start is not trained again.
+    A model of the same data, recipe, code and start is not trained again, unless the selection says so: only what
+    was judged is noted.
     """
     began = time.perf_counter()
     snapshot = Snapshot.load(snapshot_folder)
@@ -64,8 +66,16 @@ def fit(
         started_from = selection.continues
         log.info("train: starting from %s", started_from)
     model_id = store.id_of(model, snapshot, started_from)
-    if (home.models / model_id).exists():
+    about = {
+        "judged": selection.judged,
+        "sketch": selection.sketch or (sketch_of(snapshot) if selection.judged else ""),
+        "measured": selection.measured,
+        "metrics": dict(selection.metrics),
+    }
+    if (home.models / model_id).exists() and not selection.anew:
         log.info("train: %s was there", model_id)
+        if selection.metrics:
+            store.note(home, model_id, about)
         return model_id
     model.fit(snapshot, device=device, on_progress=on_progress)
     manifest = store.Manifest(
@@ -76,12 +86,10 @@ def fit(
         snapshot=snapshot.fingerprint,
         ratings=snapshot.ratings.nnz,
         started_from=started_from,
-        judged=selection.judged,
         trained_at=store.now(),
         seconds=time.perf_counter() - began,
-        metrics=dict(selection.metrics),
         history=model.history or selection.history,
-    )
+    ).model_copy(update=about)
     folder = store.save(home, model, manifest, snapshot)
     log.info(
         "train: %s on %s ratings, %.1f MB in %.2f s",
@@ -106,7 +114,7 @@ def remember(con: duckdb.DuckDBPyConnection, home: Home, model_id: str) -> None:
             manifest.snapshot,
             ingest.input_of(con),
             json.dumps(manifest.config),
-            json.dumps(manifest.metrics),
+            json.dumps(manifest.figures),
             manifest.trained_at,
             manifest.seconds,
         ],
@@ -122,13 +130,7 @@ def train(
     device: str = "cpu",
     on_progress: OnProgress = silent,
 ) -> TrainReport:
-    """Judge the candidates, select one, refit it on everything.
-
-    Raises
-    ------
-    BadInput
-        The data is too small to hold any rating out.
-    """
+    """Judge the candidates, select one, refit it on everything."""
     began = datetime.now(UTC)
     judgements: dict[str, Judgement] = {}
     selection = None if force else standing(home, Snapshot.load(snapshot_folder), config)

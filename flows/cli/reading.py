@@ -86,18 +86,23 @@ def models(
                 "seconds": round(manifest.seconds, 1),
                 "ndcg@10": manifest.metrics.get("ndcg@10"),
                 "rmse": manifest.metrics.get("rmse"),
+                "measured_at": manifest.figures.get("measured_at"),
+                "measured_on": manifest.figures.get("measured_on"),
+                "measured_users": manifest.figures.get("measured_users"),
             }
             for manifest in store.stored(chosen)
         ]
         columns = ["model_id", "dataset", "trained_at", "seconds", "ndcg@10", "rmse"]
+        columns += ["measured_at", "measured_on", "measured_users"]
         console.show(pd.DataFrame(rows, columns=columns), form)
         return
     if model_id is None:
         raise BadInput("Say which model: recengine models show MODEL_ID; `recengine models` lists them.")
-    shown = store.manifest_of(chosen, model_id).model_dump(mode="json")
+    manifest = store.manifest_of(chosen, model_id)
+    shown = manifest.model_dump(mode="json")
     if form == "json":
         console.show_json(shown)
         return
-    flat = {name: value for name, value in shown.items() if name not in ("metrics", "history")}
-    flat |= {f"metric {name}": value for name, value in shown["metrics"].items()}
+    flat = {name: value for name, value in shown.items() if name not in ("metrics", "history", "measured")}
+    flat |= {f"metric {name}": value for name, value in manifest.figures.items()}
     console.show(pd.DataFrame({"what": list(flat), "value": [str(v) for v in flat.values()]}), form)

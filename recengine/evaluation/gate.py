@@ -1,7 +1,7 @@
 """The gate before a publication: is the challenger good enough?
 
-It compares evaluations on the newest slice of ratings, and says what to do and why; it stops nothing by
-itself. ``recengine.evaluation.guard`` then looks at the tables.
+It compares evaluations on the newest ratings, and says what to do and why; it stops nothing by itself.
+``recengine.evaluation.guard`` then looks at the tables.
 """
 
 from __future__ import annotations
@@ -30,10 +30,16 @@ class GateConfig(BaseModel):
         description="Rank metric that decides, at one of the evaluation's cut-offs",
     )
     tolerance: float = Field(
-        0.01, ge=0, lt=1, description="Share of the champion's metric that the challenger may lose"
+        0.01,
+        ge=0,
+        lt=1,
+        description="A gain over the champion of no more than this share of its metric is a tie",
     )
     min_users: int = Field(
-        100, ge=1, description="With fewer test users no loss at all is tolerated, as too few can judge it"
+        50,
+        ge=1,
+        description="Judged users it takes to replace the champion, or a model by popularity; "
+        "where the newest ratings are about fewer, more ratings are judged",
     )
     draws: int = Field(1000, ge=100, description="Bootstrap draws of the paired differences")
     confidence: float = Field(0.95, gt=0, lt=1, description="Confidence of their intervals")
@@ -42,12 +48,12 @@ class GateConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether to publish the challenger.
+    """Whether the challenger is good enough.
 
     Attributes
     ----------
     publish : bool
-        If not, the published tables stay.
+        If not, the champion's recipe or what is published stays.
     reason : str
         Why, in a sentence, with the figures.
     differences : dict of str to PairedDifference
@@ -64,8 +70,12 @@ def decide(
     champion: Evaluation | None,
     popularity: Evaluation,
     config: GateConfig | None = None,
+    judged_on: str = "",
 ) -> Decision:
-    """Publish only what beats popularity and is not worse than the champion beyond the tolerance.
+    """Refuse what popularity is significantly better than, and what is not significantly better than the champion.
+
+    Significant is a difference whose bootstrap interval lies on one side of 0, on at least ``config.min_users``
+    users. All else is a tie: a model is published rather than popularity, and a champion stays.
 
     Parameters
     ----------
@@ -76,12 +86,13 @@ def decide(
     popularity : Evaluation
         The baseline on the same split. A challenger that is itself ``popularity`` is not compared with it.
     config : GateConfig, optional
-        Metric, tolerance and bootstrap.
+        Metric, users, tolerance and bootstrap.
+    judged_on : str
+        The ratings that judged, for the reason.
 
     Returns
     -------
     Decision
-        Means decide; the intervals tell how sure that is.
 
     Raises
     ------
@@ -93,22 +104,28 @@ def decide(
     if challenger.model != POPULARITY:
         rivals[POPULARITY] = popularity
     differences = {name: _difference(challenger, rival, config) for name, rival in rivals.items()}
-    few = len(challenger.users) < config.min_users
-    tolerance = 0.0 if few else config.tolerance
+    enough = len(challenger.users) >= config.min_users
     objections = []
-    if POPULARITY in differences and differences[POPULARITY].mean <= 0:
-        objections.append("not better than popularity")
-    if champion is not None and differences["champion"].mean < -tolerance * _mean(champion, config):
-        objections.append(f"worse than the champion by more than {tolerance:.0%}")
-    verdict = "kept what is published" if objections else "published"
+    if enough and POPULARITY in differences and differences[POPULARITY].high < 0:
+        objections.append("not better than popularity but significantly worse")
+    if champion is not None and not (
+        enough
+        and differences["champion"].low > 0
+        and differences["champion"].mean > config.tolerance * _mean(champion, config)
+    ):
+        objections.append("not significantly better than the champion")
     said = " and ".join(objections) or "good enough"
-    judged = f"{config.metric} {_mean(challenger, config):.4f} on {len(challenger.users):,} users"
     against = "".join(
         f"; against {name} {gap.mean:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]"
+        + (", a tie" if not enough or gap.low <= 0 <= gap.high else "")
         for name, gap in differences.items()
     )
-    caution = f"; fewer than {config.min_users} users, so no loss was tolerated" if few else ""
-    reason = f"{challenger.model} {verdict}: {said} ({judged}{against}{caution})."
+    users = f"{len(challenger.users):,} users"
+    users += "" if enough or not differences else f", {config.min_users} needed to tell"
+    reason = (
+        f"{challenger.model} {'kept what is published' if objections else 'published'}: {said} ({config.metric} "
+        f"{_mean(challenger, config):.4f} on {users}{against}{judged_on and f'; judged on {judged_on}'})."
+    )
     return Decision(not objections, reason, differences)
 
 

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,30 +16,36 @@ from typing import Any
 import numpy as np
 import torch
 from pydantic import BaseModel
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from recengine import __version__
 from recengine.config import Home
 from recengine.errors import BadInput, BadSource, NotReady
+from recengine.identity import code_identity
 from recengine.models import MODELS
 from recengine.models.base import Model
+from recengine.models.recipes import Recipe, understood
 from recengine.snapshot import Snapshot
 
 
-class Recipe(BaseModel):
-    """A model's name and the knobs that differ from its defaults: enough to train it again."""
-
-    model: str
-    config: dict[str, Any] = {}
-
-
 class Judged(BaseModel):
-    """When a gate chose a recipe, by which rules, and on how many ratings."""
+    """When a gate chose a recipe, by which rules and code, and on how many ratings."""
 
     at: datetime
     ratings: int
     rules: str
+    code: str = ""
+
+
+class Measurement(BaseModel):
+    """When, on what and of what figures were measured; what is published is that recipe fitted on all ratings."""
+
+    at: datetime
+    on: str
+    users: int
+    ratings: int
+    snapshot: str
+    recipe: Recipe
 
 
 class Manifest(BaseModel):
@@ -57,6 +62,9 @@ class Manifest(BaseModel):
     ratings: int = 0
     started_from: str | None = None
     judged: Judged | None = None
+    sketch: str = ""  # of the ratings that were judged: see recengine.sketch
+    measured: Measurement | None = None
+    code: str = ""
     trained_at: datetime
     seconds: float
     metrics: dict[str, float | None] = {}
@@ -69,10 +77,33 @@ class Manifest(BaseModel):
         """What trains it again."""
         return Recipe(model=self.model, config=self.config)
 
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The metrics, and when and on what they were measured."""
+        return figures_of(self.metrics, self.measured)
+
+
+def figures_of(metrics: dict[str, float | None], measured: Measurement | None) -> dict[str, Any]:
+    """Metrics as readers see them: with ``measured_at``, ``measured_on`` ... where that is known."""
+    if measured is None:
+        return dict(metrics)
+    about = measured.model_dump(mode="json", exclude={"recipe"}) | {"model": measured.recipe.model}
+    return metrics | {f"measured_{name}": value for name, value in about.items()}
+
+
+def said(measured: Measurement | None) -> str:
+    """A sentence that says when, on what and of what figures were measured."""
+    if measured is None:
+        return "Nothing says when and on what this was measured."
+    return (
+        f"Measured on {measured.at:%Y-%m-%d %H:%M} UTC: {measured.recipe.model}, fitted without what judges it, on "
+        f"{measured.on}; {measured.users:,} users, of {measured.ratings:,} ratings. A model is then fitted on all."
+    )
+
 
 def id_of(model: Model, snapshot: Snapshot, started_from: str | None = None) -> str:
-    """``<name>-<hash of data, config, versions and start>``: the same inputs give the same id."""
-    inputs = [snapshot.fingerprint, model.config.model_dump(mode="json"), __version__, torch.__version__]
+    """``<name>-<hash of data, config, code and start>``: the same inputs give the same id."""
+    inputs = [snapshot.fingerprint, model.config.model_dump(mode="json"), code_identity()]
     inputs += [] if started_from is None else [started_from]
     return f"{model.name}-{hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:10]}"
 
@@ -82,52 +113,26 @@ def save(home: Home, model: Model, manifest: Manifest, snapshot: Snapshot) -> Pa
 
     The snapshot's ids go with it: they say whom and what the rows of the weights are about.
     """
-    ids = {"users": torch.tensor(snapshot.user_ids), "movies": torch.tensor(snapshot.movie_ids)}
-    return _write(home, manifest, model.state(), ids)
-
-
-def _write(
-    home: Home, manifest: Manifest, state: dict[str, torch.Tensor], ids: dict[str, torch.Tensor]
-) -> Path:
     folder = home.models / manifest.model_id
     partial = home.models / f".{manifest.model_id}.{os.getpid()}"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    save_file({name: t.contiguous() for name, t in state.items()}, partial / "weights.safetensors")
-    if ids:
-        save_file(ids, partial / "ids.safetensors")
-    (partial / "manifest.json").write_text(manifest.model_dump_json(indent=1))
+    save_file({name: t.contiguous() for name, t in model.state().items()}, partial / "weights.safetensors")
+    ids = {"users": torch.tensor(snapshot.user_ids), "movies": torch.tensor(snapshot.movie_ids)}
+    save_file(ids, partial / "ids.safetensors")
+    made = manifest.model_copy(update={"code": code_identity()})
+    (partial / "manifest.json").write_text(made.model_dump_json(indent=1))
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     return folder
 
 
-def forget_users(home: Home, model_id: str, users: Sequence[int]) -> bool:
-    """Take users' rows out of a stored model; False where it has none.
-
-    The rows are those of the ids and of every tensor named ``user`` or ``users``. Where another tensor may have a
-    row per user too, by its shape, or the ids are not there, the weights go as a whole, and the ids with them: the
-    manifest still says how to train them again.
-    """
-    folder, ids = home.models / model_id, {}
-    try:
-        state = load_file(folder / "weights.safetensors")
-        ids = load_file(folder / "ids.safetensors") if (folder / "ids.safetensors").exists() else {}
-    except (OSError, SafetensorError):  # torn: nobody can tell what it holds
-        state = {"torn": torch.empty(0)}
-    if ids:
-        keep = ~torch.isin(ids["users"], torch.tensor(users, dtype=torch.int64))
-        if keep.all():
-            return False
-        by_user = {name for name in state if name.rpartition(".")[2] in ("user", "users")}
-        others = (size for name in state.keys() - by_user for size in state[name].shape)
-        if len(keep) not in others and all(len(state[name]) == len(keep) for name in by_user):
-            state |= {name: state[name][keep] for name in by_user}
-            _write(home, manifest_of(home, model_id), state, ids | {"users": ids["users"][keep]})
-            return True
-    if state:
-        _write(home, manifest_of(home, model_id), {}, {})
-    return bool(state)
+def note(home: Home, model_id: str, about: dict[str, Any]) -> None:
+    """Say in a stored model's manifest what was found out about it since."""
+    path = home.models / model_id / "manifest.json"
+    partial = path.with_suffix(".partial")
+    partial.write_text(manifest_of(home, model_id).model_copy(update=about).model_dump_json(indent=1))
+    partial.replace(path)
 
 
 def manifest_of(home: Home, model_id: str) -> Manifest:
@@ -152,12 +157,14 @@ def load(home: Home, model_id: str) -> Model:
         raise BadSource(
             home.models / model_id, f"is a {manifest.model!r} this version does not know", "retrain"
         )
+    _, unknown = understood(manifest.recipe)
+    if unknown:
+        raise BadSource(
+            home.models / model_id, f"has knobs this version does not know ({', '.join(unknown)})", "retrain"
+        )
     model = kind(kind.Config(**manifest.config))
     model.history = manifest.history
-    state = load_file(home.models / model_id / "weights.safetensors")
-    if not state:  # see forget_users
-        raise NotReady(f"The model {model_id} has no weights any more", "run `recengine train` for a new one")
-    return model.restore(state)
+    return model.restore(load_file(home.models / model_id / "weights.safetensors"))
 
 
 def rows_of(home: Home, model_id: str) -> tuple[np.ndarray, np.ndarray]:

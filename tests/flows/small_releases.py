@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +16,24 @@ HOSTILE = (
     "a | b ` c \x1b[31mred (1998)",
     '<img src=x onerror="alert(2)"> (1999)',
 )
-HITS, NICHES = 10, 50
+HITS, NICHES = 12, 24
 
 
 def popularity_wins(folder: Path, users: int = 60) -> Path:
-    """A release on which nothing beats popularity: in the newest fifth everybody rates the hits they lack.
+    """A release on which popularity beats whatever learns tastes: in the end everybody rates hits.
 
-    Each user rated 7 of the 10 hits and 5 of 50 niche movies, then the other 3 hits: the list of the most
-    popular unseen movies begins with exactly those 3.
+    Each user rated 5 of the 12 hits and all but one of the 12 niche movies of their half, then 5 other hits. Who goes
+    by taste puts the one that is missing before the hits.
     """
-    rng = np.random.default_rng(0)
     rows = []
     for user in range(1, users + 1):
         hits = (user + np.arange(HITS)) % HITS + 1
-        early = [*hits[:7], *(rng.choice(NICHES, 5, replace=False) + HITS + 1)]
-        rows += [(user, movie, 4.0, 1_000_000_000 + user * 100 + i) for i, movie in enumerate(early)]
-        rows += [(user, movie, 5.0, 1_100_000_000 + user * 100 + i) for i, movie in enumerate(hits[7:])]
+        niche = HITS + 1 + user % 2 * NICHES // 2 + (user // 2 + np.arange(NICHES // 2 - 1)) % (NICHES // 2)
+        for number, movie in enumerate([*hits[:5], *niche, *hits[5:10]]):
+            rows.append((user, int(movie), 4.0, 1_000_000_000 + number * 1000 + user))
     titles = {movie: f"Movie {movie} (1990)" for movie in range(1, HITS + NICHES + 1)}
-    titles |= {movie: HOSTILE[movie % len(HOSTILE)] for movie in range(HITS + 1, HITS + NICHES + 1)}
+    rated = Counter(movie for _, movie, *_ in rows if movie > HITS)  # those most lists have
+    titles |= {movie: title for (movie, _), title in zip(rated.most_common(), HOSTILE, strict=False)}
     folder.mkdir(parents=True)
     _write(folder / "ratings.csv", ("userId", "movieId", "rating", "timestamp"), rows)
     movies = [(movie, title, "Drama|Comedy" if movie % 2 else "Drama") for movie, title in titles.items()]

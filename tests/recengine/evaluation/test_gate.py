@@ -44,40 +44,58 @@ def test_better_than_both_is_published_with_its_differences() -> None:
     assert "against champion +0.0500 [" in found.reason
 
 
-@pytest.mark.parametrize("gap", [-0.01, 0.0])
-def test_not_better_than_popularity_is_kept_back(gap: float) -> None:
-    found = decide(_evaluation("hybrid", BASE + gap), None, POPULARITY)
-    assert not found.publish
-    assert "kept what is published: not better than popularity" in found.reason
+@pytest.mark.parametrize(("gap", "publish"), [(-0.01, False), (-0.002, True), (0.0, True)])
+def test_popularity_replaces_only_what_is_significantly_worse(gap: float, publish: bool) -> None:
+    found = decide(_evaluation("hybrid", BASE + gap + NOISE), None, POPULARITY)
+    assert found.publish is publish
+    assert ("not better than popularity but significantly worse" in found.reason) is not publish
+    assert (", a tie" in found.reason) is publish
     assert set(found.differences) == {"popularity"}
 
 
-@pytest.mark.parametrize(("lost", "publish"), [(0.009, True), (0.011, False)])
-def test_the_champion_may_be_missed_by_the_tolerance(lost: float, publish: bool) -> None:
+@pytest.mark.parametrize(
+    ("gain", "noise", "publish"),
+    [
+        (0.02, 1, True),
+        (0.002, 1, False),
+        (0.0, 1, False),
+        (-0.02, 1, False),
+        (0.001, 0, False),
+        (0.01, 0, True),
+    ],
+)
+def test_in_a_tie_the_champion_stays(gain: float, noise: float, publish: bool) -> None:
     champion = BASE + 0.2
-    challenger = _evaluation("hybrid", champion - lost * champion.mean())
-    found = decide(challenger, _evaluation("hybrid", champion), POPULARITY)
-    assert found.publish is publish
-    assert ("worse than the champion by more than 1%" in found.reason) is not publish
-    config = GateConfig(tolerance=0.05)
-    assert decide(challenger, _evaluation("hybrid", champion), POPULARITY, config).publish
-
-
-@pytest.mark.parametrize(("lost", "publish"), [(0.0, True), (0.001, False)])
-def test_few_users_tolerate_no_loss_and_say_so(lost: float, publish: bool) -> None:
-    champion = BASE[:20] + 0.2
     found = decide(
-        _evaluation("hybrid", champion - lost),
-        _evaluation("hybrid", champion),
-        _evaluation("popularity", BASE[:20]),
+        _evaluation("hybrid", champion + gain + noise * NOISE), _evaluation("ease", champion), POPULARITY
     )
     assert found.publish is publish
-    assert "fewer than 100 users, so no loss was tolerated" in found.reason
+    assert ("not significantly better than the champion" in found.reason) is not publish
 
 
-def test_popularity_need_not_beat_itself_but_must_match_the_champion() -> None:
+def test_a_gain_within_the_tolerance_is_a_tie() -> None:
+    champion, challenger = _evaluation("ease", BASE + 0.2), _evaluation("hybrid", BASE + 0.22)
+    assert decide(challenger, champion, POPULARITY).publish
+    assert not decide(challenger, champion, POPULARITY, GateConfig(tolerance=0.05)).publish
+
+
+@pytest.mark.parametrize("users", [1, 20, 49])
+def test_few_users_replace_nothing(users: int) -> None:
+    low, high = _evaluation("hybrid", BASE[:users]), _evaluation("ease", BASE[:users] + 0.2)
+    popularity = _evaluation("popularity", BASE[:users] + 0.1)
+    assert decide(low, None, popularity).publish
+    assert not decide(high, low, popularity).publish
+    assert f"on {users} users, 50 needed to tell" in decide(low, None, popularity).reason
+    enough = GateConfig(min_users=users)
+    assert not decide(low, None, popularity, enough).publish
+    assert decide(high, low, popularity, enough).publish
+
+
+def test_popularity_need_not_beat_itself_but_must_beat_the_champion() -> None:
     assert decide(POPULARITY, None, POPULARITY).publish
     assert not decide(POPULARITY, _evaluation("hybrid", BASE + 0.1), POPULARITY).publish
+    assert not decide(POPULARITY, _evaluation("hybrid", BASE - 0.002 + NOISE), POPULARITY).publish
+    assert decide(POPULARITY, _evaluation("hybrid", BASE - 0.02 + NOISE), POPULARITY).publish
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

@@ -1,0 +1,56 @@
+"""Recipes: what trains a model again, also one that an earlier release stored."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from recengine.models import MODELS, make
+
+
+class Recipe(BaseModel):
+    """A model's name and the knobs that differ from its defaults: enough to train it again."""
+
+    model: str
+    config: dict[str, Any] = {}
+
+
+def same_recipe(one: Recipe, other: Recipe) -> bool:
+    """Whether both train the same model."""
+    return (
+        one.model == other.model
+        and make(one.model, **one.config).config == make(other.model, **other.config).config
+    )
+
+
+def understood(recipe: Recipe) -> tuple[Recipe | None, tuple[str, ...]]:
+    """A stored recipe as far as this code knows it: None where it has no such model, and the knobs left out.
+
+    A knob is left out where its name is unknown or its value no longer allowed; today's default takes its place.
+    """
+    kind = MODELS.get(recipe.model)
+    if kind is None:
+        return None, ()
+    config, left_out = copy.deepcopy(recipe.config), list[str]()
+    while True:
+        try:
+            kind.Config(**config)
+        except ValidationError as refused:
+            left_out.append(_leave_out(config, refused.errors()[0]["loc"]))
+        else:
+            return Recipe(model=recipe.model, config=config), tuple(left_out)
+
+
+def _leave_out(config: dict[str, Any], where: tuple[int | str, ...]) -> str:
+    """Remove the innermost knob on the way to a place; returns its dotted name."""
+    path: list[str] = []
+    holder, inner = config, config
+    for name in map(str, where):
+        if not isinstance(inner, dict) or name not in inner:
+            break
+        path.append(name)
+        holder, inner = inner, inner[name]
+    del holder[path[-1]]
+    return ".".join(path)
