@@ -6,7 +6,6 @@ signals its children, so that nothing is left behind and the next start finds th
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import shutil
@@ -27,6 +26,8 @@ from filelock import FileLock, Timeout
 
 from deployments import options
 from deployments.settings import POOL, ROOT, address_of, environment
+from flows import auth
+from flows.children import ended_with_parent
 from recengine.config import Home
 from recengine.errors import BadInput, RecengineError
 
@@ -39,8 +40,6 @@ PORT_SECONDS = 10.0
 LOOK_SECONDS = 1.0
 LITTLE_BYTES = 50_000_000
 RESTART_SECONDS = 5.0
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass
@@ -64,7 +63,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=ended_with_parent(signal.SIGTERM),
             )
 
     def ended(self) -> int | None:
@@ -112,6 +111,10 @@ def serve(
     home.prefect.mkdir(mode=0o700, exist_ok=True)
     home.prefect.chmod(0o700)
     os.umask(0o077)
+    if auth.SERVER in chosen:
+        auth.file_of(home).unlink(missing_ok=True)
+    else:
+        chosen[auth.CLIENT] = auth.generated(home)
     said = options.tell(home, **night)
     with _only_one(home), _stop_signal() as stop:
         _wait_for_port(host, port, stop)
@@ -125,11 +128,11 @@ def serve(
             server.start()
             _wait_for_health(server, address, stop)
             if not stop.is_set():
-                (home.prefect / "api_url").write_text(f"{address}/api\n")
                 _set_up(chosen, said, stop)
             if not stop.is_set():
                 worker.start()
-                say(_GREETING.format(address=address, home=home.root, logs=home.prefect))
+                who = _ASKED if auth.SERVER in chosen else _OTHERS.format(file=auth.file_of(home))
+                say(_GREETING.format(address=address, home=home.root, logs=home.prefect, who=who))
             _watch((server, worker), home, stop, say)
         finally:
             say("Stopping ...")
@@ -142,9 +145,13 @@ _GREETING = """\
 Prefect is at {address}
   Runs, schedules, artifacts:    open it in a browser; Deployments > nightly > Run > Custom run starts one now
   From a shell:                  recengine run --home {home} uses this server
+  Who gets in:                   {who}
   Logs:                          {logs}/server.log and worker.log
 The nightly flow runs by its schedule while this command runs. Ctrl-C stops everything."""
 
+
+_OTHERS = "your own account, unasked; others are asked for what is in {file}"
+_ASKED = "who knows PREFECT_SERVER_API_AUTH_STRING"
 
 _LITTLE_SPACE = """\
 The disk of {home} is nearly full ({megabytes:.0f} MB free): free some space. Runs fail or start late until then;
@@ -216,7 +223,7 @@ def _set_up(chosen: dict[str, str], said: list[str], stop: threading.Event) -> N
     command = [sys.executable, "-m", "deployments.setup", "--before-worker", "--said", *said]
     with subprocess.Popen(
         command, cwd=ROOT, env=chosen, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True, preexec_fn=_die_with_parent,
+        start_new_session=True, preexec_fn=ended_with_parent(signal.SIGTERM),
     ) as process:  # fmt: skip
         output, _ = process.communicate()
     if process.returncode and not stop.is_set():
@@ -267,9 +274,3 @@ def _group_lives(process: subprocess.Popen[bytes] | None) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def _die_with_parent() -> None:
-    """In a new child: the kernel sends it SIGTERM when its parent dies, even by SIGKILL."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

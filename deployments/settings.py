@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 
+from flows import auth
+from flows.guard import is_loopback
+from flows.surroundings import foreign, keep_loopback_direct
 from recengine.config import Home
 from recengine.errors import BadInput
 
 ROOT = Path(__file__).resolve().parent.parent
 POOL = "recengine"
-AUTH = "PREFECT_SERVER_API_AUTH_STRING"
+ORIGINS = "PREFECT_SERVER_CORS_ALLOWED_ORIGINS"
+AUTH = auth.SERVER
 
 # A flow run says every 30 s that it lives; after three silent periods it counts as crashed.
 HEARTBEAT_SECONDS = 30
@@ -75,24 +78,23 @@ def environment(home: Home, host: str, port: int, given: Mapping[str, str] = os.
         # The server unpacks its pages here, not into the installation, which may belong to somebody else.
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home.prefect / "ui"),
         "PREFECT_UI_API_URL": "/api",  # as the browser sees the server, whatever its name for it
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
+        # The server's own pages, and those that the user says.
+        ORIGINS: ",".join(
+            filter(None, (f"http://127.0.0.1:{port},http://localhost:{port}", given.get(ORIGINS)))
+        ),
         "RECENGINE_HOME": str(home.root),
         "RECENGINE_ROOT": str(ROOT),
         "PYTHONUNBUFFERED": "1",
     }
-    if auth := given.get(AUTH):
-        chosen["PREFECT_API_AUTH_STRING"] = auth
-    return {**DEFAULTS, **given, **chosen}
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a server on ``host``."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    inherited = {name: value for name, value in given.items() if name not in foreign(given)}
+    if words := given.get(AUTH):
+        chosen[auth.CLIENT] = words
+    settled = {**DEFAULTS, **inherited, **chosen}
+    keep_loopback_direct(settled)
+    return settled
 
 
 def address_of(host: str, port: int) -> str:
     """The server's address for this machine's own processes."""
-    return f"http://{host if is_loopback(host) else '127.0.0.1'}:{port}"
+    name = host if is_loopback(host) else "127.0.0.1"
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"

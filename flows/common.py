@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging.handlers import APILogHandler
 
 from flows.missed import take_over
+from flows.wanted import still_wanted
 from recengine.config import Home
 from recengine.errors import DownloadFailed, WarehouseBusy
 from recengine.space import is_full
@@ -38,6 +39,7 @@ def alone() -> Iterator[None]:
     """This run has the home (``RECENGINE_HOME``) for itself; another run waits, and says for whom."""
     _send_log_lines()
     with turn(Home.at(), f"the {runtime.flow_run.flow_name} run {runtime.flow_run.name}"):
+        still_wanted()  # it may have waited for hours
         take_over()
         yield
 

@@ -3,47 +3,67 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import importlib
+import logging
 import os
+import secrets
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from flows import OWN, auth
+from flows.children import ended_with_parent
+from flows.surroundings import prefects
 from recengine.config import Home
 from recengine.errors import BadInput, RecengineError
 
 STARTUP_SECONDS = 120  # for the temporary server; the first start on a home also makes its database
 SHUTDOWN_SECONDS = 15
-AUTH, SERVER_AUTH = "PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"
+ADDRESS = "PREFECT_API_URL"
+_CODE = Path(__file__).resolve().parent.parent  # the checkout, or the folder the package is installed in
+
+log = logging.getLogger("recengine")
 
 
 def settle(home: Home) -> None:
     """Set Prefect's environment for this process; must come before Prefect is imported.
 
-    Everything of Prefect's goes under ``<home>/prefect``. With ``recengine serve`` running on this home its
-    server is used, so that the run shows in its UI; else ``server`` starts a temporary one.
+    Everything of Prefect's goes under ``<home>/prefect``. With a server running on this home (``recengine serve``,
+    the service units) that one is used, so that the run shows in its UI; else ``server`` starts a temporary one.
+    Settings of Prefect's in the environment are somebody else's and do not count, but for the auth string.
 
     Raises
     ------
     BadInput
         The running server asks for a password that this shell does not have.
     """
-    home.prefect.mkdir(mode=0o750, exist_ok=True)
-    os.environ.setdefault("PREFECT_HOME", str(home.prefect))
-    os.environ.setdefault("PREFECT_PROFILES_PATH", str(home.prefect / "profiles.toml"))
-    # The run and its log go to the server whole; on screen the command prints its own lines.
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    served = home.prefect / "api_url"
-    if "PREFECT_API_URL" not in os.environ and SERVER_AUTH in os.environ:
-        os.environ.setdefault(AUTH, os.environ[SERVER_AUTH])
-    if "PREFECT_API_URL" not in os.environ and served.exists() and _answers(served.read_text().strip()):
-        os.environ["PREFECT_API_URL"] = served.read_text().strip()
-    if url := os.environ.get("PREFECT_API_URL"):
-        _authorise(url)
+    home.prefect.mkdir(mode=0o700, exist_ok=True)
+    words = auth.for_clients(home, os.environ)
+    served = _served(home)
+    if (given := os.environ.get(ADDRESS)) not in (None, served):
+        log.warning("%s=%s is not the server of %s and is not used.", ADDRESS, given, home.root)
+    for name in prefects(os.environ):
+        del os.environ[name]
+    os.environ |= {
+        "PREFECT_HOME": str(home.prefect),
+        "PREFECT_PROFILES_PATH": str(home.prefect / "profiles.toml"),
+        # The run and its log go to the server whole; on screen the command prints its own lines.
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        **OWN,
+    }
+    if words:
+        os.environ[auth.CLIENT] = words
+    if served:
+        os.environ[ADDRESS] = served
+        _authorise(served, words)
 
 
 @contextmanager
@@ -58,23 +78,33 @@ def server() -> Iterator[None]:
     RecengineError
         The server did not come up.
     """
-    if "PREFECT_API_URL" in os.environ:
+    if ADDRESS in os.environ:
+        _import_prefect()
         yield
         return
+    os.environ[auth.CLIENT] = words = f"recengine:{secrets.token_urlsafe(24)}"
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url, fd = f"http://127.0.0.1:{listening.getsockname()[1]}/api", listening.fileno()
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.temporary_server", str(fd)],
             stdin=subprocess.PIPE,
             pass_fds=(fd,),
-            env=os.environ | {"PREFECT_SERVER_API_BLOCKS_REGISTER_ON_START": "false"},  # the flows use none
+            env=os.environ
+            | {
+                "PREFECT_SERVER_API_BLOCKS_REGISTER_ON_START": "false",  # the flows use none
+                auth.SERVER: words,
+                "PYTHONPATH": os.pathsep.join(filter(None, (str(_CODE), os.environ.get("PYTHONPATH")))),
+            },
+            cwd=os.environ["PREFECT_HOME"],  # Prefect reads settings from the folder it starts in
             start_new_session=True,  # Ctrl-C reaches the command only, which tells the server of it
+            preexec_fn=ended_with_parent(signal.SIGKILL),
         )
     atexit.register(_end, process)  # after Prefect's own, which sends the last log lines
-    os.environ["PREFECT_API_URL"] = url
+    os.environ[ADDRESS] = url
+    _import_prefect()
     yield
     try:
-        httpx.get(f"{url}/health", timeout=STARTUP_SECONDS).raise_for_status()
+        httpx.get(f"{url}/health", timeout=STARTUP_SECONDS, trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
         raise RecengineError(f"Prefect's temporary server did not come up ({error}); run again") from error
 
@@ -88,16 +118,23 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _authorise(url: str) -> None:
+def _import_prefect() -> None:
+    """Where no .env, prefect.toml or pyproject.toml of the user's is read for Prefect's settings."""
+    with contextlib.chdir(os.environ["PREFECT_HOME"]):
+        importlib.import_module("prefect.main")
+
+
+def _authorise(url: str, words: str | None) -> None:
     """See whether the server lets us in, before Prefect answers with a page of traceback."""
-    user, colon, password = os.environ.get(AUTH, "").partition(":")
+    user, colon, password = (words or "").partition(":")
+    asked = (user, password) if colon else None
     try:
-        answer = httpx.get(f"{url}/admin/version", timeout=10, auth=(user, password) if colon else None)
+        answer = httpx.get(f"{url}/admin/version", timeout=10, auth=asked, trust_env=False)
     except httpx.HTTPError:
         return  # Prefect itself says what is wrong
     if answer.status_code == httpx.codes.UNAUTHORIZED:
         raise BadInput(
-            f"The Prefect server at {url} wants a password: set {AUTH}=user:password and run again."
+            f"The Prefect server at {url} wants a password: set {auth.CLIENT}=user:password and run again."
         )
 
 
@@ -117,8 +154,10 @@ def result_of(state: Any) -> Any:
     raise RecengineError(f"The run ended as {state.name}: {state.message}")
 
 
-def _answers(url: str) -> bool:
+def _served(home: Home) -> str | None:
+    """Address of the server that runs on this home, None where none answers."""
     try:
-        return httpx.get(f"{url}/health", timeout=2).is_success
-    except httpx.HTTPError:
-        return False
+        url = (home.prefect / "api_url").read_text().strip()
+        return url if httpx.get(f"{url}/health", timeout=2, trust_env=False).is_success else None
+    except (OSError, httpx.HTTPError, httpx.InvalidURL):
+        return None

@@ -22,6 +22,7 @@ from flows.notices import LOUD
 from flows.publish import publish_tables
 from flows.score import score_users
 from flows.train import choose, fit
+from flows.wanted import still_wanted
 from recengine import nightly as engine
 from recengine import report, standing
 from recengine.config import Home, IngestConfig, NightDataset
@@ -49,6 +50,7 @@ def anything_new(load: LoadReport, request: str) -> bool:
 @task(name="keep", **ANEW)
 def keep(load: LoadReport, selection: Selection, request: str) -> str:
     """Note that the published tables stay, and why."""
+    still_wanted()
     with opened() as (_, con):
         engine.remember_kept(con, load.dataset, load.input_fingerprint, selection, request)
     notices.kept(load, selection.reason)

@@ -14,6 +14,7 @@ from flows import artifacts, notices
 from flows.common import RETRIED, alone, opened
 from flows.kept import kept
 from flows.notices import LOUD
+from flows.wanted import still_wanted
 from recengine import publish as engine
 from recengine.config import Home
 from recengine.publish import PublishConfig, PublishReport
@@ -30,7 +31,9 @@ def publish_tables(
 ) -> PublishReport:
     """Build a fresh file, audit it, move the link."""
     with opened() as (home, con):
-        report = engine.publish(con, home, config, reason=reason, request=request, force=force)
+        report = engine.publish(
+            con, home, config, reason=reason, request=request, force=force, confirm=still_wanted
+        )
     artifacts.published(home, report, reason)
     notices.published(report, reason)
     return report

@@ -13,6 +13,7 @@ from flows import artifacts, notices
 from flows.common import RETRIED, alone, opened
 from flows.kept import kept
 from flows.notices import LOUD
+from flows.wanted import still_wanted
 from recengine import publish as engine
 from recengine.config import Home
 from recengine.versions import current_version
@@ -26,7 +27,7 @@ def _still_current(version: str, given: dict[str, Any]) -> bool:
 def move_link(version: str | None) -> str:
     """Move the readers' link to an earlier version."""
     with opened() as (home, con):
-        chosen = engine.rollback(con, home, version)
+        chosen = engine.rollback(con, home, version, confirm=still_wanted)
     artifacts.rolled_back(home, chosen)
     notices.rolled_back(chosen)
     return chosen

@@ -11,15 +11,14 @@ import threading
 
 import uvicorn
 from prefect.server.api.server import create_app
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from flows import auth
+from flows.guard import Guard
 
 
 def main(fd: int) -> None:
     """Serve on the listening socket ``fd``; Ctrl-C is for the command, which ends this one itself."""
-    # No web page may reach it under a name of its own (DNS rebinding).
-    app = TrustedHostMiddleware(
-        create_app(ephemeral=True, final=True), allowed_hosts=["127.0.0.1"], www_redirect=False
-    )
+    app = Guard(create_app(ephemeral=True, final=True), os.environ[auth.SERVER])
     server = uvicorn.Server(uvicorn.Config(app, fd=fd, log_level="error", lifespan="on"))
 
     def stop_with_the_command() -> None:

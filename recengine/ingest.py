@@ -16,11 +16,13 @@ from pathlib import Path
 
 import duckdb
 
+from recengine import forgotten
 from recengine.config import IngestConfig
 from recengine.errors import BadSource, RecengineError, TooManyBadRows, legible
+from recengine.movielens.facts import FileFacts, facts_of, stamp_of
 from recengine.movielens.files import load_file, quarantine_left_out
 from recengine.movielens.layouts import Source
-from recengine.movielens.reader import PARSER_VERSION, FileFacts, facts_of, reading_of, stamp_of
+from recengine.movielens.reader import PARSER_VERSION, reading_of
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.loads import LoadReport, fill_from_last_load, log_line, record
 
@@ -61,7 +63,7 @@ def ingest(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig)
     con.execute("BEGIN")
     try:
         facts = {file.name: facts_of(file.path) for file in source.files}
-        report.input_fingerprint = input_fingerprint(source, facts, config)
+        report.input_fingerprint = forgotten.fingerprint(con, input_fingerprint(source, facts, config))
         if input_of(con) == report.input_fingerprint:
             report.status, report.files_unchanged = "unchanged", len(source.files)
             fill_from_last_load(con, report)
@@ -129,6 +131,7 @@ def _load(
             for file in source.files
             if kept[file.name] is None
         ]
+        report.forgotten_rows = forgotten.leave_out(con)
         _build_core(con, source)
         metadata_changed = {"movies", "users"} & {*removed_roles, *(load.file.role for load in loads)}
         new_ids = {load.file.name: load.file_id for load in loads}
@@ -161,7 +164,7 @@ def _quarantine_left_out(
     concerned = {row[0] for row in con.execute(query).fetchall()}
     for file in source.files:
         if file_ids.get(file.name) in concerned:
-            quarantine_left_out(con, file, facts[file.name], file_ids[file.name], scratch)
+            quarantine_left_out(con, file, source.layout, facts[file.name], file_ids[file.name], scratch)
     con.execute(
         "UPDATE ops.files SET bad_rows = "
         "(SELECT count(*) FROM ops.quarantine WHERE quarantine.file_id = files.file_id)"

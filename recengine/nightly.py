@@ -8,7 +8,7 @@ import duckdb
 
 from recengine.config import Home
 from recengine.identity import code_identity
-from recengine.publish import remember
+from recengine.publications import remember
 from recengine.score import ScoreConfig
 from recengine.selection import Selection, TrainConfig, challenger_of
 from recengine.versions import current_version

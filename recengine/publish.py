@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import torch
 from filelock import FileLock
 from pydantic import BaseModel, Field
 
-from recengine import __version__
+from recengine import __version__, publications
 from recengine.config import Home, StageConfig
 from recengine.errors import AuditFailed, BadInput, NotReady
 from recengine.guarding import guard_tables
@@ -30,6 +30,7 @@ from recengine.versions import (
     clear_unfinished,
     current_version,
     new_version,
+    path_of,
     point_to,
     prune,
     sync,
@@ -85,6 +86,7 @@ def publish(
     reason: str = "asked for",
     request: str = "{}",
     force: bool = False,
+    confirm: Callable[[], None] = lambda: None,
 ) -> PublishReport:
     """Publish what is in ``scores.*``.
 
@@ -102,6 +104,8 @@ def publish(
         What was asked for, as JSON: the same request on the same data need not run again.
     force : bool
         Publish although the guard objects; audits cannot be forced.
+    confirm : callable
+        Called when all is ready, right before the link moves; what it raises ends the publication.
 
     Raises
     ------
@@ -118,15 +122,20 @@ def publish(
     if not origin:
         raise NotReady("Nothing has been scored yet", "run `recengine score` first")
     model_id, dataset, input_fingerprint, top_n = origin[0]
-    with _only_publisher(home):
+    with only_publisher(home):
+        publications.settle(con, home)
         figures = guard_tables(con, home, force=force)
         version = new_version(home)
         building = home.serving / f"building-{version}.duckdb"
         metrics = store.manifest_of(home, model_id).figures
         users, rows = _build(con, building, version, metrics)
-        path = _finish(building, home.serving / f"serving-{version}.duckdb")
+        _seal(building)
+        confirm()
+        about = (dataset, model_id, input_fingerprint)
+        publications.remember(con, "publishing", version, about, reason, metrics, request)
+        path = _name(building, path_of(home, version))
         point_to(home, version)
-        remember(con, "published", version, (dataset, model_id, input_fingerprint), reason, metrics, request)
+        publications.readers_see(con, version)
         removed = prune(home, config.keep_versions)
     report = PublishReport(
         version=version,
@@ -152,8 +161,14 @@ def publish(
     return report
 
 
-def rollback(con: duckdb.DuckDBPyConnection, home: Home, version: str | None = None) -> str:
-    """Point readers at an earlier version; returns it.
+def rollback(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    version: str | None = None,
+    *,
+    confirm: Callable[[], None] = lambda: None,
+) -> str:
+    """Point readers at an earlier version; returns it. ``confirm`` is called right before the link moves.
 
     Raises
     ------
@@ -162,31 +177,31 @@ def rollback(con: duckdb.DuckDBPyConnection, home: Home, version: str | None = N
     BadInput
         No such version is kept; the sentence lists those that are.
     """
-    with _only_publisher(home):
+    with only_publisher(home):
+        publications.settle(con, home)
         kept, current = versions(home), current_version(home)
         if current is None:
             raise NotReady("Nothing is published yet", "run `recengine run` first")
-        # A publication killed before its link moved leaves a version that readers never saw.
-        seen = {name for (name,) in con.execute("SELECT version FROM ops.publications").fetchall()}
-        older = [other for other in kept if other < current and other in seen]
+        older = [other for other in kept if other < current]
         if version is None:
             if not older:
                 raise NotReady(f"No version older than {current} is kept", "there is nothing to roll back to")
             version = older[-1]
         if version not in kept:
             raise BadInput(f"There is no version {version!r}; kept are {', '.join(kept)}.")
+        confirm()
         point_to(home, version)
         with published(home.serving_link) as readers:
             [about] = readers.execute(
                 "SELECT dataset, model_id, input_fingerprint FROM publication"
             ).fetchall()
-        remember(con, "rolled back", version, about, f"rolled back from {current}", {})
+        publications.remember(con, "rolled back", version, about, f"rolled back from {current}", {})
     log.info("rollback: readers see version %s again", version)
     return version
 
 
 @contextmanager
-def _only_publisher(home: Home) -> Iterator[None]:
+def only_publisher(home: Home) -> Iterator[None]:
     """One publication at a time; clears what a killed one left, and what this one does when it fails."""
     home.serving.mkdir(exist_ok=True)
     with FileLock(home.serving / ".lock"):
@@ -248,29 +263,17 @@ def audit(con: duckdb.DuckDBPyConnection) -> None:
         raise AuditFailed(failures)
 
 
-def _finish(building: Path, path: Path) -> Path:
-    """Read-only, on disk for good, and under its final name."""
+def _seal(building: Path) -> None:
+    """Read-only, and on disk for good."""
     leftovers = [name for suffix in SIDE_FILES if (name := Path(f"{building}{suffix}")).exists()]
     if leftovers:
         raise RuntimeError(f"{building} was not checkpointed: {', '.join(map(str, leftovers))} remain")
     building.chmod(0o444)
     sync(building)
+
+
+def _name(building: Path, path: Path) -> Path:
+    """Under its final name, for good."""
     building.rename(path)
     sync(path.parent)
     return path
-
-
-def remember(
-    con: duckdb.DuckDBPyConnection,
-    action: str,
-    version: str | None,
-    about: tuple[str, str | None, str | None],
-    reason: str,
-    metrics: dict[str, Any],
-    request: str = "{}",
-) -> None:
-    """Add to ``ops.publications`` what happened; ``about`` is (dataset, model id, input fingerprint)."""
-    con.execute(
-        "INSERT INTO ops.publications VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [version, action, *about, request, reason, json.dumps(metrics), store.now()],
-    )

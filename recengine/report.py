@@ -104,7 +104,8 @@ def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Night:
     for entry in history:
         entry["metrics"] = json.loads(entry["metrics"])
     reasons = con.execute(
-        "SELECT reason FROM ops.publications WHERE version = ? AND action = 'published'", [version]
+        "SELECT reason FROM ops.publications WHERE version = ? AND action IN ('published', 'found')",
+        [version],
     ).fetchone()
     loads = _rows(
         con.execute(
@@ -193,7 +194,7 @@ def _lists(
 def _before(con: duckdb.DuckDBPyConnection, home: Home, version: str) -> str | None:
     """The publication before a version, if its file is kept."""
     rows = con.execute(
-        "SELECT version FROM ops.publications WHERE action = 'published' AND version < ? ORDER BY 1 DESC",
+        "SELECT version FROM ops.publications WHERE action IN ('published', 'found') AND version < ? ORDER BY 1 DESC",
         [version],
     ).fetchall()
     kept = versions(home)

@@ -63,7 +63,7 @@ def prune(con: duckdb.DuckDBPyConnection, home: Home, config: RetentionConfig) -
     """Remove what is older than the settings say."""
     report = RetentionReport(
         models=_models(con, home, config.models),
-        history_rows=_history(con, config.history_days),
+        history_rows=_history(con, home, config.history_days),
         unfinished=_unfinished(home.models) + _unfinished(home.snapshots),
         files=_files(home.models / "judgements", config.results_days)
         + _files(home.prefect / "storage", config.results_days),
@@ -107,14 +107,16 @@ def _lives(pid: str) -> bool:
     return True
 
 
-def _history(con: duckdb.DuckDBPyConnection, days: int) -> int:
-    """Old rows; those about versions on disk are few and recent by nature."""
-    removed = 0
-    for table, column in (("ops.loads", "started_at"), ("ops.publications", "happened_at")):
-        query = f"DELETE FROM {table} WHERE {column} < now() AT TIME ZONE 'UTC' - to_days(?::INTEGER)"
-        row = con.execute(query, [days]).fetchone()
-        removed += int(row[0]) if row else 0
-    return removed
+def _history(con: duckdb.DuckDBPyConnection, home: Home, days: int) -> int:
+    """Old rows but those about versions on disk: a rollback needs them, and so does the model they name."""
+    old = "< now() AT TIME ZONE 'UTC' - to_days(?::INTEGER)"
+    kept = "version IN (SELECT unnest(?::VARCHAR[]))"
+    removed = con.execute(f"DELETE FROM ops.loads WHERE started_at {old}", [days]).fetchall()
+    removed += con.execute(
+        f"DELETE FROM ops.publications WHERE happened_at {old} AND NOT coalesce({kept}, false)",
+        [days, versions(home)],
+    ).fetchall()
+    return sum(count for (count,) in removed)
 
 
 def _files(folder: Path, days: int) -> int:

@@ -22,6 +22,7 @@ from recengine.errors import BadInput
 from recengine.jsonfiles import read_json, write_json
 from recengine.paths import meant
 from recengine.versions import current_version
+from recengine.warehouse.connection import published
 
 log = logging.getLogger(__name__)
 
@@ -112,8 +113,8 @@ def refuse_other_movies(con: duckdb.DuckDBPyConnection, home: Home, *, force: bo
     """
     if force or current_version(home) is None:
         return
-    with duckdb.connect(str(home.serving_link), read_only=True) as published:
-        [(dataset, fingerprint)] = published.execute(
+    with published(home.serving_link) as readers:
+        [(dataset, fingerprint)] = readers.execute(
             "SELECT dataset, input_fingerprint FROM publication"
         ).fetchall()
         [paths] = con.execute(
@@ -124,7 +125,7 @@ def refuse_other_movies(con: duckdb.DuckDBPyConnection, home: Home, *, force: bo
         ).fetchall()
         if None in paths or paths[0] == paths[1]:
             return
-        old = set(published.execute("SELECT movie_id, title FROM movies").fetchall())
+        old = set(readers.execute("SELECT movie_id, title FROM movies").fetchall())
     new = set(con.execute("SELECT movie_id, title FROM core.movies").fetchall())
     if len(old & new) < SAME_MOVIES * min(len(old), len(new)):
         raise BadInput(
@@ -137,8 +138,8 @@ def published_dataset(home: Home) -> str | None:
     """Name of the dataset whose tables readers see, None when they see nothing."""
     if current_version(home) is None:
         return None
-    with duckdb.connect(str(home.serving_link), read_only=True) as published:
-        [(dataset,)] = published.execute("SELECT dataset FROM publication").fetchall()
+    with published(home.serving_link) as readers:
+        [(dataset,)] = readers.execute("SELECT dataset FROM publication").fetchall()
     return str(dataset)
 
 

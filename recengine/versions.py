@@ -11,6 +11,7 @@ from pathlib import Path
 
 from recengine.config import Home
 
+STAMP = "%Y%m%d-%H%M%S-%f"  # of a version, in UTC, cut to milliseconds
 SIDE_FILES = (".wal", ".wal.checkpoint", ".wal.recovery", ".tmp")
 
 _VERSION = re.compile(r"serving-(\d{8}-\d{6}-\d{3})\.duckdb")
@@ -20,6 +21,11 @@ def versions(home: Home) -> list[str]:
     """Versions on disk, oldest first."""
     found = home.serving.iterdir() if home.serving.exists() else ()
     return sorted(match[1] for path in found if (match := _VERSION.fullmatch(path.name)))
+
+
+def path_of(home: Home, version: str) -> Path:
+    """The file of a version."""
+    return home.serving / f"serving-{version}.duckdb"
 
 
 def current_version(home: Home) -> str | None:
@@ -58,7 +64,7 @@ def new_version(home: Home) -> str:
     """A UTC time stamp to the millisecond, later than every version there is."""
     kept = versions(home)
     while True:
-        version = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
+        version = datetime.now(UTC).strftime(STAMP)[:-3]
         if not kept or version > kept[-1]:
             return version
         time.sleep(0.001)

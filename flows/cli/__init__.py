@@ -28,9 +28,9 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and status 2."""
-    from flows.cli import data, evaluation, night, reading, report, serve, stages
+    from flows.cli import data, evaluation, forget, night, reading, report, serve, stages
 
-    for module in (night, stages, reading, evaluation, data, report, serve):
+    for module in (night, stages, reading, evaluation, data, report, forget, serve):
         module.register(app)
     console.log_to_stderr(logging.INFO)
     try:

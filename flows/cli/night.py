@@ -54,7 +54,7 @@ def run(
     max_bad_share: BadShareOption = 0.01,
 ) -> None:
     """The whole nightly flow, through Prefect: files in, published tables out."""
-    chosen, known = use(home), checked_dataset(dataset) if dataset else None
+    chosen, known = use(home), checked_dataset(dataset) if dataset else "published"
     asked: dict[str, Any] = {}
     if model is not None:  # a wrong name is told before a server starts
         from recengine.models import checked_model

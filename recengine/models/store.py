@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from pydantic import BaseModel
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from recengine import __version__
@@ -113,18 +115,53 @@ def save(home: Home, model: Model, manifest: Manifest, snapshot: Snapshot) -> Pa
 
     The snapshot's ids go with it: they say whom and what the rows of the weights are about.
     """
+    ids = {"users": torch.tensor(snapshot.user_ids), "movies": torch.tensor(snapshot.movie_ids)}
+    made = manifest.model_copy(update={"code": code_identity()})
+    return _write(home, made, model.state(), ids)
+
+
+def _write(
+    home: Home, manifest: Manifest, state: dict[str, torch.Tensor], ids: dict[str, torch.Tensor]
+) -> Path:
     folder = home.models / manifest.model_id
     partial = home.models / f".{manifest.model_id}.{os.getpid()}"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    save_file({name: t.contiguous() for name, t in model.state().items()}, partial / "weights.safetensors")
-    ids = {"users": torch.tensor(snapshot.user_ids), "movies": torch.tensor(snapshot.movie_ids)}
-    save_file(ids, partial / "ids.safetensors")
-    made = manifest.model_copy(update={"code": code_identity()})
-    (partial / "manifest.json").write_text(made.model_dump_json(indent=1))
+    save_file({name: t.contiguous() for name, t in state.items()}, partial / "weights.safetensors")
+    if ids:
+        save_file(ids, partial / "ids.safetensors")
+    (partial / "manifest.json").write_text(manifest.model_dump_json(indent=1))
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     return folder
+
+
+def forget_users(home: Home, model_id: str, users: Sequence[int]) -> bool:
+    """Take users' rows out of a stored model; False where it has none.
+
+    The rows are those of the ids and of every tensor named ``user`` or ``users``. Where another tensor may have a
+    row per user too, by its shape, or the ids are not there, the weights go as a whole, and the ids with them: the
+    manifest still says how to train them again.
+    """
+    folder, ids = home.models / model_id, {}
+    try:
+        state = load_file(folder / "weights.safetensors")
+        ids = load_file(folder / "ids.safetensors") if (folder / "ids.safetensors").exists() else {}
+    except (OSError, SafetensorError):  # torn: nobody can tell what it holds
+        state = {"torn": torch.empty(0)}
+    if ids:
+        keep = ~torch.isin(ids["users"], torch.tensor(users, dtype=torch.int64))
+        if keep.all():
+            return False
+        by_user = {name for name in state if name.rpartition(".")[2] in ("user", "users")}
+        others = (size for name in state.keys() - by_user for size in state[name].shape)
+        if len(keep) not in others and all(len(state[name]) == len(keep) for name in by_user):
+            state |= {name: state[name][keep] for name in by_user}
+            _write(home, manifest_of(home, model_id), state, ids | {"users": ids["users"][keep]})
+            return True
+    if state:
+        _write(home, manifest_of(home, model_id), {}, {})
+    return bool(state)
 
 
 def note(home: Home, model_id: str, about: dict[str, Any]) -> None:
@@ -164,7 +201,10 @@ def load(home: Home, model_id: str) -> Model:
         )
     model = kind(kind.Config(**manifest.config))
     model.history = manifest.history
-    return model.restore(load_file(home.models / model_id / "weights.safetensors"))
+    state = load_file(home.models / model_id / "weights.safetensors")
+    if not state:  # see forget_users
+        raise NotReady(f"The model {model_id} has no weights any more", "run `recengine train` for a new one")
+    return model.restore(state)
 
 
 def rows_of(home: Home, model_id: str) -> tuple[np.ndarray, np.ndarray]:

@@ -121,6 +121,7 @@ class Section(_Strict):
     files: Annotated[tuple[Pattern, ...], Field(min_length=1, strict=False)]
     separator: Separator | None = None
     encoding: Encoding | None = None
+    columns: Columns = Columns()
 
 
 class Ratings(Section):

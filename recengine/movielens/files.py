@@ -1,53 +1,27 @@
-"""One source file into its raw table, and its unusable lines into quarantine."""
+"""One source file into its raw table, and its unusable records into quarantine."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
 from recengine.errors import BadSource
-from recengine.movielens.layouts import Layout, Role, SourceFile
+from recengine.movielens.copies import normalised
+from recengine.movielens.facts import FileFacts
+from recengine.movielens.metadata import movie_columns, user_columns
+from recengine.movielens.plain import by_record_of, copy_of, is_read_whole, plain_text
 from recengine.movielens.reader import (
-    GENRES_OF_100K,
-    FileFacts,
-    Reading,
-    lines_of,
-    normalised,
+    elected,
     reading_of,
-    texts_of,
+    with_values,
 )
+from recengine.movielens.records import PER_SECOND, Reading, Time, lines_of, shown, texts_of
+from recengine.movielens.source import Layout, Role, SourceFile
 from recengine.warehouse import sqlfiles
 
-# ml-1m writes occupations as codes; these are its README's names, in the order of the codes.
-OCCUPATIONS_OF_1M = (
-    "other",
-    "academic/educator",
-    "artist",
-    "clerical/admin",
-    "college/grad student",
-    "customer service",
-    "doctor/health care",
-    "executive/managerial",
-    "farmer",
-    "homemaker",
-    "K-12 student",
-    "lawyer",
-    "programmer",
-    "retired",
-    "sales/marketing",
-    "scientist",
-    "self-employed",
-    "technician/engineer",
-    "tradesman/craftsman",
-    "unemployed",
-    "writer",
-)
-
-# The macros of ingest/macros.sql that judge a line.
+# The macros of ingest/macros.sql that judge a record.
 _REASONS: dict[Role, str] = {
     "ratings": "rating_reason(user_id, movie_id, rating, rated_at)",
     "movies": "movie_reason(movie_id, title)",
@@ -74,9 +48,9 @@ def load_file(
 ) -> FileLoad:
     """Parse one file into ``raw.<role>`` and register it in ``ops.files``.
 
-    The reader takes the whole file first. Only if a line is missing afterwards (blank ones too), the file is
-    read again line by line: the lines that cannot be used go to ``ops.quarantine``, the others to
-    ``raw.<role>``, and none can be in both or in neither. A ratings file has a table of its own,
+    The reader takes the whole file first, where it is sure to read it as we do. Only if a line is missing afterwards
+    (blank ones too), the file is read again record by record: those that cannot be used go to ``ops.quarantine``, the
+    others to ``raw.<role>``, and none can be in both or in neither. A ratings file has a table of its own,
     ``raw.ratings_<file_id>``.
 
     Raises
@@ -87,17 +61,17 @@ def load_file(
     row = con.execute("SELECT coalesce(max(file_id), 0) + 1 FROM ops.files").fetchone()
     file_id = int(row[0]) if row else 1
     reading = reading_of(file, layout)
-    expected = facts.lines - reading.header
-    # Metadata is small and in the old releases latin-1; a ratings file is read as it is if it can be.
-    ratings = file.role == "ratings"
-    path = file.path if ratings and not facts.odd_line_ends else normalised(file.path, copy_of(file, scratch))
+    path, text = plain_text(con, file, reading, facts, scratch)
+    reading = with_values(reading, path, *_years(con))
+    con.execute(f"SET VARIABLE undated = {reading.undated}")
     try:
         rows = None
-        if not facts.odd_line_ends:
-            rows = _insert(con, file, layout, reading, reading.records_of(path), file_id)
-        if rows != expected:
-            path = readable_by_line(file, facts, scratch)
-            rows = _load_by_line(con, file, layout, reading, file_id, path)
+        if is_read_whole(reading, path, text):
+            # Metadata is small and in the old releases latin-1; a ratings file is read as it is.
+            whole = path if reading.numbers else normalised(path, copy_of(file, scratch, "whole"))
+            rows = _insert(con, file, layout, reading, reading.records_of(whole), file_id)
+        if rows is None or rows != text.lines - (reading.first_line - 1):
+            rows = _load_by_record(con, file, layout, reading, file_id, scratch, text, path)
     except duckdb.InvalidInputException as error:
         problem = " ".join(str(error).split())[:200]
         raise BadSource(file.path, f"cannot be read as {layout.name} ({problem})", "mend the file") from error
@@ -108,17 +82,10 @@ def load_file(
     return FileLoad(file, file_id, rows)
 
 
-def copy_of(file: SourceFile, scratch: Path) -> Path:
-    """Where a normalised copy of a source file goes: in ``scratch``, whatever the file's own name."""
-    return scratch / hashlib.sha256(os.fsencode(file.name)).hexdigest()[:16]
-
-
-def readable_by_line(file: SourceFile, facts: FileFacts, scratch: Path) -> Path:
-    """The file itself where its lines can be read as they are, else a normalised copy."""
-    copy = copy_of(file, scratch)
-    if facts.plain or copy.exists():
-        return copy if copy.exists() else file.path
-    return normalised(file.path, copy)
+def _years(con: duckdb.DuckDBPyConnection) -> tuple[float, float]:
+    row = con.execute("SELECT getvariable('earliest'), getvariable('latest')").fetchone()
+    assert row is not None
+    return float(row[0]), float(row[1])
 
 
 def _insert(
@@ -131,33 +98,111 @@ def _insert(
 ) -> int:
     if file.role == "ratings":
         return _one(sqlfiles.run(con, "ingest/ratings", file_id=str(file_id), records=records))
-    columns = _movie_columns(layout) if file.role == "movies" else _user_columns(layout, reading)
+    columns = movie_columns(layout, reading) if file.role == "movies" else user_columns(layout, reading)
     return _one(sqlfiles.run(con, f"ingest/{file.role}", {"file_id": file_id}, records=records, **columns))
 
 
-def _load_by_line(
+def _load_by_record(
+    con: duckdb.DuckDBPyConnection,
+    file: SourceFile,
+    layout: Layout,
+    reading: Reading,
+    file_id: int,
+    scratch: Path,
+    text: FileFacts,
+    plain: Path,
+) -> int:
+    path, lines = by_record_of(file, reading, plain, text, scratch)
+    if file.role == "ratings":
+        rows, seen = _ratings_by_record(con, file, reading, file_id, path)
+        lines -= reading.first_line - 1
+    else:
+        rows, seen = _texts_by_record(con, file, layout, reading, file_id, path)
+    if seen != lines:
+        raise BadSource(
+            file.path,
+            f"has {lines:,} lines, of which the reader returned {seen:,}",
+            "look for damage in the file",
+        )
+    return rows
+
+
+def _ratings_by_record(
+    con: duckdb.DuckDBPyConnection, file: SourceFile, reading: Reading, file_id: int, path: Path
+) -> tuple[int, int]:
+    """Records and lines of a ratings file, read by what most of its times are written in."""
+    table, texts = f"raw.ratings_{file_id}", texts_of(path, skip=reading.first_line - 1)
+
+    def read(by: Reading) -> int:
+        parts = {"fields": by.fields(), "named": by.named(), "problem": by.problem(), "shown": shown("raw")}
+        reason = _REASONS["ratings"]
+        sqlfiles.run(
+            con, "ingest/ratings_by_record", None, texts=texts, file_id=str(file_id), reason=reason, **parts
+        )
+        return _one(con.execute(f"SELECT count(user_id) FROM {table}"))
+
+    usable = read(reading)
+    rows, seen = _counts(con, f"SELECT count(user_id) + count(reason), count(*) FROM {table}")
+    if 2 * usable < rows and "rated_at" in reading.columns:
+        better = _by_all_times(con, file, reading, texts)
+        if better != reading:
+            read(better)
+    about = {"file": file.name, "first_line": reading.first_line}
+    sqlfiles.run(con, "ingest/quarantine_ratings", about, file_id=str(file_id))
+    return rows, seen
+
+
+def _by_all_times(con: duckdb.DuckDBPyConnection, file: SourceFile, reading: Reading, texts: str) -> Reading:
+    """The reading by what most times of the whole file are written in.
+
+    Raises
+    ------
+    BadSource
+        Most are text that is no date as ISO 8601 writes it.
+    """
+    time = reading.text("rated_at")
+    fragments = {"texts": texts, "fields": reading.fields(), "time": time}
+    row = sqlfiles.run(con, "ingest/times", None, **fragments).fetchone()
+    assert row is not None
+    *counts, others, example = row
+    votes: dict[Time, int] = dict(zip((*PER_SECOND, "text"), counts, strict=True))
+    best = elected(votes)
+    if others > 2 * votes[best] and others > 1:
+        name = dict(reading.titles).get("rated_at", "timestamp")
+        raise BadSource(
+            file.path,
+            f"the times in column {name!r} are text that is neither a number of seconds or milliseconds "
+            f"since 1970 nor a date like 2020-01-31 or 2020-01-31 17:00:00 ({others:,} such, first {example[:40]!r})",
+            "write them as one of these",
+        )
+    return replace(reading, time=best) if votes[best] else reading
+
+
+def _texts_by_record(
     con: duckdb.DuckDBPyConnection,
     file: SourceFile,
     layout: Layout,
     reading: Reading,
     file_id: int,
     path: Path,
-) -> int:
-    judging = {
+) -> tuple[int, int]:
+    """Records and lines of a movies or users file."""
+    parts = {
         "fields": reading.fields(),
-        "problem": reading.problem(),
         "named": reading.named(),
-        "reason": _REASONS[file.role],
+        "problem": reading.problem(),
+        "shown": shown("raw"),
     }
-    if file.role == "ratings":
-        table = {"file_id": str(file_id)}
-        texts = texts_of(path, skip=reading.header)
-        sqlfiles.run(con, "ingest/ratings_by_line", None, texts=texts, **table, **judging)
-        about = {"file": file.name, "first_line": reading.first_line}
-        sqlfiles.run(con, "ingest/quarantine_ratings", about, **table)
-        return _one(con.execute(f"SELECT count(user_id) + count(reason) FROM raw.ratings_{file_id}"))
-    header_lines = str(int(reading.header))
-    sqlfiles.run(con, "ingest/by_line", None, lines=lines_of(path), header_lines=header_lines, **judging)
+    header_lines = str(reading.first_line - 1)
+    sqlfiles.run(
+        con,
+        "ingest/by_record",
+        None,
+        lines=lines_of(path),
+        header_lines=header_lines,
+        reason=_REASONS[file.role],
+        **parts,
+    )
     con.execute(f"DELETE FROM raw.{file.role} WHERE file_id = ?", [file_id])
     _insert(con, file, layout, reading, "(SELECT * FROM judged WHERE reason IS NULL)", file_id)
     con.execute(
@@ -166,7 +211,12 @@ def _load_by_line(
     )
     rows = _one(con.execute("SELECT count(*) FROM judged"))
     con.execute("DROP TABLE judged")
-    return rows
+    return rows, _one(con.execute(f"SELECT count(*) FROM {texts_of(path)}"))
+
+
+def _counts(con: duckdb.DuckDBPyConnection, query: str) -> tuple[int, int]:
+    first, second = con.execute(query).fetchone() or (0, 0)
+    return int(first), int(second)
 
 
 def _one(result: duckdb.DuckDBPyConnection) -> int:
@@ -175,34 +225,17 @@ def _one(result: duckdb.DuckDBPyConnection) -> int:
     return int(row[0])
 
 
-def _movie_columns(layout: Layout) -> dict[str, str]:
-    if layout.name == "ml-100k":
-        flags = (
-            f"CASE flag_{i} WHEN '1' THEN {sqlfiles.literal(g)} END" for i, g in enumerate(GENRES_OF_100K)
-        )
-        return {"title": "title", "genres": f"genres_of(concat_ws('|', {', '.join(flags)}))"}
-    if layout.name == "csv":
-        return {"title": "title", "genres": "genres_of(genres)"}
-    # "Title:::Drama" splits at the first "::": the third colon belongs to the title.
-    title = "CASE WHEN starts_with(genres, ':') THEN title || ':' ELSE title END"
-    return {"title": title, "genres": "genres_of(ltrim(genres, ':'))"}
-
-
-def _user_columns(layout: Layout, reading: Reading) -> dict[str, str]:
-    columns = {
-        name: name if name in reading.columns else "NULL::VARCHAR"
-        for name in ("gender", "age", "occupation", "zip")
-    }
-    if layout.name == "ml-1m":
-        named = ", ".join(sqlfiles.literal(name) for name in OCCUPATIONS_OF_1M)
-        columns["occupation"] = f"coalesce([{named}][try_cast(occupation AS INTEGER) + 1], occupation)"
-    return columns
-
-
 def quarantine_left_out(
-    con: duckdb.DuckDBPyConnection, file: SourceFile, facts: FileFacts, file_id: int, scratch: Path
+    con: duckdb.DuckDBPyConnection,
+    file: SourceFile,
+    layout: Layout,
+    facts: FileFacts,
+    file_id: int,
+    scratch: Path,
 ) -> None:
-    """Write the file's lines that another line or file rules out to ``ops.quarantine``, with their text."""
+    """Write the file's records that other ones or files rule out to ``ops.quarantine``, with their text."""
     about = {"file_id": file_id, "file": file.name}
-    path = readable_by_line(file, facts, scratch)
-    sqlfiles.run(con, "ingest/quarantine", about, lines=lines_of(path))
+    reading = reading_of(file, layout)
+    plain, text = plain_text(con, file, reading, facts, scratch)
+    path, _ = by_record_of(file, reading, plain, text, scratch)
+    sqlfiles.run(con, "ingest/quarantine", about, lines=lines_of(path), shown=shown("raw"))

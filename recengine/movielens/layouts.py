@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Literal
 
 from recengine.errors import BadInput, BadSource, UnknownLayout, legible
-from recengine.movielens import description
+from recengine.movielens import description, folders
 from recengine.movielens.description import Description
+from recengine.movielens.source import Layout, LayoutName, Role, Scale, Source, SourceFile
 
-Role = Literal["movies", "users", "ratings"]
-LayoutName = Literal["ml-100k", "ml-1m", "ml-10m", "csv"]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """The star scale: lowest, highest, and the distance between two neighbouring values."""
-
-    low: float
-    high: float
-    step: float
-
-
-@dataclass(frozen=True)
-class Layout:
-    """One way GroupLens has laid out a release.
-
-    Attributes
-    ----------
-    patterns : dict
-        Role -> file name pattern; every file that matches counts, so ``ratings-2026-11-24.csv`` put
-        beside ``ratings.csv`` is read too.
-    optional : frozenset
-        Roles the layout can do without.
-    """
-
-    name: LayoutName
-    scale: Scale
-    delimiter: str
-    patterns: dict[Role, str]
-    optional: frozenset[Role] = frozenset()
+__all__ = [
+    "LAYOUTS",
+    "Layout",
+    "LayoutName",
+    "Role",
+    "Scale",
+    "Source",
+    "SourceFile",
+    "recognise",
+    "with_ratings",
+]
 
 
 WHOLE_STARS = Scale(1.0, 5.0, 1.0)
@@ -49,7 +29,13 @@ HALF_STARS = Scale(0.5, 5.0, 0.5)
 
 # In the order they are tried: ml-1m before ml-10m, which is the same without users.
 LAYOUTS: tuple[Layout, ...] = (
-    Layout("ml-100k", WHOLE_STARS, "|", {"movies": "u*.item", "users": "u*.user", "ratings": "u*.data"}),
+    Layout(
+        "ml-100k",
+        WHOLE_STARS,
+        "|",
+        {"movies": "u*.item", "users": "u*.user", "ratings": "u*.data"},
+        frozenset({"users"}),
+    ),
     Layout(
         "ml-1m",
         WHOLE_STARS,
@@ -57,6 +43,7 @@ LAYOUTS: tuple[Layout, ...] = (
         {"movies": "movies*.dat", "users": "users*.dat", "ratings": "ratings*.dat"},
     ),
     Layout("ml-10m", HALF_STARS, "::", {"movies": "movies*.dat", "ratings": "ratings*.dat"}),
+    # Any text or Parquet files whose first line names the columns (see folders.py).
     Layout(
         "csv",
         HALF_STARS,
@@ -67,33 +54,14 @@ LAYOUTS: tuple[Layout, ...] = (
 )
 
 
-@dataclass(frozen=True)
-class SourceFile:
-    """A file of a source: its role, where it is, and its name below the source folder."""
-
-    role: Role
-    path: Path
-    name: str
-
-
-@dataclass(frozen=True)
-class Source:
-    """A recognised folder: what ingest reads, and what a ``dataset.toml`` in it says, if there is one."""
-
-    dataset: str
-    folder: Path
-    layout: Layout
-    files: tuple[SourceFile, ...]
-    description: Description | None = None
-
-
 def recognise(folder: Path, dataset: str | None = None) -> Source:
     """Find the layout of a folder (or of the one folder inside it) from its files.
 
     Parameters
     ----------
     folder : Path
-        A folder as GroupLens distributes it.
+        A folder as GroupLens distributes it, one whose files are named and begin like the releases', or one with a
+        ``dataset.toml`` that says what its files are.
     dataset : str, optional
         The name to know it by; the folder's own name when not given.
 
@@ -104,26 +72,67 @@ def recognise(folder: Path, dataset: str | None = None) -> Source:
     UnknownLayout
         No layout is complete; the sentence lists what was found and what is missing.
     BadSource
-        The folder holds the files of two layouts.
+        The folder holds the files of two layouts, or its ``dataset.toml`` cannot be followed.
     """
     folder = folder.absolute()
     if not folder.is_dir():
         raise BadInput(f"{folder} is no folder; point --source at a MovieLens folder or zip.")
-    inner = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith((".", "__"))]
-    for candidate in (folder, *inner) if len(inner) == 1 else (folder,):
-        complete = [layout for layout in LAYOUTS if not _missing(layout, _names(candidate))]
-        if len(complete) > 1 and complete[0].name == "ml-1m" and complete[1].name == "ml-10m":
-            del complete[1]  # ml-10m is what ml-1m is without its users
-        if len(complete) > 1:
-            both = " and ".join(layout.name for layout in complete)
+    for candidate in _one_in_the_other(folder):
+        source = _recognised(candidate, dataset)
+        if source is not None:
+            return source
+    found = folders.by_name(folder, folders.DEPTH)
+    if found.has("ratings"):
+        return _source(folder, dataset, None, LAYOUTS[-1], found)
+    raise UnknownLayout(folder, _names(folder), *_nearest(_names(folder)))
+
+
+def _one_in_the_other(folder: Path) -> list[Path]:
+    """The folder, the one folder inside it, and the one inside that."""
+    nested = [folder]
+    while len(nested) <= folders.DEPTH:
+        entries = nested[-1].iterdir()
+        inner = [entry for entry in entries if entry.is_dir() and not entry.name.startswith((".", "__"))]
+        if len(inner) != 1:
+            break
+        nested += inner
+    return nested
+
+
+def _recognised(folder: Path, dataset: str | None) -> Source | None:
+    said = description.load(folder)
+    if said and (said.ratings or said.movies or said.users):
+        found = folders.described(folder, said)
+        if not found.has("ratings"):
             raise BadSource(
-                candidate, f"holds the files of two layouts, {both}", "keep one of them in the folder"
+                folder / description.FILE_NAME, "names no ratings files, and none are there", "add [ratings]"
             )
-        if complete:
-            said = description.load(candidate)
-            name = dataset or (said and said.name) or legible(folder.name)
-            return Source(name, candidate, complete[0], _files(complete[0], candidate), said)
-    raise UnknownLayout(folder, _names(folder), _nearest(_names(folder)))
+        return _source(folder, dataset, said, LAYOUTS[-1], found)
+    complete = [layout for layout in LAYOUTS[:-1] if not _missing(layout, _names(folder))]
+    if len(complete) > 1 and complete[0].name == "ml-1m" and complete[1].name == "ml-10m":
+        del complete[1]  # ml-10m is what ml-1m is without its users
+    found = folders.by_name(folder)
+    # Where another layout is complete, ratings alone are no second one.
+    if found.has("ratings") and (found.has("movies") or not complete):
+        complete.append(LAYOUTS[-1])
+    if len(complete) > 1:
+        both = " and ".join(layout.name for layout in complete)
+        raise BadSource(folder, f"holds the files of two layouts, {both}", "keep one of them in the folder")
+    if not complete:
+        return None
+    if complete[0] is not LAYOUTS[-1]:
+        found = folders.Found(_files(complete[0], folder))
+    return _source(folder, dataset, said, complete[0], found)
+
+
+def _source(
+    folder: Path, dataset: str | None, said: Description | None, layout: Layout, found: folders.Found
+) -> Source:
+    notes = list(found.notes)
+    if not found.has("movies"):
+        notes.append("there is no movies file: movies are called by their ids")
+    name = dataset or (said and said.name) or legible(folder.name)
+    return Source(name, folder, layout, tuple(found.files), said, tuple(notes))
 
 
 def with_ratings(source: Source, *ratings: Path) -> Source:
@@ -138,7 +147,10 @@ def with_ratings(source: Source, *ratings: Path) -> Source:
         if not path.is_file():
             raise BadInput(f"{path} is no file; give a ratings file in the {source.layout.name} layout.")
     kept = tuple(file for file in source.files if file.role != "ratings")
-    given = tuple(SourceFile("ratings", path.absolute(), legible(path.absolute())) for path in ratings)
+    section = source.description.ratings if source.description else None
+    given = tuple(
+        SourceFile("ratings", path.absolute(), legible(path.absolute()), section) for path in ratings
+    )
     return replace(source, files=kept + given)
 
 
@@ -154,21 +166,21 @@ def _missing(layout: Layout, names: list[str]) -> list[str]:
     ]
 
 
-def _nearest(names: list[str]) -> dict[str, list[str]]:
-    """Missing files of the layouts that have at least one file there, or of all of them."""
+def _nearest(names: list[str]) -> tuple[dict[str, list[str]], bool]:
+    """Missing files of the layouts that have at least one file there, or of all of them; and whether any has."""
     missing = {layout.name: _missing(layout, names) for layout in LAYOUTS}
     begun = {
         layout.name
         for layout in LAYOUTS
         if any(fnmatch(name, pattern) for name in names for pattern in layout.patterns.values())
     }
-    return {name: files for name, files in missing.items() if name in begun or not begun}
+    return {name: files for name, files in missing.items() if name in begun or not begun}, bool(begun)
 
 
-def _files(layout: Layout, folder: Path) -> tuple[SourceFile, ...]:
-    return tuple(
+def _files(layout: Layout, folder: Path) -> list[SourceFile]:
+    return [
         SourceFile(role, folder / name, legible(name))
         for role, pattern in layout.patterns.items()
         for name in _names(folder)
         if fnmatch(name, pattern)
-    )
+    ]

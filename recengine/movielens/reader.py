@@ -1,28 +1,50 @@
-"""Source files as DuckDB table expressions, with every column named: nothing is left to be guessed.
+"""How each file of a source is read: its columns, and whatever differs from one program that wrote it to another.
 
-A file is read as a whole by DuckDB's CSV reader; only one in which that leaves a line out is read again,
-line by line, to find every bad line and to be sure of the good ones (see ``files.py``).
-
-Numbers are read as DOUBLE and made integers later, under a check, because DuckDB's reader silently rounds
-``3.7`` into an integer column.
+DuckDB's own detection is not asked: it is silent where it is wrong. Names decide about columns, and all values about
+what they are written in.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
-import hashlib
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from recengine.errors import BadSource
-from recengine.movielens.layouts import Layout, Role, SourceFile
-from recengine.warehouse.sqlfiles import literal, scan_of
+from recengine.movielens.copies import normalised
+from recengine.movielens.description import Movies, Section, Users
+from recengine.movielens.facts import FileFacts, facts_of, stamp_of
+from recengine.movielens.heads import (
+    MAX_HEADER_CHARACTERS,
+    SEPARATORS,
+    bytes_of,
+    encoding_of,
+    head_of,
+    is_parquet,
+    parquet_columns,
+    split_fields,
+)
+from recengine.movielens.records import PER_SECOND, Reading, Time, lines_of, texts_of
+from recengine.movielens.source import Layout, Role, SourceFile
+from recengine.movielens.spellings import columns_of, placed
+
+__all__ = [
+    "PARSER_VERSION",
+    "FileFacts",
+    "Reading",
+    "facts_of",
+    "lines_of",
+    "normalised",
+    "reading_of",
+    "stamp_of",
+    "texts_of",
+    "with_values",
+]
 
 # Raised when a file would be read differently than before: unchanged files are then read again.
-PARSER_VERSION = 2
-
-_NUMBERS = ("user_id", "movie_id", "rating", "rated_at")
+PARSER_VERSION = 3
 
 GENRES_OF_100K = (
     "unknown",
@@ -64,225 +86,155 @@ _COLUMNS: dict[tuple[str, Role], tuple[str, ...]] = {
     ("ml-10m", "movies"): ("movie_id", "title", "genres"),
 }
 
-_HEADERS: dict[Role, dict[str, str]] = {
-    "ratings": {"userId": "user_id", "movieId": "movie_id", "rating": "rating", "timestamp": "rated_at"},
-    "movies": {"movieId": "movie_id", "title": "title", "genres": "genres"},
-    "users": {"userId": "user_id", "gender": "gender", "age": "age", "occupation": "occupation"},
-}
-
-# Parts the columns where a line is wanted whole; a file that holds it would only have it shown as a space.
-_NO_DELIMITER = "\x1f\x1e\x1f"
-_DELIMITER_BYTE = b"\x1f"
-MAX_LINE_BYTES = 20_000_000
-MAX_HEADER_CHARACTERS = 10_000
-
-# One field of a csv line that starts with a comma: quoted with doubled quotes inside, or bare.
-_CSV_FIELD = ',("(?:[^"]|"")*"|[^,]*)'
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How one file is read.
-
-    Attributes
-    ----------
-    columns : tuple[str, ...]
-        Our names of the file's columns, in the file's order ("extra_3" for one we do not use).
-    numbers : bool
-        Whether the columns we use are all numbers, which is so for ratings.
-    header : bool
-        Whether the first line names the columns.
-    quoted : bool
-        Whether a field may be in double quotes.
-    """
-
-    delimiter: str
-    columns: tuple[str, ...]
-    numbers: bool
-    header: bool
-    quoted: bool
-
-    @property
-    def first_line(self) -> int:
-        """The file's first data line, counted from 1."""
-        return 1 + self.header
-
-    def records_of(self, path: Path) -> str:
-        """The file as a relation of our columns, DOUBLE or VARCHAR, in its order; bad lines are left out.
-
-        Text comes with ``line``, right only when no line was left out. Ratings come without: numbering their
-        rows would take as long as reading them, since only one thread can do it.
-        """
-        kinds = {name: "DOUBLE" if self.numbers and name in _NUMBERS else "VARCHAR" for name in self.columns}
-        columns = ", ".join(f"{literal(name)}: '{kind}'" for name, kind in kinds.items())
-        quote = '"' if self.quoted else ""
-        numbered = "" if self.numbers else f"row_number() OVER () + {int(self.header)} AS line, "
-        return (
-            f"(SELECT {numbered}* FROM read_csv({scan_of(path)}, "
-            f"delim={literal(self.delimiter)}, header={self.header}, auto_detect=false, quote='{quote}', "
-            f"escape='{quote}', columns={{{columns}}}, ignore_errors=true))"
-        )
-
-    def fields(self) -> str:
-        """SQL expression: the column ``raw``, a whole line, as a list of its fields."""
-        split = f"string_split(raw, {literal(self.delimiter)})"
-        if not self.quoted:
-            return split
-        quoted = f"regexp_extract_all(',' || raw, {literal(_CSV_FIELD)}, 1)"
-        return f"CASE WHEN contains(raw, '\"') THEN {quoted} ELSE {split} END"
-
-    def named(self) -> str:
-        """SQL select list: our columns from the list ``field``, typed as in ``records_of``."""
-        texts = {
-            name: f"unquoted(field[{i}])" if self.quoted else f"nullif(field[{i}], '')"
-            for i, name in enumerate(self.columns, 1)
-            if not name.startswith("extra_")
-        }
-        return ", ".join(
-            f"try_cast({text} AS DOUBLE) AS {name}" if self.numbers else f"{text} AS {name}"
-            for name, text in texts.items()
-        )
-
-    def problem(self) -> str:
-        """SQL expression over ``raw``, ``field`` and our columns: why a line cannot be split, or NULL."""
-        cases = [f"WHEN len(field) <> {len(self.columns)} THEN 'unparsable'"]
-        if self.quoted:
-            # What a regular expression leaves over is text after a closing quote.
-            left_over = "length(raw) + 1 <> list_sum(list_transform(field, lambda f: length(f) + 1))"
-            cases.insert(0, "WHEN odd_quotes(raw) THEN 'unclosed quote'")
-            cases.append(f"WHEN contains(raw, '\"') AND {left_over} THEN 'unparsable'")
-        if self.numbers:
-            broken = " OR ".join(
-                f"({name} IS NULL AND coalesce(field[{i}], '') NOT IN ('', '\"\"'))"
-                for i, name in enumerate(self.columns, 1)
-                if name in _NUMBERS
-            )
-            cases.append(f"WHEN {broken} THEN 'unparsable'")
-        return f"CASE {' '.join(cases)} END"
-
-
-def texts_of(path: Path, skip: int = 0) -> str:
-    """A plain file as a relation of ``raw``: its lines after the first few, whole, in order, blank ones too."""
-    return (
-        f"read_csv({scan_of(path)}, delim={literal(_NO_DELIMITER)}, header=false, auto_detect=false, "
-        f"quote='', escape='', columns={{'raw': 'VARCHAR'}}, max_line_size={MAX_LINE_BYTES}, skip={skip})"
-    )
-
-
-def lines_of(path: Path) -> str:
-    """A plain file as a relation of ``line`` (from 1, blank ones too) and ``raw``, the line whole."""
-    return f"(SELECT row_number() OVER () AS line, raw FROM {texts_of(path)})"
+FEWEST_TIMES = 3
+_SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # Excel's own first line
 
 
 def reading_of(file: SourceFile, layout: Layout) -> Reading:
-    """How to read a source file.
+    """How to read a source file, from its first lines.
 
     Raises
     ------
     BadSource
-        A csv file whose header lacks a column or names one twice.
+        A column is missing or there twice, or the file is damaged.
     """
-    numbers = file.role == "ratings"
-    if layout.name == "csv":
-        return Reading(",", _columns_from_header(file), numbers, header=True, quoted=True)
+    if (layout.name, file.role) in _COLUMNS:
+        return _fixed(file, layout)
+    if is_parquet(file.path):
+        return _of_parquet(file)
+    return _of_text(file)
+
+
+def _fixed(file: SourceFile, layout: Layout) -> Reading:
+    columns = _COLUMNS[layout.name, file.role]
     delimiter = "\t" if (layout.name, file.role) == ("ml-100k", "ratings") else layout.delimiter
-    return Reading(delimiter, _COLUMNS[layout.name, file.role], numbers, header=False, quoted=False)
+    encoding = encoding_of(bytes_of(file.path))
+    if (layout.name, file.role) == ("ml-1m", "users"):
+        # Releases in ml-1m's layout by others know less of their users.
+        fields = len(head_of(file.path, encoding).partition("\n")[0].split(delimiter))
+        columns = columns[:fields] if fields > 2 else ("user_id", *("extra_2",) * (fields - 1))
+    return Reading(delimiter, columns, file.role == "ratings", False, False, encoding=encoding)
 
 
-def _as_latin_1(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    return error.object[error.start : error.end].decode("latin-1"), error.end
+def _of_parquet(file: SourceFile) -> Reading:
+    names = [name for name, _ in parquet_columns(file.path)]
+    reading = _with_columns(Reading(",", (), file.role == "ratings", False, True), file, names)
+    # Only the columns that are used are written out, and one more (see copies.written_out).
+    used = tuple(name for name in reading.columns if not name.startswith("extra_"))
+    return replace(reading, columns=(*used, "extra_0"))
 
 
-codecs.register_error("recengine-latin-1", _as_latin_1)
+def _of_text(file: SourceFile) -> Reading:
+    section = file.section
+    encoding = (section and section.encoding) or encoding_of(bytes_of(file.path))
+    lines = head_of(file.path, encoding)[: MAX_HEADER_CHARACTERS + 1].split("\n")
+    hint = _SEPARATOR_LINE.fullmatch(lines[0])
+    if hint and len(lines) > 1:
+        lines = lines[1:]
+    given = {} if section is None else section.columns.given
+    separator = (
+        (section and section.separator) or (hint and hint[1]) or _separator(lines[0], file.role, given)
+    )
+    by_place = any(isinstance(name, int) for name in given.values())
+    reading = Reading(
+        separator,
+        (),
+        file.role == "ratings",
+        header=not by_place,
+        quoted=len(separator) == 1,
+        skipped=int(hint is not None),
+        encoding=encoding if encoding not in ("utf-8", "utf-8-sig", "ascii") else None,
+    )
+    return _with_columns(reading, file, split_fields(lines[0], separator))
 
 
-def normalised(path: Path, copy: Path) -> Path:
-    """Write a copy as UTF-8 with ``\\n`` line ends, whatever the encoding and line ends of the original.
+def _separator(line: str, role: Role, given: Mapping[str, str | int]) -> str:
+    """The separator under which the first line names the most of our columns, or has the most fields."""
 
-    Old releases are latin-1, which DuckDB refuses where a byte is 0x80-0x9F; files put together on two
-    systems mix line ends, which its reader refuses too. Bytes that are not UTF-8 are taken as latin-1. The
-    copy must not be there: nothing that exists is ever written over.
+    def found(separator: str) -> tuple[int, int]:
+        header = split_fields(line, separator)
+        named = len(set(given.values()) & set(header))
+        return named + len(columns_of(header, role)), len(header)
+
+    return max(SEPARATORS, key=found)
+
+
+def _with_columns(reading: Reading, file: SourceFile, header: list[str]) -> Reading:
+    section = file.section
+    given = {} if section is None else section.columns.given
+    places = placed(file.path, file.role, header, given)
+    further = _further(section)
+    if section is not None:
+        missing = [name for name in further if name not in header]
+        if missing:
+            raise BadSource(
+                file.path,
+                f"dataset.toml names the column {missing[0]!r} and the first line has no such name "
+                f"(it reads {','.join(header)[:80]!r})",
+                "mend the name in dataset.toml",
+            )
+    names = {place: column for column, place in places.items()}
+    names |= {header.index(name): f"further_{i}" for i, name in enumerate(further)}
+    width = max(len(header), *(place + 1 for place in places.values()))
+    columns = tuple(names.get(i, f"extra_{i + 1}") for i in range(width))
+    titles = tuple((c, header[at] if at < len(header) else str(at + 1)) for c, at in places.items())
+    separator = section.genre_separator if isinstance(section, Movies) else "|"
+    return replace(reading, columns=columns, further=further, list_separator=separator, titles=titles)
+
+
+def _further(section: Section | None) -> tuple[str, ...]:
+    if isinstance(section, Movies):
+        return section.categories
+    return section.attributes if isinstance(section, Users) else ()
+
+
+def with_values(reading: Reading, path: Path, earliest: float, latest: float) -> Reading:
+    """The reading of ratings with what most of the first values are written in; whether all are, the load says.
+
+    Parameters
+    ----------
+    path : Path
+        The file as UTF-8.
+    earliest, latest : float
+        Between which times a rating can have been given, in seconds.
     """
-    with (
-        path.open(encoding="utf-8-sig", errors="recengine-latin-1") as source,
-        copy.open("x", encoding="utf-8", newline="") as target,
-    ):
-        while text := source.read(1 << 22):
-            target.write(text.replace(_NO_DELIMITER, " "))
-    return copy
+    if not reading.numbers:
+        return reading
+    lines = head_of(path, "utf-8").split("\n")[reading.first_line - 1 : -1]
+    if reading.quoted:
+        split = list(csv.reader(lines, delimiter=reading.delimiter))
+    else:
+        split = [line.split(reading.delimiter) for line in lines]
+    rows = [row for row in split if len(row) == len(reading.columns)]
+    ratings = _column(reading, rows, "rating")
+    commas = sum(bool(re.fullmatch(r"\s*-?\d+,\d+\s*", text)) for text in ratings)
+    points = sum("." in text for text in ratings)
+    time = likely_time(_column(reading, rows, "rated_at"), earliest, latest)
+    return replace(reading, time=time, decimal_comma=commas > points)
 
 
-@dataclass(frozen=True)
-class FileFacts:
-    """What reading a file's bytes once tells: content hash, size, number of lines, and mixed line ends.
-
-    ``plain`` says that its lines can be read as they are, without a normalised copy. ``stamp`` is from before
-    the reading; another one afterwards says that the file was written to.
-    """
-
-    sha256: str
-    bytes: int
-    lines: int
-    odd_line_ends: bool
-    plain: bool
-    stamp: tuple[int, int]
+def likely_time(values: Iterable[str], earliest: float, latest: float) -> Time:
+    """What most of the values are written in; seconds where nothing says otherwise."""
+    votes: dict[Time, int] = dict.fromkeys((*PER_SECOND, "text"), 0)
+    for text in values:
+        try:
+            number = float(text)
+        except ValueError:
+            votes["text"] += bool(re.match(r"\s*\d{4}[-/]\d", text))
+            continue
+        for unit, per_second in PER_SECOND.items():
+            votes[unit] += earliest <= number / per_second <= latest
+    return elected(votes)
 
 
-def stamp_of(path: Path) -> tuple[int, int]:
-    """A file's size and time of change, the latter in nanoseconds."""
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
+def elected(votes: Mapping[Time, int]) -> Time:
+    """The way to write times that most values fit; a value or two do not speak for another unit than seconds."""
+    heard = {way: n if n >= FEWEST_TIMES or way in ("seconds", "text") else 0 for way, n in votes.items()}
+    return max(heard, key=lambda way: heard[way])
 
 
-def facts_of(path: Path) -> FileFacts:
-    """Hash a file and count its lines (a last line without line end counts).
-
-    ``odd_line_ends`` says that some line ends in neither ``\\n`` nor ``\\r\\n``, or that both occur; the
-    number of lines is then that of the ``\\n`` only.
-
-    Raises
-    ------
-    BadSource
-        The file cannot be read.
-    """
-    digest, size, newlines, returns, pairs, last = hashlib.sha256(), 0, 0, 0, 0, b"\n"
-    plain = True
-    try:
-        stamp = stamp_of(path)
-        with path.open("rb") as handle:
-            while chunk := handle.read(1 << 22):
-                digest.update(chunk)
-                newlines, returns = newlines + chunk.count(b"\n"), returns + chunk.count(b"\r")
-                if returns:
-                    pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
-                plain = plain and chunk.isascii() and _DELIMITER_BYTE not in chunk
-                size, last = size + len(chunk), chunk[-1:]
-    except OSError as error:
-        raise BadSource(
-            path, f"cannot be read ({error.strerror})", "mend its permissions or its disk"
-        ) from error
-    odd = bool(returns) and not (pairs == newlines == returns)
-    lines = newlines + (last != b"\n")
-    return FileFacts(digest.hexdigest(), size, lines, odd, plain and not odd, stamp)
-
-
-def _columns_from_header(file: SourceFile) -> tuple[str, ...]:
-    with file.path.open(encoding="utf-8-sig", errors="replace") as handle:
-        header = next(csv.reader([handle.readline(MAX_HEADER_CHARACTERS)]), [])
-    wanted = {name.lower(): ours for name, ours in _HEADERS[file.role].items()}
-    columns = tuple(wanted.get(name.strip().lower(), f"extra_{i}") for i, name in enumerate(header))
-    required = {"user_id"} if file.role == "users" else set(wanted.values())
-    lacking = [name for name, ours in _HEADERS[file.role].items() if ours in required - set(columns)]
-    if lacking:
-        raise BadSource(
-            file.path,
-            f"the first line must name the columns {', '.join(_HEADERS[file.role])} and lacks "
-            f"{', '.join(lacking)} (it reads {','.join(header)[:80]!r})",
-            "add the header line",
-        )
-    twice = {name for name in columns if columns.count(name) > 1}
-    if twice:
-        raise BadSource(file.path, f"the header names {', '.join(sorted(twice))} twice", "remove one column")
-    return columns
+def _column(reading: Reading, rows: Iterable[list[str]], name: str) -> list[str]:
+    if name not in reading.columns:
+        return []
+    at = reading.columns.index(name)
+    return [row[at] for row in rows]

@@ -38,6 +38,7 @@ class LoadReport(BaseModel):
     files_unchanged: int = 0
     files_removed: int = 0
     rows_read: int = 0
+    forgotten_rows: int = 0  # of users who asked to be forgotten, in the files read
     bytes_read: int = 0
     ratings: int = 0
     movies: int = 0
@@ -65,7 +66,7 @@ def record(
     con: duckdb.DuckDBPyConnection, report: LoadReport, started_at: datetime, problem: str | None = None
 ) -> None:
     """Add the load to ``ops.loads``."""
-    values = report.model_dump(exclude={"rows_read", "bytes_read"})
+    values = report.model_dump(exclude={"rows_read", "bytes_read", "forgotten_rows"})
     values["quarantined_by_reason"] = json.dumps(report.quarantined_by_reason)
     values |= {"started_at": started_at, "problem": problem, "recengine_version": __version__}
     names = ", ".join(values)
@@ -87,3 +88,5 @@ def log_line(report: LoadReport) -> None:
         report.bytes_read / 1e6,
         report.seconds,
     )
+    if report.forgotten_rows:
+        log.info("ingest: %s rows of forgotten users left out", f"{report.forgotten_rows:,}")

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -281,3 +282,17 @@ def test_the_night_by_stages_on_real_data(
         assert counts == (users, users * 10)
         assert con.execute("SELECT movie_id FROM movies WHERE title = ?", [title]).fetchall() == [(1,)]
     assert len(json.loads(recengine("top", 1, "--format", "json", "--home", home.root).out)) == 10
+
+
+def test_forget(home: Home, recengine: Run, tmp_path: Path) -> None:
+    copy = shutil.copytree(home.root, tmp_path / "home", symlinks=True)
+    assert_refused(recengine("forget", 7, 7777, "--home", copy), f"No user 7777 is known under {copy}")
+    done = recengine("forget", 7, "--home", copy)
+    said = " ".join(done.err.split())
+    assert (done.code, done.out) == (0, "")
+    assert "Forgotten: user 7." in said
+    assert "1 published versions, 1 models" in said
+    assert "the source still has them" in said
+    assert "User 7 is not known" in recengine("top", 7, "--home", copy).err
+    assert recengine("forget", 7, "--undo", "--home", copy).code == 0
+    assert_refused(recengine("forget", 7, "--undo", "--home", copy), "User 7 is not on the list")

@@ -40,12 +40,27 @@ def test_the_server_answers_to_this_box_only_and_ends_with_a_killed_command(
     url = process.stdout.readline().strip()
     assert httpx.get(f"{url}/health", timeout=10).is_success
     assert httpx.get(f"{url}/health", timeout=10, headers={"Host": "evil.example"}).status_code == 400
+    assert httpx.post(f"{url}/flow_runs/filter", json={}, headers={"Via": "1.1 p"}).status_code == 401
     process.communicate("now\n")
     assert process.returncode == -9
     _until_gone(url)
 
 
-@retry(retry=retry_if_result(lambda up: up), stop=stop_after_delay(30), wait=wait_fixed(0.2))
+def test_a_command_killed_while_the_server_starts_takes_it_along(home: Home, tmp_path: Path) -> None:
+    """While it imports it hears nobody: the kernel ends it."""
+    own = {"RECENGINE_HOME": str(home.root), "PATH": ""}
+    code = KILLED.replace("    pass\n", "    print(os.environ['PREFECT_API_URL'], flush=True); input()\n")
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env=own, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    url = process.stdout.readline().strip()
+    process.kill()
+    process.communicate()
+    _until_gone(url)
+
+
+@retry(retry=retry_if_result(lambda up: up), stop=stop_after_delay(3), wait=wait_fixed(0.1))
 def _until_gone(url: str) -> bool:
     """Whether something still listens there."""
     try:

@@ -53,7 +53,7 @@ def after_audits() -> None:
 
 
 def after_checkpoint() -> None:
-    publish._finish = halt  # type: ignore[assignment]
+    publish._seal = halt  # type: ignore[assignment]
 
 
 def before_rename() -> None:
@@ -70,7 +70,7 @@ def after_staging_the_link() -> None:
 
 
 def after_the_link() -> None:
-    publish.remember = halt  # type: ignore[assignment]
+    publish.publications.readers_see = halt  # type: ignore[assignment]
 
 
 STAGES = {

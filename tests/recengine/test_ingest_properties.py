@@ -68,7 +68,14 @@ def lines(layout: str) -> st.SearchStrategy[Line]:
 
     return st.one_of(
         good.map(lambda rating: Line(whole(rating), (*rating[:2], float(rating[2]), rating[3]))),
-        bad(0, ("", "missing id"), ("-1", "unparsable id"), ("0.5", "unparsable id"), ("a", "unparsable")),
+        bad(
+            0,
+            ("", "missing id"),
+            ("9" * 20, "unparsable id"),
+            ("0.5", "unparsable id"),
+            ("1_0", "unparsable"),
+            ("a", "unparsable"),
+        ),
         bad(1, ("", "missing id"), ("11", "unknown movie"), ("inf", "unparsable id")),
         bad(
             2,

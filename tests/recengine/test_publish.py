@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from engine_homes import published
 
-from recengine import publish
+from recengine import publish, report
 from recengine.config import Home
 from recengine.errors import AuditFailed, BadInput, GuardFailed, NotReady
 from recengine.versions import current_version, point_to, versions
@@ -161,6 +161,56 @@ def test_rollback(home: Home) -> None:
     assert read(home, "SELECT version FROM publication") == [(third,)]
     published_rows = [("published", version) for version in (first, second, third)]
     assert actions == [*published_rows, *(("rolled back", version) for version in (second, first, third))]
+
+
+def test_what_is_refused_at_the_last_moment_leaves_nothing(home: Home) -> None:
+    def refuse() -> None:
+        assert list(home.serving.glob("building-*.duckdb")), "asked before the new file was ready"
+        raise NotReady("The run was deleted", "start another")
+
+    first, second = published(home), published(home)
+    with warehouse(home.warehouse) as con:
+        for attempt in (publish.publish, publish.rollback):
+            with pytest.raises(NotReady, match="The run was deleted"):
+                attempt(con, home, confirm=refuse if attempt is publish.publish else _refuse)
+        [count] = con.execute("SELECT count(*) FROM ops.publications").fetchall()
+    assert (current_version(home), versions(home), count) == (second, [first, second], (2,))
+    assert not list(home.serving.glob("building-*"))
+
+
+def _refuse() -> None:
+    raise NotReady("The run was deleted", "start another")
+
+
+def test_versions_without_an_entry_are_recorded_from_their_files(home: Home) -> None:
+    first, second = published(home), published(home)
+    with warehouse(home.warehouse) as con:
+        con.execute("DELETE FROM ops.publications")
+        third = publish.publish(con, home).version
+        rows = con.execute("SELECT action, version, dataset FROM ops.publications ORDER BY rowid").fetchall()
+        [versioned] = con.execute(
+            "SELECT bool_and(abs(epoch(happened_at - now() AT TIME ZONE 'UTC')) < 600) FROM ops.publications"
+        ).fetchall()
+        assert publish.rollback(con, home) == second
+        assert [entry["version"] for entry in report.gather(con, home).history] == [first, second, third]
+    assert rows == [
+        ("found", first, "generated"),
+        ("found", second, "generated"),
+        ("published", third, "generated"),
+    ]
+    assert versioned == (True,)
+
+
+def test_a_damaged_version_without_an_entry_stops_nothing(home: Home) -> None:
+    first, second = published(home), published(home)
+    file = home.serving / f"serving-{first}.duckdb"
+    file.chmod(0o644)
+    file.write_bytes(b"torn")
+    with warehouse(home.warehouse) as con:
+        con.execute("DELETE FROM ops.publications")
+        publish.publish(con, home)
+        found = con.execute("SELECT version FROM ops.publications WHERE action = 'found'").fetchall()
+    assert found == [(second,)]
 
 
 def test_rollback_before_any_publication(home: Home) -> None:

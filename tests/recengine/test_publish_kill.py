@@ -14,8 +14,10 @@ import pytest
 from engine_homes import published
 from kill_zygote import STAGES
 
+from recengine import publish
 from recengine.config import Home
 from recengine.versions import current_version, versions
+from recengine.warehouse.connection import warehouse
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,8 @@ def test_killed_publication(stage: str, home: Home, zygote: subprocess.Popen[str
     assert names == {f"serving-{kept}.duckdb" for kept in versions(home)}
     assert {old, new} <= set(versions(home))
     assert not (home.root / ".serving.link").is_symlink()
+    with warehouse(home.warehouse) as con:
+        assert publish.rollback(con, home) == version, "readers saw that one last, whatever was killed since"
 
 
 def test_killed_first_publication(home: Home, zygote: subprocess.Popen[str]) -> None:

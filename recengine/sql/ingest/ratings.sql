@@ -3,4 +3,4 @@
 CREATE OR REPLACE TABLE raw.ratings_{file_id} AS
 SELECT user_id::BIGINT AS user_id, movie_id::BIGINT AS movie_id, rating::FLOAT AS rating, rated_at::BIGINT AS rated_at
 FROM {records}
-WHERE rating_reason(user_id, movie_id, rating, rated_at) IS NULL
+WHERE rating_reason(user_id, movie_id, rating, rated_at) IS NULL AND NOT bad_id(user_id) AND NOT bad_id(movie_id)

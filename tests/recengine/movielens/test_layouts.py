@@ -76,7 +76,7 @@ def test_an_unknown_folder_gets_what_every_layout_needs(tmp_path: Path) -> None:
     with pytest.raises(UnknownLayout) as caught:
         recognise(folder_with(tmp_path / "f", *(f"{i:02}.png" for i in range(20))))
     assert caught.value.missing == {
-        "ml-100k": ["u.item", "u.user", "u.data"],
+        "ml-100k": ["u.item", "u.data"],
         "ml-1m": ["movies.dat", "users.dat", "ratings.dat"],
         "ml-10m": ["movies.dat", "ratings.dat"],
         "csv": ["movies.csv", "ratings.csv"],

@@ -1,6 +1,6 @@
--- Grain: one row per line of a ratings file after its header, in its order: a rating, or why the line cannot be
+-- Grain: one row per line of a ratings file after its header, of which a record is one, in its order: a rating, or why the line cannot be
 -- used and its text; all NULL where it is blank.
--- Reads: {texts}, the file as whole lines. Writes: raw.ratings_{file_id}.
+-- Reads: {texts}, one whole record each. Writes: raw.ratings_{file_id}.
 CREATE OR REPLACE TABLE raw.ratings_{file_id} AS
 WITH fields AS (
     SELECT raw, coalesce(trim(raw, E' \t'), '') = '' AS blank, {fields} AS field FROM {texts}
@@ -15,10 +15,10 @@ final AS (
     SELECT *, NOT blank AND reason IS NULL AS usable FROM judged
 )
 SELECT
-    CASE WHEN usable THEN user_id::BIGINT END AS user_id,
-    CASE WHEN usable THEN movie_id::BIGINT END AS movie_id,
+    CASE WHEN usable THEN user_id END AS user_id,
+    CASE WHEN usable THEN movie_id END AS movie_id,
     CASE WHEN usable THEN rating::FLOAT END AS rating,
     CASE WHEN usable THEN rated_at::BIGINT END AS rated_at,
     reason,
-    CASE WHEN reason IS NOT NULL THEN left(raw, 2000) END AS raw
+    CASE WHEN reason IS NOT NULL THEN {shown} END AS raw
 FROM final

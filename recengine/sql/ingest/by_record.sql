@@ -1,6 +1,6 @@
--- Grain: one row per line of a source file that is neither header nor blank; reason says why it cannot be
--- used, NULL when it can. Only unusable lines keep their text.
--- Reads: the file as whole lines. Writes: the temporary table judged.
+-- Grain: one row per record of a source file, with the line where it begins; reason says why it cannot be
+-- used, NULL when it can. Only unusable ones keep their text.
+-- Reads: {lines}, one whole record each. Writes: the temporary table judged.
 CREATE OR REPLACE TEMP TABLE judged AS
 WITH fields AS (
     SELECT line, raw, {fields} AS field
@@ -13,4 +13,4 @@ named AS (
 final AS (
     SELECT * EXCLUDE (field), coalesce({problem}, {reason}) AS reason FROM named
 )
-SELECT * REPLACE (CASE WHEN reason IS NOT NULL THEN left(raw, 2000) END AS raw) FROM final
+SELECT * REPLACE (CASE WHEN reason IS NOT NULL THEN {shown} END AS raw) FROM final

@@ -1,0 +1,55 @@
+"""What a process inherits and must not be led by: proxies for the internet, and other projects' Prefect settings.
+
+Prefect's server is on this machine's loopback. A proxy in the environment must not be asked for it, and a Prefect
+profile, address or key of somebody's other project must not decide which server a command talks to.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, MutableMapping
+
+log = logging.getLogger("recengine")
+
+_DIRECT = ("127.0.0.1", "localhost", "::1")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+# Who a client is and whom it talks to; where the API lies below an address. The rest may be set for a server of ours.
+_FOREIGN = (
+    "PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_API_TLS", "PREFECT_API_SSL",
+    "PREFECT_PROFILE", "PREFECT_ACTIVE_PROFILE", "PREFECT_CLOUD_", "PREFECT_CLIENT_", "PREFECT_SERVER_API_BASE_PATH",
+    "PREFECT_SERVER_EPHEMERAL_ENABLED", "PREFECT_TEST_MODE", "PREFECT_UNIT_TEST_MODE", "PREFECT__",
+)  # fmt: skip
+
+
+def keep_loopback_direct(environment: MutableMapping[str, str]) -> None:
+    """No proxy is asked for the loopback; a proxy that cannot be used at all goes, and a warning says so."""
+    chosen = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    if chosen.strip() != "*":
+        known = [name.strip() for name in chosen.split(",") if name.strip()]
+        chosen = ",".join([*known, *(name for name in _DIRECT if name not in known)])
+    environment["NO_PROXY"] = environment["no_proxy"] = chosen
+    for name in [name for name in environment if name.lower() in _PROXIES and environment[name]]:
+        if problem := _unusable(environment[name]):
+            log.warning("%s cannot be used and is left out: %s", name, problem)
+            del environment[name]
+
+
+def _unusable(proxy: str) -> str | None:
+    """Why no client of ours can have this proxy: every one would fail, also for the loopback."""
+    import httpx  # only where there is a proxy
+
+    try:
+        httpx.Client(proxy=proxy if "://" in proxy else f"http://{proxy}").close()
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        return str(error)
+    return None
+
+
+def foreign(environment: Iterable[str]) -> list[str]:
+    """Names of settings that would lead a server or worker of ours astray."""
+    return [name for name in environment if name.startswith(_FOREIGN)]
+
+
+def prefects(environment: Mapping[str, str]) -> list[str]:
+    """Names of all of Prefect's settings: a command on its own has no use for any of them."""
+    return [name for name in environment if name.startswith("PREFECT_")]

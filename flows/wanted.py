@@ -1,0 +1,81 @@
+"""Whether anybody still wants a run: before readers see what it made, it is looked up once more.
+
+A run that was deleted, cancelled or given up on in the UI may still have its process: nothing tells a loop in C
+or a task between two calls. What it computed harms nobody; what it publishes would.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import httpx
+from prefect import runtime
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import ObjectNotFound
+from tenacity import (
+    RetryCallState,
+    RetryError,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_fixed,
+)
+
+from recengine.errors import RecengineError
+
+log = logging.getLogger("recengine.wanted")  # as the engine's lines, so that it shows under its task
+
+# A server that is restarted must not cost the night; one that stays away cannot be asked.
+ASK_SECONDS = 600.0
+PAUSE_SECONDS = 5.0
+
+
+class NotWanted(RecengineError):
+    """The run was ended by somebody while its process went on, or nobody can say."""
+
+    def __init__(self, run: str, why: str) -> None:
+        self.run, self.why = run, why
+        super().__init__(f"The run {run} {why}: it goes no further, and what readers see stays as it is.")
+
+
+def still_wanted() -> None:
+    """Look this run up on the server; wait for a server that does not answer.
+
+    Raises
+    ------
+    NotWanted
+        The run is gone, is not running any more, runs again elsewhere, or the server could not be asked.
+    """
+    name, run, attempt = runtime.flow_run.name, runtime.flow_run.id, runtime.flow_run.run_count
+    asked = Retrying(
+        retry=retry_if_exception_type((httpx.HTTPError, RuntimeError)),  # the latter: no API to be reached
+        stop=stop_after_delay(ASK_SECONDS),
+        wait=wait_fixed(PAUSE_SECONDS),
+        before_sleep=_say,
+    )
+    try:
+        found = asked(_look_up, run)
+    except ObjectNotFound:
+        raise NotWanted(name, "was deleted") from None
+    except RetryError as error:
+        problem = error.last_attempt.exception()
+        raise NotWanted(
+            name,
+            f"may be deleted or cancelled, Prefect could not be asked for {ASK_SECONDS:.0f} s ({problem!r})",
+        ) from problem
+    if found.state is None or not found.state.is_running():
+        raise NotWanted(name, f"was set to {found.state_name}")
+    if found.run_count != attempt:
+        raise NotWanted(name, "was started again")
+
+
+def _look_up(run: Any) -> FlowRun:
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(run)
+
+
+def _say(attempt: RetryCallState) -> None:
+    problem = attempt.outcome.exception() if attempt.outcome else None
+    log.warning("Prefect cannot be asked whether this run is still wanted, asking again: %r", problem)

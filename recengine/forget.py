@@ -1,0 +1,254 @@
+"""Forget: users leave every table, kept version, model, snapshot and page under the home, bytes included.
+
+DuckDB does not overwrite what is deleted, so each database is written anew and takes the old one's place in one
+rename: readers see the old file or the new one. What only holds users by their place (snapshots, judgements, results
+kept for a retry) is removed; the next night makes it again. The sources are the person's own: see ``still_in``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import duckdb
+from pydantic import BaseModel
+
+from recengine import forgotten
+from recengine.config import Home
+from recengine.errors import BadInput, StillThere
+from recengine.models import store
+from recengine.publish import STORAGE_VERSION, only_publisher
+from recengine.traces import files_with, traces
+from recengine.versions import remove, sync, versions
+from recengine.warehouse import sqlfiles
+from recengine.warehouse.connection import memory, warehouse
+from recengine.warehouse.transaction import transaction
+
+log = logging.getLogger(__name__)
+
+
+class ForgetReport(BaseModel):
+    """What was done; ``still_in`` names the source files that held the users at the last load."""
+
+    users: list[int]
+    rows: dict[str, int]  # erased, by table of the warehouse
+    quoted_lines: int
+    versions: list[str]
+    versions_removed: list[str]  # could not be read, and so not be written anew
+    models: list[str]
+    pages: list[str]
+    still_in: list[str]
+
+
+def forget(
+    home: Home, users: Sequence[int], also: Callable[[Sequence[int]], None] | None = None
+) -> ForgetReport:
+    """Remove users from everything under a home, keep them out of later loads, and prove it.
+
+    Parameters
+    ----------
+    home : Home
+        Whose turn the caller holds.
+    users : sequence of int
+        User ids.
+    also : callable, optional
+        Removes them from what others keep under the home, before it is audited.
+
+    Raises
+    ------
+    BadInput
+        One of them is known nowhere; nothing was changed.
+    StillThere
+        The audit found one of them in something that could not be written anew.
+    """
+    users = sorted(set(users))
+    with only_publisher(home):
+        with warehouse(home.warehouse) as con:
+            _check_known(con, home, users)
+            still_in = _files_of(con, users)
+            with transaction(con):
+                forgotten.remember(con, users)
+                rows = forgotten.erase(con, users)
+                quoted = forgotten.erase_quotes(con)
+                con.execute("DELETE FROM scores.origin")  # what is scored is no longer everybody's
+                # Other data than any there was, also for the next load, whose counts are then those without them.
+                con.execute("UPDATE ops.dataset SET input_fingerprint = left(sha256(input_fingerprint), 16)")
+            _write_anew(con, home.warehouse)
+        done = {version: _without(home, version, users) for version in versions(home)}
+        report = ForgetReport(
+            users=users,
+            rows=rows,
+            quoted_lines=quoted,
+            versions=[version for version, how in done.items() if how == "written anew"],
+            versions_removed=[version for version, how in done.items() if how == "removed"],
+            models=[m.model_id for m in store.stored(home) if store.forget_users(home, m.model_id, users)],
+            pages=_cut_pages(home, users),
+            still_in=still_in,
+        )
+        _remove_places(home)
+    if still_in:
+        log.warning(
+            "forget: loads will leave them out, but the source still has them: take them out of %s, and out of your "
+            "own copies",
+            ", ".join(still_in),
+        )
+    if also is not None:
+        also(users)
+    _audit(home, users)
+    log.info(
+        "forget: %s rows, %s versions, %s models, %s pages",
+        f"{sum(rows.values()):,}",
+        len(report.versions),
+        len(report.models),
+        len(report.pages),
+    )
+    return report
+
+
+def readmit(home: Home, users: Sequence[int]) -> None:
+    """Let later loads count users again who were forgotten.
+
+    Raises
+    ------
+    BadInput
+        One of them is not on the list.
+    """
+    with warehouse(home.warehouse) as con:
+        missing = sorted(set(users) - forgotten.listed(con, users))
+        if missing:
+            raise BadInput(f"User {missing[0]} is not on the list of forgotten users.")
+        forgotten.readmit(con, users)
+
+
+def _check_known(con: duckdb.DuckDBPyConnection, home: Home, users: Sequence[int]) -> None:
+    """A wrong number would keep out whoever gets it later."""
+    known = forgotten.listed(con, users).union(*(ids for _, ids in traces(home, users, con)))
+    if unknown := set(users) - known:
+        raise BadInput(f"No user {min(unknown)} is known under {home.root}; nothing was changed.")
+
+
+def _audit(home: Home, users: Sequence[int]) -> None:
+    with warehouse(home.warehouse) as con:
+        places = [place for place, _ in traces(home, users, con)]
+    if places := places or files_with(home, users):
+        raise StillThere(home.root, places)
+
+
+def _files_of(con: duckdb.DuckDBPyConnection, users: Sequence[int]) -> list[str]:
+    """The source's files that the users' rows came from."""
+    row = con.execute(
+        "SELECT source FROM ops.loads WHERE status <> 'failed' ORDER BY started_at DESC LIMIT 1"
+    ).fetchone()
+    found = con.execute(
+        "WITH held AS (SELECT file_id FROM raw.ratings WHERE list_contains($1::BIGINT[], user_id) "
+        "UNION SELECT file_id FROM raw.users WHERE list_contains($1::BIGINT[], user_id)) "
+        "SELECT name FROM ops.files SEMI JOIN held USING (file_id) ORDER BY name",
+        [list(users)],
+    ).fetchall()
+    return [str(Path(row[0] if row else "") / name) for (name,) in found]
+
+
+def _write_anew(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Put a copy of what the open database holds now in its place; the connection is good for nothing after it."""
+    [(name,)] = con.execute("SELECT current_database()").fetchall()
+    fresh = path.with_name(f".{path.name}.fresh")
+    remove(fresh)
+    con.execute("CHECKPOINT")  # so that nothing is written to the old one's place when it closes
+    con.execute(f"ATTACH {sqlfiles.path_literal(fresh)} AS fresh")
+    con.execute(f'COPY FROM DATABASE "{name}" TO fresh')
+    con.execute("CHECKPOINT fresh")
+    con.execute("DETACH fresh")
+    shutil.copymode(path, fresh)
+    _replace(fresh, path)
+
+
+def _without(home: Home, version: str, users: Sequence[int]) -> str:
+    """Write a published version anew without some users, under its own name and with its own access."""
+    path, building = (home.serving / f"{kind}-{version}.duckdb" for kind in ("serving", "building"))
+    with memory() as con:
+        try:
+            con.execute(f"ATTACH {sqlfiles.path_literal(path)} AS old (READ_ONLY)")
+        except duckdb.Error as error:
+            log.warning("forget: version %s cannot be read (%s) and is removed", version, error)
+            remove(path)
+            return "removed"
+        con.execute(
+            f"ATTACH {sqlfiles.path_literal(building)} AS fresh (STORAGE_VERSION '{STORAGE_VERSION}')"
+        )
+        if not _copy(con, users):
+            return "as it was"
+        con.execute("CHECKPOINT fresh")
+        con.execute("DETACH fresh")
+        con.execute("DETACH old")
+    shutil.copymode(path, building)
+    _replace(building, path)
+    return "written anew"
+
+
+def _copy(con: duckdb.DuckDBPyConnection, users: Sequence[int]) -> int:
+    """Copy tables and views from ``old`` to ``fresh`` without some users; how many rows stayed behind."""
+    left = 0
+    tables = con.execute(
+        "SELECT table_name, list_contains(list(column_name), 'user_id') FROM duckdb_columns() "
+        "SEMI JOIN duckdb_tables() USING (database_name, table_name) WHERE database_name = 'old' GROUP BY ALL"
+    ).fetchall()
+    for table, by_user in tables:
+        kept = "NOT list_contains($users::BIGINT[], user_id)" if by_user else "true"
+        given = {"users": list(users)} if by_user else {}
+        con.execute(f"CREATE TABLE fresh.{table} AS FROM old.{table} WHERE {kept}", given)
+        [(rows,)] = con.execute(
+            f"SELECT (SELECT count(*) FROM old.{table}) - (SELECT count(*) FROM fresh.{table})"
+        ).fetchall()
+        left += rows
+    con.execute("USE fresh")
+    for (view,) in con.execute(
+        "SELECT sql FROM duckdb_views() WHERE database_name = 'old' AND NOT internal"
+    ).fetchall():
+        con.execute(view)
+    con.execute(
+        "UPDATE publication SET users = (SELECT count(*) FROM users), "
+        "recommendations = (SELECT count(*) FROM recommendations)"
+    )
+    con.execute("USE memory")
+    return left
+
+
+def _replace(fresh: Path, path: Path) -> None:
+    sync(fresh)
+    os.replace(fresh, path)
+    sync(path.parent)
+
+
+def _cut_pages(home: Home, users: Sequence[int]) -> list[str]:
+    """Take the users' lists out of the pages under ``reports/``."""
+    ids = "|".join(map(str, users))
+    section = re.compile(rf"<h3>User (?:{ids})</h3><table>.*?</table>", re.DOTALL)
+    cut = []
+    for path in sorted(home.reports.glob("*.html")):
+        page, times = section.subn("", path.read_text(encoding="utf-8"))
+        if times:
+            partial = path.with_suffix(".partial")
+            partial.write_text(page, encoding="utf-8")
+            shutil.copymode(path, partial)
+            _replace(partial, path)
+            cut.append(path.name)
+    return cut
+
+
+def _remove_places(home: Home) -> None:
+    """What knows users by their place among the others, or cannot be read; the next run makes it again."""
+    for folder in (home.snapshots, home.scores, home.models / "judgements", home.prefect / "storage"):
+        _remove(*folder.glob("*"), *folder.glob(".*"))
+    known = {manifest.model_id for manifest in store.stored(home)} | {"judgements"}
+    _remove(*(path for path in home.models.glob("*") if path.name not in known), *home.models.glob(".*"))
+    _remove(*home.root.rglob("*.damaged-*"), *home.reports.glob("*.partial"))
+    remove(home.warehouse.with_name(f".{home.warehouse.name}.fresh"))
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
