@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from recengine import access
 from recengine.errors import BadInput, legible
 from recengine.paths import meant
 
@@ -67,7 +68,10 @@ class Home:
                 f"No database can be kept under {home.root}: its path holds {legible(odd[0])!r}; "
                 "choose another folder with --home."
             )
-        home.root.mkdir(mode=0o750, parents=True, exist_ok=True)
+        if not home.root.is_dir():
+            home.root.mkdir(parents=True, exist_ok=True)
+            home.root.chmod(access.NEW_HOME)
+        access.settle(home.root)
         return home
 
     @property

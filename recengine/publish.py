@@ -20,7 +20,7 @@ import torch
 from filelock import FileLock
 from pydantic import BaseModel, Field
 
-from recengine import __version__, publications
+from recengine import __version__, access, publications
 from recengine.config import Home, StageConfig
 from recengine.errors import AuditFailed, BadInput, NotReady
 from recengine.guarding import guard_tables
@@ -134,6 +134,7 @@ def publish(
         about = (dataset, model_id, input_fingerprint)
         publications.remember(con, "publishing", version, about, reason, metrics, request)
         path = _name(building, path_of(home, version))
+        access.share(home.root)
         point_to(home, version)
         publications.readers_see(con, version)
         removed = prune(home, config.keep_versions)
@@ -204,6 +205,7 @@ def rollback(
 def only_publisher(home: Home) -> Iterator[None]:
     """One publication at a time; clears what a killed one left, and what this one does when it fails."""
     home.serving.mkdir(exist_ok=True)
+    access.share(home.root)
     with FileLock(home.serving / ".lock"):
         clear_unfinished(home)
         try:

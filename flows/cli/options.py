@@ -60,7 +60,8 @@ FormatOption = Annotated[Format, typer.Option("--format", help="json prints noth
 
 
 def use(home: Path | None) -> Home:
-    """The home for this command, and for every process it starts."""
+    """The home for this command, and for every process it starts; what they make is private to begin with."""
+    os.umask(0o077)
     chosen = Home.at(home)
     os.environ["RECENGINE_HOME"] = str(chosen.root)
     return chosen

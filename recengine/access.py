@@ -1,0 +1,96 @@
+"""Who may read what in a home: its owner everything, the readers' group what is published, nobody else anything.
+
+The readers' group is ``RECENGINE_READERS_GROUP``, else the group of the home's folder. Its members pass through
+the folder and read ``serving/``; the folder of a new home shows them nothing else. What is private is made so
+again whenever its owner opens the home, however it was made. Widening ``serving/`` further is left to people.
+"""
+
+from __future__ import annotations
+
+import grp
+import logging
+import os
+import stat
+from pathlib import Path
+
+from recengine.errors import BadInput
+
+log = logging.getLogger(__name__)
+
+GROUP = "RECENGINE_READERS_GROUP"
+# A home that we make: its members of the readers' group reach what they know the name of, and list nothing.
+NEW_HOME = 0o710
+
+_PRIVATE = (
+    "warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.duckdb.tmp", "sources", "snapshots", "models", "scores",
+    "prefect", "cache", "nights.json", "serve.json",
+)  # fmt: skip
+
+
+def settle(root: Path) -> None:
+    """Make a home's private parts private and let its readers in, as far as they belong to this account.
+
+    Raises
+    ------
+    BadInput
+        There is no group of the name in ``RECENGINE_READERS_GROUP``, or this account is not in it.
+    """
+    for name in _PRIVATE:
+        _set(root / name, 0, 0o700)
+    if (root / "serving").exists():
+        share(root)
+
+
+def share(root: Path) -> None:
+    """Let the readers' group at what is published; raises as ``settle``."""
+    group = _readers(root)
+    if not root.stat().st_mode & stat.S_IXOTH:
+        _give(root, group)
+        _set(root, 0o010)
+    _give(root / "serving", group)
+    _set(root / "serving", 0o050)
+    for file in (root / "serving").glob("serving-*.duckdb"):
+        _give(file, group)
+        _set(file, 0o040)
+
+
+def _readers(root: Path) -> int:
+    name = os.environ.get(GROUP)
+    if not name:
+        return root.stat().st_gid
+    try:
+        return int(name) if name.isdigit() else grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise BadInput(f"There is no group {name!r} on this machine: see {GROUP}.") from None
+
+
+def _give(path: Path, group: int) -> None:
+    found = path.lstat()
+    if found.st_gid == group or not _ours(found):
+        return
+    try:
+        os.chown(path, -1, group, follow_symlinks=False)
+    except PermissionError:
+        raise BadInput(
+            f"{path} cannot be given to group {group} of {GROUP}: this account has to be a member of it."
+        ) from None
+
+
+def _set(path: Path, wanted: int, kept: int = 0o7777) -> None:
+    """Add mode bits; with ``kept``, take all others away."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    mode = stat.S_IMODE(found.st_mode)
+    changed = mode & kept | wanted
+    if changed == mode or not _ours(found) or stat.S_ISLNK(found.st_mode):
+        return
+    try:
+        path.chmod(changed)
+    except OSError as error:  # a file system without modes, or a read-only one
+        log.warning("%s keeps its mode %o: %s", path, mode, error.strerror)
+
+
+def _ours(found: os.stat_result) -> bool:
+    return os.geteuid() in (0, found.st_uid)
