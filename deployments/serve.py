@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -132,7 +133,11 @@ def serve(
             if not stop.is_set():
                 worker.start()
                 who = _ASKED if auth.SERVER in chosen else _OTHERS.format(file=auth.file_of(home))
-                say(_GREETING.format(address=address, home=home.root, logs=home.prefect, who=who))
+                say(
+                    _GREETING.format(
+                        address=address, home=shlex.quote(str(home.root)), logs=home.prefect, who=who
+                    )
+                )
             _watch((server, worker), home, stop, say)
         finally:
             say("Stopping ...")

@@ -144,7 +144,7 @@ def summarised(night: Night, page: Path) -> None:
 
 {plain(night.reason)}
 
-The whole page, with charts: `{page}` on the worker's machine, or `recengine report`.
+The whole page, with charts: {plain(str(page))} on the worker's machine, or `recengine report`.
 
 ## Rows in
 

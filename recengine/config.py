@@ -61,8 +61,9 @@ class Home:
         """
         chosen = meant(root) or meant(os.environ.get("RECENGINE_HOME")) or Path("data")
         home = cls(chosen.absolute())
-        # DuckDB puts its log elsewhere where a path holds these, as does SQLite's address; both follow links.
-        odd = re.search(r"[?\\\ud800-\udfff]", os.path.realpath(home.root))
+        # DuckDB looks for the file or puts its log elsewhere where a path holds these, as does SQLite's address; both
+        # follow links, once the link itself is found.
+        odd = re.search(r"[?\\\ud800-\udfff]", str(home.root) + os.path.realpath(home.root))
         if odd:
             raise BadInput(
                 f"No database can be kept under {home.root}: its path holds {legible(odd[0])!r}; "

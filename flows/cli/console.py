@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +55,19 @@ def complain(text: str) -> None:
 def printable(text: str) -> str:
     """Text without the characters that could drive a terminal or turn its writing direction."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "�", text)
+
+
+def shell(path: os.PathLike[str]) -> str:
+    """A path as a word of a shell's command line, to be copied from the screen; what cannot be shown is escaped."""
+    text = os.fspath(path)
+    if text.isprintable():
+        return shlex.quote(text)
+    shown = (char if char.isprintable() and char not in "'\\" else _bytes(char) for char in text)
+    return f"$'{''.join(shown)}'"
+
+
+def _bytes(char: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))
 
 
 class _Plain(logging.Formatter):

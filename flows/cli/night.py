@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 import typer
@@ -32,7 +31,7 @@ Query them:
   duckdb -readonly {link} "FROM recommendations_detailed LIMIT 5"
 From Python:
   import duckdb
-  duckdb.connect("{link}", read_only=True).sql("FROM recommendations_detailed LIMIT 5")
+  duckdb.connect({literal}, read_only=True).sql("FROM recommendations_detailed LIMIT 5")
 """
 
 
@@ -89,8 +88,9 @@ def show_published(home: Home) -> None:
     first = int(reading.sql(home, "SELECT min(user_id) AS user_id FROM recommendations")["user_id"][0])
     frame = reading.top(home, first).drop(columns=["source"])
     console.show(frame, "table", title=f"Recommendations for user {first}")
+    link = home.serving_link
     print(
         _HOW_TO_QUERY.format(
-            user=first, home=shlex.quote(str(home.root)), link=shlex.quote(str(home.serving_link))
+            user=first, home=console.shell(home.root), link=console.shell(link), literal=repr(str(link))
         )
     )

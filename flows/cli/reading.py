@@ -12,7 +12,8 @@ from flows.cli.options import FormatOption, HomeOption, use
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    for command in (top, sql, status, models):
+    app.command(context_settings={"ignore_unknown_options": True})(top)  # -5 may be a user
+    for command in (sql, status, models):
         app.command()(command)
 
 

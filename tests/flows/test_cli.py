@@ -18,6 +18,7 @@ import pytest
 from stage_commands import start
 
 from flows.cli import console
+from flows.cli.night import show_published
 from recengine.config import Home
 
 SMALL = ("--users", "40", "--movies", "60", "--ratings", "1000", "--seed", "7")
@@ -88,6 +89,33 @@ def test_top(recengine: Run, home: Home) -> None:
     unknown = recengine("top", 999, "--format", "json", "--home", home.root)
     assert {row["source"] for row in json.loads(unknown.out)} == {"popular_movies"}
     assert "User 999 is not known" in unknown.err
+
+
+@pytest.mark.parametrize("name", ["my home", "it's", 'say "home"', "$HOME `id`", "two\nlines"])
+def test_what_the_run_prints_works_as_printed(
+    home: Home, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).symlink_to(home.root)
+    show_published(Home(tmp_path / name))
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    python = lines[lines.index("import duckdb") :][:2]
+    exec(f"{python[0]}\nfound = {python[1]}.fetchall()", found := {"found": []})
+    assert len(found["found"]) == 5
+    told = {
+        "recengine top": tmp_path / name,
+        "duckdb -readonly": tmp_path / name / "serving.duckdb",
+    }
+    for command, path in told.items():
+        [line] = [line for line in lines if line.startswith(command)]
+        words = subprocess.run(
+            ["bash", "-c", f'printf "%s\\0" {line}'], capture_output=True, check=True
+        ).stdout.split(b"\0")
+        assert os.fsencode(path) in words
+
+
+def test_a_user_may_be_negative(recengine: Run, home: Home) -> None:
+    done = recengine("top", -5, "--n", 1, "--format", "json", "--home", home.root)
+    assert json.loads(done.out)[0]["source"] == "popular_movies"
 
 
 def test_csv_round_trips(recengine: Run, home: Home) -> None:

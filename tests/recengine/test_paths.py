@@ -70,6 +70,13 @@ def test_a_blank_home_is_the_default(
     assert Home.at(variable).root == tmp_path / "my home"
 
 
+@pytest.mark.parametrize("name", ["back\\slash", "\udcff"])
+def test_a_link_of_an_odd_name_is_no_home_either(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).symlink_to(tmp_path)
+    with pytest.raises(BadInput, match="No database can be kept under"):
+        Home.at(tmp_path / name)
+
+
 def test_a_blank_source_is_none(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="There is no dataset 'nonsense'"):
         locate(Home.at(tmp_path), "nonsense", "  ")
