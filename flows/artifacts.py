@@ -51,6 +51,7 @@ def loaded(load: LoadReport) -> None:
             "Files read / unchanged / removed",
             f"{load.files_read} / {load.files_unchanged} / {load.files_removed}",
         ),
+        ("Ratings' scale", plain(load.scale_evidence or "")),
         ("Rows quarantined", load.quarantined),
         *((f"Quarantined: {reason}", count) for reason, count in load.quarantined_by_reason.items()),
     ]

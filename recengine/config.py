@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from recengine import access
 from recengine.errors import BadInput, legible
 from recengine.paths import meant
+from recengine.scale import PATTERN, parse
 
 DatasetName = Literal[
     "demo",
@@ -144,3 +145,20 @@ class IngestConfig(StageConfig):
         description="Ratings dated before this year are quarantined as absurd (MovieLens began in 1995)",
         json_schema_extra={"position": 1},
     )
+    scale: str = Field(
+        "",
+        pattern=rf"^({PATTERN})?$",
+        description="The ratings' scale as low-high/step, such as 0-10/1, or implicit for data without ratings; "
+        "left empty, it is as dataset.toml says, else found from all ratings",
+        json_schema_extra={"position": 2},
+    )
+
+    @field_validator("scale")
+    @classmethod
+    def _is_a_scale(cls, text: str) -> str:
+        try:
+            if text:
+                parse(text)
+        except BadInput as error:
+            raise ValueError(str(error).rstrip(".")) from error
+        return text

@@ -54,9 +54,20 @@ class BadSource(RecengineError):
 
 
 class TooManyBadRows(RecengineError):
-    """More rows went to quarantine than the load allows; nothing was changed."""
+    """More rows went to quarantine than the load allows; nothing was changed.
 
-    def __init__(self, bad: int, total: int, limit: float, reasons: Mapping[str, int], example: str) -> None:
+    ``scale`` says by which scale the ratings were judged, and is told where that is what most rows failed by.
+    """
+
+    def __init__(
+        self,
+        bad: int,
+        total: int,
+        limit: float,
+        reasons: Mapping[str, int],
+        example: str,
+        scale: str | None = None,
+    ) -> None:
         self.bad, self.total, self.limit, self.reasons, self.example = (
             bad,
             total,
@@ -65,9 +76,11 @@ class TooManyBadRows(RecengineError):
             example,
         )
         counts = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.items())
+        off_scale = sum(count for reason, count in self.reasons.items() if reason.startswith("rating "))
+        other = f" (they were read by {scale}), say their scale with --scale," if 2 * off_scale > bad else ""
         super().__init__(
             f"{bad:,} of {total:,} rows ({bad / max(total, 1):.1%}) cannot be used, more than the allowed "
-            f"{limit:.1%} ({counts}; first: {example}). The previous data stays; mend the files or raise "
+            f"{limit:.1%} ({counts}; first: {example}). The previous data stays; mend the files{other} or raise "
             "--max-bad-share."
         )
 

@@ -21,7 +21,8 @@ from scipy.sparse import csr_array
 from recengine import ingest
 from recengine.config import Home
 from recengine.errors import NotReady
-from recengine.snapshot import GENRE_LIKED_FROM, SECONDS_PER_MONTH, Snapshot
+from recengine.scale import IMPLICIT_RATING, Scale
+from recengine.snapshot import MOVIE_GROUPS, SECONDS_PER_MONTH, USER_GROUPS, Snapshot
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.transaction import transaction
 
@@ -43,8 +44,10 @@ _TABLES = (
     "registration_months",
 )
 _CONSTANTS: dict[str, dict[str, object]] = {
-    "genre_counts": {"liked_from": GENRE_LIKED_FROM},
     "registration_months": {"seconds_per_month": SECONDS_PER_MONTH},
+    # Of a declared column that many most common values become columns of their own.
+    "user_values": {"most_values": 100, "own": list(USER_GROUPS)},
+    "movie_values": {"most_values": 100, "own": list(MOVIE_GROUPS)},
 }
 
 
@@ -116,9 +119,10 @@ def fingerprint_of(con: duckdb.DuckDBPyConnection) -> str:
 
 def snapshot(con: duckdb.DuckDBPyConnection) -> Snapshot:
     """Build the feature tables in one transaction and read them out as arrays."""
+    constants = _CONSTANTS | {"genre_counts": {"liked_from": _scale(con)[1]}}
     with transaction(con):
         for table in _TABLES:
-            sqlfiles.run(con, f"features/{table}", _CONSTANTS.get(table))
+            sqlfiles.run(con, f"features/{table}", constants.get(table))
     return _read(con)
 
 
@@ -139,7 +143,8 @@ def _keep_only(folder: Path) -> None:
 
 def _read(con: duckdb.DuckDBPyConnection) -> Snapshot:
     fingerprint = fingerprint_of(con)
-    [(dataset, low, high)] = con.execute("SELECT dataset, scale_low, scale_high FROM ops.dataset").fetchall()
+    [(dataset,)] = con.execute("SELECT dataset FROM ops.dataset").fetchall()
+    scale, liked = _scale(con)
     user_ids = _column(con, "SELECT user_id FROM features.users ORDER BY user_index", np.int64)
     movie_ids = _column(con, "SELECT movie_id FROM features.movies ORDER BY movie_index", np.int64)
     ratings, rated_at = _ratings(con, (len(user_ids), len(movie_ids)))
@@ -152,7 +157,8 @@ def _read(con: duckdb.DuckDBPyConnection) -> Snapshot:
     return Snapshot(
         fingerprint=fingerprint,
         dataset=dataset,
-        scale=(low, high),
+        scale=scale,
+        liked_from=liked,
         user_ids=user_ids,
         movie_ids=movie_ids,
         ratings=ratings,
@@ -164,6 +170,15 @@ def _read(con: duckdb.DuckDBPyConnection) -> Snapshot:
         user_columns=user_columns,
         movie_columns=movie_columns,
     )
+
+
+def _scale(con: duckdb.DuckDBPyConnection) -> tuple[tuple[float, float] | None, float]:
+    """Both ends of the scale, None where there are no ratings, and the rating from which on a movie is liked."""
+    [ends] = con.execute("SELECT scale_low, scale_high, scale_step FROM ops.dataset").fetchall()
+    declared = con.execute("SELECT liked_from FROM ops.scale WHERE liked_from IS NOT NULL").fetchall()
+    if ends[0] is None:
+        return None, IMPLICIT_RATING
+    return ends[:2], declared[0][0] if declared else Scale(*ends).middle
 
 
 def _ratings(con: duckdb.DuckDBPyConnection, shape: tuple[int, int]) -> tuple[csr_array, np.ndarray]:

@@ -19,6 +19,7 @@ import duckdb
 from recengine import forgotten
 from recengine.config import IngestConfig
 from recengine.errors import BadSource, RecengineError, TooManyBadRows, legible
+from recengine.movielens import scaling
 from recengine.movielens.facts import FileFacts, facts_of, stamp_of
 from recengine.movielens.files import load_file, quarantine_left_out
 from recengine.movielens.layouts import Source
@@ -102,11 +103,10 @@ def is_loaded(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConf
 
 
 def _reading(source: Source, config: IngestConfig) -> str:
-    scale = source.layout.scale
     said = source.description.model_dump_json(exclude={"name"}) if source.description else ""
     described = hashlib.sha256(said.encode()).hexdigest()[:12] if said else "no description"
     return (
-        f"{source.layout.name} {scale.low}-{scale.high}/{scale.step} {config.earliest_year} "
+        f"{source.layout.name} {scaling.reading_key(source, config)} {config.earliest_year} "
         f"v{PARSER_VERSION} {described}"
     )
 
@@ -132,11 +132,12 @@ def _load(
             if kept[file.name] is None
         ]
         report.forgotten_rows = forgotten.leave_out(con)
-        _build_core(con, source)
+        _build_core(con, source, config, report)
         metadata_changed = {"movies", "users"} & {*removed_roles, *(load.file.role for load in loads)}
         new_ids = {load.file.name: load.file_id for load in loads}
         every_id = new_ids | {name: file_id for name, file_id in kept.items() if file_id is not None}
-        _quarantine_left_out(con, source, facts, every_id if metadata_changed else new_ids, Path(scratch))
+        everything = metadata_changed or scaling.changes(con, report.scale)
+        _quarantine_left_out(con, source, facts, every_id if everything else new_ids, Path(scratch))
     report.files_read, report.files_unchanged = len(loads), len(source.files) - len(loads)
     report.files_removed = len(removed_roles)
     report.rows_read = sum(load.rows for load in loads)
@@ -144,7 +145,7 @@ def _load(
     _count(con, report)
     _check(con, report, config)
     _check_still(source, facts)
-    _remember(con, source, report)
+    _remember(con, source, config, report)
 
 
 def _quarantine_left_out(
@@ -157,7 +158,8 @@ def _quarantine_left_out(
     """Quarantine anew, for these files, the lines that other lines or files rule out; count all bad rows."""
     con.execute(
         "DELETE FROM ops.quarantine WHERE list_contains(?::INTEGER[], file_id) "
-        "AND reason IN ('unknown movie', 'duplicate movie', 'duplicate user')",
+        "AND reason IN ('unknown movie', 'duplicate movie', 'duplicate user', 'rating outside the scale', "
+        "'rating not on the star grid')",
         [list(file_ids.values())],
     )
     query = "SELECT DISTINCT file_id FROM raw.left_out WHERE reason NOT IN ('repeated', 'superseded')"
@@ -172,16 +174,13 @@ def _quarantine_left_out(
 
 
 def _set_variables(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig) -> None:
-    scale = source.layout.scale
     values = {
-        "scale_low": scale.low,
-        "scale_high": scale.high,
-        "scale_step": scale.step,
         "earliest": datetime(config.earliest_year, 1, 1, tzinfo=UTC).timestamp(),
         "latest": time.time() + FUTURE_SECONDS,
     }
     for name, value in values.items():
         con.execute(f"SET VARIABLE {name} = {float(value)}::DOUBLE")
+    scaling.begin(con, source, config)
     con.execute(sqlfiles.load("ingest/macros"))
 
 
@@ -200,15 +199,19 @@ def _remove_all_but(con: duckdb.DuckDBPyConnection, kept: list[int]) -> list[str
     return [row[1] for row in gone]
 
 
-def _build_core(con: duckdb.DuckDBPyConnection, source: Source) -> None:
+def _build_core(
+    con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig, report: LoadReport
+) -> None:
     """``core.ratings`` is a view: all ratings but those that ``raw.left_out`` names."""
     sqlfiles.run(con, "ingest/core_movies")
     files = con.execute(
         "SELECT file_id, name FROM ops.files WHERE role = 'ratings' ORDER BY rows DESC, file_id"
     ).fetchall()
     _join_ratings(con, source, {name: file_id for file_id, name in files})
+    found, some_off_scale = scaling.decide(con, source, config)
+    report.scale, report.scale_evidence = str(found), found.evidence
     con.execute("DELETE FROM raw.left_out")
-    sqlfiles.run(con, "ingest/left_out")
+    sqlfiles.run(con, "ingest/left_out", some_off_scale=str(some_off_scale).lower())
     largest = files[0][0]
     if _one(sqlfiles.run(con, "ingest/ascending", {"file_id": largest})):
         # Of a pair that occurs twice, one rating is then in another file.
@@ -220,7 +223,8 @@ def _build_core(con: duckdb.DuckDBPyConnection, source: Source) -> None:
         con.execute("SELECT count(*) FROM raw.left_out JOIN ops.files USING (file_id) WHERE role = 'ratings'")
     )
     left_out = "ANTI JOIN raw.left_out USING (file_id, line)" if some else ""
-    sqlfiles.run(con, "ingest/core_ratings", left_out=left_out)
+    rating = "rating" if found.scale else "1::FLOAT"
+    sqlfiles.run(con, "ingest/core_ratings", left_out=left_out, rating=rating)
     sqlfiles.run(con, "ingest/core_users")
 
 
@@ -260,8 +264,9 @@ def _check(con: duckdb.DuckDBPyConnection, report: LoadReport, config: IngestCon
             "ORDER BY file, line LIMIT 1"
         ).fetchone()
         assert first is not None
+        reasons = report.quarantined_by_reason
         raise TooManyBadRows(
-            report.quarantined, total, config.max_bad_share, report.quarantined_by_reason, first[0]
+            report.quarantined, total, config.max_bad_share, reasons, first[0], report.scale_evidence
         )
     if report.ratings == 0:
         raise BadSource(report.source, "its ratings files hold no usable rating", "check the files")
@@ -274,10 +279,13 @@ def _check_still(source: Source, facts: dict[str, FileFacts]) -> None:
             raise BadSource(file.path, "changed while it was read", "load again once it is written")
 
 
-def _remember(con: duckdb.DuckDBPyConnection, source: Source, report: LoadReport) -> None:
-    scale = source.layout.scale
+def _remember(
+    con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig, report: LoadReport
+) -> None:
+    scale = scaling.remember(con, source, config, report.scale, report.scale_evidence)
+    ends = (scale.low, scale.high, scale.step) if scale else (None, None, None)
     con.execute("DELETE FROM ops.dataset")
     con.execute(
         "INSERT INTO ops.dataset VALUES (?, ?, ?, ?, ?, ?, now() AT TIME ZONE 'UTC')",
-        [source.dataset, source.layout.name, scale.low, scale.high, scale.step, report.input_fingerprint],
+        [source.dataset, source.layout.name, *ends, report.input_fingerprint],
     )

@@ -40,6 +40,7 @@ class EvaluateConfig(StageConfig):
     ks: tuple[int, ...] = (5, 10, 20)
     seed: int = 0
     draws: int = 1000
+    scale: str = ""
 
 
 def evaluate(home: Home, config: EvaluateConfig, on_progress: OnProgress = silent) -> evaluation.Evaluation:
@@ -65,7 +66,7 @@ def evaluate(home: Home, config: EvaluateConfig, on_progress: OnProgress = silen
 def read_snapshot(home: Home, config: EvaluateConfig) -> features.Snapshot:
     """Read the dataset into memory as a snapshot of all its ratings."""
     with memory() as con:
-        return _snapshot(con, locate(home, config.dataset, config.source))
+        return _snapshot(con, locate(home, config.dataset, config.source), config)
 
 
 def read_split(home: Home, config: EvaluateConfig) -> Split:
@@ -79,7 +80,7 @@ def _split(con: duckdb.DuckDBPyConnection, source: Source, config: EvaluateConfi
         return _files_split(con, source, config)
     if config.train or config.test:
         raise BadInput("--train and --test belong to --protocol files; leave them out or choose it.")
-    snapshot = _snapshot(con, source)
+    snapshot = _snapshot(con, source, config)
     if config.protocol == "temporal":
         return temporal(snapshot, config.share or 0.2, seed=config.seed)
     if config.protocol == "random":
@@ -91,16 +92,16 @@ def _files_split(con: duckdb.DuckDBPyConnection, source: Source, config: Evaluat
     if config.train is None or config.test is None:
         raise BadInput("--protocol files needs both --train FILE and --test FILE, in the layout of --source.")
     train, test = (_in_or_beside(source, path) for path in (config.train, config.test))
-    snapshot = _snapshot(con, with_ratings(source, train, test))
+    snapshot = _snapshot(con, with_ratings(source, train, test), config)
     marked = sqlfiles.run(con, "features/from_file", {"name": str(test.absolute())}).fetchnumpy()
     position = marked["user_index"].astype(np.int64) * snapshot.movies + marked["movie_index"]
     entries = snapshot.rating_users * snapshot.movies + snapshot.ratings.indices
     return from_mask(snapshot, np.isin(entries, position), source=test.name)
 
 
-def _snapshot(con: duckdb.DuckDBPyConnection, source: Source) -> features.Snapshot:
+def _snapshot(con: duckdb.DuckDBPyConnection, source: Source, config: EvaluateConfig) -> features.Snapshot:
     migrate(con, Path("memory"))
-    ingest_stage.ingest(con, source, IngestConfig())
+    ingest_stage.ingest(con, source, IngestConfig(scale=config.scale))
     return features.snapshot(con)
 
 

@@ -170,13 +170,18 @@ def load_rows(night: Night) -> list[tuple[str, Any]]:
     """What was loaded, and what was quarantined by reason."""
     if not night.load:
         return [("load", "no longer known")]
-    named = [(name.replace("_", " "), night.load[name]) for name in _LOADED]
+    named = [
+        (name.replace("_", " "), night.load[name]) for name in _LOADED if night.load.get(name) is not None
+    ]
     reasons = json.loads(night.load["quarantined_by_reason"] or "{}")
     return [*named, *((f"quarantined: {reason}", count) for reason, count in reasons.items())]
 
 
 _ABOUT = ("dataset", "model_id", "top_n", "users", "recommendations", "generated_at", "input_fingerprint")
-_LOADED = ("ratings", "movies", "users", "users_without_attributes", "repeated_ratings", "quarantined")
+_LOADED = (
+    *("ratings", "movies", "users", "users_without_attributes", "repeated_ratings", "quarantined"),
+    "scale_evidence",
+)
 
 
 def _lists(

@@ -94,18 +94,27 @@ def recommend(
         user_index = start + kept.nonzero()[:, 0].numpy()
         movie_index = columns[kept].numpy()
         ranks = (torch.cumsum(kept, dim=1)[kept]).to(torch.int32).numpy()
-        stars = model.predict(snapshot, user_index, movie_index)
+        stars = _predicted(model, snapshot, user_index, movie_index)
         yield pa.RecordBatch.from_arrays(
             [
                 pa.array(snapshot.user_ids[user_index]),
                 pa.array(ranks),
                 pa.array(snapshot.movie_ids[movie_index]),
                 pa.array(values[kept].numpy()),
-                pa.array(stars.astype(np.float32)),
+                stars,
             ],
             schema=RECOMMENDATIONS,
         )
         on_progress("users scored", start + len(block) - first, last - first)
+
+
+def _predicted(
+    model: Model, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray
+) -> pa.FloatArray:
+    """Predicted ratings of pairs, all NULL where the data has no ratings."""
+    if snapshot.implicit:
+        return pa.nulls(len(user_index), pa.float32())
+    return pa.array(model.predict(snapshot, user_index, movie_index).astype(np.float32))
 
 
 def score(

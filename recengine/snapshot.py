@@ -15,9 +15,15 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_array, hstack
 
+FIVE_STARS = (1.0, 5.0)
 GENRE_LIKED_FROM = 3.0  # the article counts a user's movies rated at least three stars, per genre
 YEARS_PER_AGE = 100.0  # the column "age" is scaled so that 100 years are 1
 SECONDS_PER_MONTH = 365.2425 / 12 * 86_400
+
+# The groups of columns that every data set may have; a declared column never has such a name.
+USER_GROUPS = ("age", "age_band", "gender", "occupation", "zip")
+MOVIE_GROUPS = ("genre", "year", "year_bin")
+DECLARED = "*"
 
 _CSR_FIELDS = ("ratings", "genre_counts", "user_features", "movie_features")
 _ARRAY_FIELDS = ("rated_at", "registration_months", "user_ids", "movie_ids")
@@ -33,8 +39,9 @@ class Snapshot:
         Hash of the inputs; the same data gives the same fingerprint.
     dataset : str
         Name of the dataset the ratings come from.
-    scale : tuple[float, float]
-        Lowest and highest star rating the data's scale allows.
+    scale : tuple[float, float] or None
+        Lowest and highest rating the data's scale allows; None for data that has no ratings but only who took
+        what (every stored rating is 1 then, and nothing predicts stars).
     user_ids, movie_ids : ndarray of int64, shapes (U,) and (M,)
         The data's own ids, ascending. Movies nobody rated and users without ratings are included. A film under
         several ids is one movie here, with its lowest id.
@@ -43,19 +50,22 @@ class Snapshot:
     rated_at : ndarray of int64, shape (nnz,)
         Seconds since 1970 (UTC) of each stored rating, in the order of ``ratings.data``.
     genre_counts : csr_array of float32, shape (U, G)
-        How many movies of each genre the user rated >= 3 (the article's extra columns).
+        How many movies of each genre the user rated >= ``liked_from`` (the article's extra columns).
     registration_months : ndarray of float32, shape (U,)
         Months between the user's first rating and the newest rating in the data; NaN without ratings.
     user_features : csr_array of float32, shape (U, A)
         Attribute columns named by ``user_columns`` ("gender=F", "age", "age_band=25", "occupation=writer",
-        "zip=9" ...). A = 0 where the data has no attributes.
+        "zip=9" ..., and those of declared attributes, "country=DE"). A = 0 where the data has no attributes.
     movie_features : csr_array of float32, shape (M, C)
-        Columns named by ``movie_columns``: "genre=Drama" ..., "year_bin=1995" ..., "year" (scaled).
+        Columns named by ``movie_columns``: "genre=Drama" ..., "year_bin=1995" ..., "year" (scaled), and those of
+        declared categories ("director=Lynch").
+    liked_from : float
+        The rating from which on a movie counts as liked: 3 of 1..5 stars, and its like on other scales.
     """
 
     fingerprint: str
     dataset: str
-    scale: tuple[float, float]
+    scale: tuple[float, float] | None
     user_ids: np.ndarray
     movie_ids: np.ndarray
     ratings: csr_array
@@ -66,6 +76,7 @@ class Snapshot:
     movie_features: csr_array
     user_columns: tuple[str, ...]
     movie_columns: tuple[str, ...]
+    liked_from: float = GENRE_LIKED_FROM
 
     @property
     def users(self) -> int:
@@ -76,6 +87,17 @@ class Snapshot:
     def movies(self) -> int:
         """Number of movies M."""
         return len(self.movie_ids)
+
+    @property
+    def implicit(self) -> bool:
+        """Whether the data has no ratings, only who took what."""
+        return self.scale is None
+
+    @property
+    def star(self) -> float:
+        """One star of five in the data's own points: what models tuned on stars measure by."""
+        low, high = self.scale or FIVE_STARS
+        return 1.0 if 4 <= high - low <= 5 else (high - low) / 4
 
     @property
     def rating_users(self) -> np.ndarray:
@@ -118,12 +140,15 @@ class Snapshot:
         )
 
     def user_group(self, *groups: str) -> csr_array:
-        """Columns of ``user_features`` whose name is a group or starts with ``group=``, shape (U, k)."""
-        return self.user_features[:, _columns_of(self.user_columns, groups)]
+        """Columns of ``user_features`` whose name is a group or starts with ``group=``, shape (U, k).
+
+        ``DECLARED`` stands for all attributes that the data's ``dataset.toml`` declares.
+        """
+        return self.user_features[:, _columns_of(self.user_columns, groups, USER_GROUPS)]
 
     def movie_group(self, *groups: str) -> csr_array:
-        """Columns of ``movie_features`` whose name is a group or starts with ``group=``, shape (M, k)."""
-        return self.movie_features[:, _columns_of(self.movie_columns, groups)]
+        """Columns of ``movie_features``, shape (M, k), as in ``user_group``; ``DECLARED`` are the categories."""
+        return self.movie_features[:, _columns_of(self.movie_columns, groups, MOVIE_GROUPS)]
 
     def where(self, keep: np.ndarray) -> Self:
         """The snapshot as if only some ratings existed: what a split's training part may see.
@@ -149,7 +174,7 @@ class Snapshot:
             fingerprint=f"{self.fingerprint}-{hashlib.sha256(np.packbits(keep).tobytes()).hexdigest()[:8]}",
             ratings=ratings,
             rated_at=rated_at,
-            genre_counts=_genre_counts(ratings, self.movie_group("genre")),
+            genre_counts=_genre_counts(ratings, self.movie_group("genre"), self.liked_from),
             registration_months=_registration_months(ratings, rated_at),
         )
 
@@ -179,7 +204,7 @@ class Snapshot:
             for part in ("data", "indices", "indptr"):
                 np.save(folder / f"{name}.{part}.npy", getattr(matrix, part))
         shapes = {name: list(getattr(self, name).shape) for name in _CSR_FIELDS}
-        plain = ("fingerprint", "dataset", "scale", "user_columns", "movie_columns")
+        plain = ("fingerprint", "dataset", "scale", "liked_from", "user_columns", "movie_columns")
         manifest = {"shapes": shapes} | {name: getattr(self, name) for name in plain}
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
 
@@ -199,17 +224,18 @@ class Snapshot:
             for name, shape in manifest.pop("shapes").items()
         }
         for name in ("scale", "user_columns", "movie_columns"):
-            manifest[name] = tuple(manifest[name])
+            manifest[name] = manifest[name] and tuple(manifest[name])
         return cls(**manifest, **arrays, **matrices)
 
 
-def _columns_of(columns: tuple[str, ...], groups: tuple[str, ...]) -> list[int]:
-    return [i for i, name in enumerate(columns) if name.split("=", 1)[0] in groups]
+def _columns_of(columns: tuple[str, ...], groups: tuple[str, ...], own: tuple[str, ...]) -> list[int]:
+    of_group = [name.split("=", 1)[0] for name in columns]
+    return [i for i, g in enumerate(of_group) if g in groups or (DECLARED in groups and g not in own)]
 
 
-def _genre_counts(ratings: csr_array, genres: csr_array) -> csr_array:
+def _genre_counts(ratings: csr_array, genres: csr_array, liked_from: float = GENRE_LIKED_FROM) -> csr_array:
     liked = ratings.copy()
-    liked.data = (ratings.data >= GENRE_LIKED_FROM).astype(np.float32)
+    liked.data = (ratings.data >= np.float32(liked_from)).astype(np.float32)
     counts = csr_array(liked @ genres)
     counts.eliminate_zeros()
     counts.sort_indices()

@@ -14,6 +14,7 @@ from flows.cli.options import (
     HomeOption,
     ModelOption,
     RecencyOption,
+    ScaleOption,
     SeedOption,
     SourceOption,
     use,
@@ -48,6 +49,7 @@ def evaluate(
     ] = None,
     seed: SeedOption = 0,
     draws: Annotated[int, typer.Option("--draws", min=100, help="Bootstrap draws of the intervals")] = 1000,
+    scale: ScaleOption = "",
     form: FormatOption = "table",
     home: HomeOption = None,
 ) -> None:
@@ -73,6 +75,7 @@ def evaluate(
                 ks=tuple(k or (5, 10, 20)),
                 seed=seed,
                 draws=draws,
+                scale=scale,
             ),
             on_progress=on_progress,
         )

@@ -16,6 +16,7 @@ from flows.cli.options import (
     ModelOption,
     NightDatasetOption,
     RecencyOption,
+    ScaleOption,
     SeedOption,
     SourceOption,
     TopNOption,
@@ -51,6 +52,7 @@ def run(
     seed: SeedOption = 0,
     from_scratch: FromScratchOption = False,
     max_bad_share: BadShareOption = 0.01,
+    scale: ScaleOption = "",
 ) -> None:
     """The whole nightly flow, through Prefect: files in, published tables out."""
     chosen, known = use(home), checked_dataset(dataset) if dataset else "published"
@@ -71,7 +73,7 @@ def run(
         recency=recency,
         seed=seed,
         force=force,
-        limits=IngestConfig(max_bad_share=max_bad_share),
+        limits=IngestConfig(max_bad_share=max_bad_share, scale=scale),
         carry=CarryConfig(from_scratch=from_scratch),
         return_state=True,
         **asked,

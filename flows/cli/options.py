@@ -10,6 +10,15 @@ import typer
 
 from recengine.config import Home
 from recengine.paths import meant
+from recengine.scale import parse
+
+
+def scale_text(text: str) -> str:
+    """The text of a scale, which is checked before anything starts; blank is none."""
+    if text.strip():
+        parse(text)
+    return text.strip()
+
 
 Format = Literal["table", "csv", "json"]
 
@@ -55,6 +64,16 @@ FromScratchOption = Annotated[
 ]
 BadShareOption = Annotated[
     float, typer.Option("--max-bad-share", min=0, max=1, help="Share of unusable rows a load accepts")
+]
+ScaleOption = Annotated[
+    str,
+    typer.Option(
+        "--scale",
+        parser=scale_text,
+        metavar="LOW-HIGH/STEP",
+        help="The ratings' scale, such as 0-10/1, or implicit for data without ratings; found from all ratings "
+        "when left out",
+    ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="json prints nothing else on stdout")]
 

@@ -21,6 +21,7 @@ from flows.cli.options import (
     ModelOption,
     NightDatasetOption,
     RecencyOption,
+    ScaleOption,
     SeedOption,
     SourceOption,
     TopNOption,
@@ -48,6 +49,7 @@ def ingest(
     source: SourceOption = None,
     home: HomeOption = None,
     max_bad_share: BadShareOption = 0.01,
+    scale: ScaleOption = "",
 ) -> None:
     """Load MovieLens files into the warehouse."""
     from recengine import ingest as engine
@@ -60,7 +62,7 @@ def ingest(
         asked = Night(
             dataset=dataset,
             source=None if source is None else str(source),
-            limits=IngestConfig(max_bad_share=max_bad_share),
+            limits=IngestConfig(max_bad_share=max_bad_share, scale=scale),
         )
         with warehouse(chosen.warehouse) as con:
             night = going_on(con, chosen, asked)

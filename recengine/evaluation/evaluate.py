@@ -166,9 +166,7 @@ def _measured(
         )
     top = recommend(model, split.train, users, max(ks), on_progress)
     clock.lap("score")
-    predicted = model.predict(split.train, split.test.user_index, split.test.movie_index)
-    if not np.isfinite(predicted).all():
-        raise NotFinite(model.name, "stars")
+    predicted = _predicted(model, split)
     clock.lap("predict")
     measured = measure(split, users, relevant, top, predicted, ks)
     clock.lap("judge")
@@ -177,11 +175,23 @@ def _measured(
 
 def _figures(measured: Measured, bootstrap: Bootstrap) -> Figures:
     """All figures that are defined here."""
-    figures = mean_figures(measured.ranks, bootstrap) | rating_figures(measured.errors, bootstrap)
+    figures = mean_figures(measured.ranks, bootstrap)
+    if measured.errors:
+        figures |= rating_figures(measured.errors, bootstrap)
     for k, lists in measured.lists.items():
         named = list_figures(measured.traits[k], bootstrap) | exposure_figures(lists, bootstrap)
         figures |= {f"{name}@{k}": figure for name, figure in named.items()}
     return {name: figure for name, figure in figures.items() if not np.isnan(figure[0])}
+
+
+def _predicted(model: Model, split: Split) -> np.ndarray | None:
+    """Predicted ratings of what was held out, (P,); None where the data has none."""
+    if split.train.implicit:
+        return None
+    predicted = model.predict(split.train, split.test.user_index, split.test.movie_index)
+    if not np.isfinite(predicted).all():
+        raise NotFinite(model.name, "stars")
+    return predicted
 
 
 def recommend(

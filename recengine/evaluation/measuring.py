@@ -34,7 +34,8 @@ class Measured:
     raters : ndarray of int64, shape (T,)
         User index of those whose held-out stars were predicted, ascending.
     errors : dict of str to ndarray of float64, shape (T,)
-        Their sums of errors; those named ``new_...`` are over ratings made as a new user.
+        Their sums of errors; those named ``new_...`` are over ratings made as a new user. Empty where the data
+        has no ratings.
     """
 
     users: np.ndarray
@@ -50,7 +51,7 @@ def measure(
     users: np.ndarray,
     relevant: csr_array,
     top: np.ndarray,
-    predicted: np.ndarray,
+    predicted: np.ndarray | None,
     ks: Sequence[int],
 ) -> Measured:
     """Compare lists and predicted stars with what a split held out.
@@ -62,21 +63,24 @@ def measure(
         From ``split.relevance``, E users.
     top : ndarray of int, shape (E, K)
         Movie index of their recommendations.
-    predicted : ndarray of float32, shape (P,)
-        Stars of ``split.test``.
+    predicted : ndarray of float32, shape (P,), or None
+        Stars of ``split.test``; None where the data has no ratings.
     ks : sequence of int
         Cut-offs.
     """
     lists = {k: beyond_accuracy.incidence(top[:, :k], split.train.movies) for k in ks}
-    errors = rating_errors(split.test.user_index, split.test.rating, predicted)
-    new = np.isin(split.test_users, split.new_users)
+    errors = {}
+    if predicted is not None:
+        errors = rating_errors(split.test.user_index, split.test.rating, predicted)
+        new = np.isin(split.test_users, split.new_users)
+        errors |= {f"new_{name}": errors[name] * new for name in ("squared", "count")}
     return Measured(
         users=users,
         ranks=ranking_metrics(top, relevant, ks),
         lists=lists,
         traits={k: beyond_accuracy.list_figures(found, split.train, users) for k, found in lists.items()},
         raters=split.test_users,
-        errors=errors | {f"new_{name}": errors[name] * new for name in ("squared", "count")},
+        errors=errors,
     )
 
 

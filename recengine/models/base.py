@@ -166,7 +166,10 @@ class Model(ABC):
 
     @abstractmethod
     def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
-        """Predicted stars of P (user, movie) pairs, clipped to the data's scale, float32 of shape (P,)."""
+        """Predicted ratings of P (user, movie) pairs, clipped to the data's scale, float32 of shape (P,).
+
+        Never asked for where the data has no ratings (``snapshot.implicit``).
+        """
 
     @abstractmethod
     def state(self) -> dict[str, torch.Tensor]:

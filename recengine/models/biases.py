@@ -34,7 +34,12 @@ class Biases:
         self.movie = np.zeros(0, dtype=np.float32)  # (M,)
 
     def fit(self, snapshot: Snapshot) -> Self:
-        """Alternate between users and movies; a user or movie without ratings keeps bias 0."""
+        """Alternate between users and movies; a user or movie without ratings keeps bias 0.
+
+        Data without ratings has nothing to fit.
+        """
+        if snapshot.scale is None:
+            return self
         users, movies = snapshot.rating_users, snapshot.ratings.indices
         self.low, self.high = snapshot.scale
         stars = snapshot.ratings.data.astype(np.float64)

@@ -12,17 +12,19 @@ from scipy.sparse import csr_array, hstack
 from recengine.models.base import Model, ModelConfig, OnProgress, silent
 from recengine.models.biases import BiasConfig, Biases
 from recengine.models.gram import pair_sums, rated, user_weights, zero_diagonal_ridge
-from recengine.snapshot import Snapshot
+from recengine.snapshot import DECLARED, Snapshot
 
-ATTRIBUTES = ("gender", "age_band", "occupation")
-GENRES = ("genre", "year_bin")
+ATTRIBUTES = ("gender", "age_band", "occupation", DECLARED)
+GENRES = ("genre", "year_bin", DECLARED)
 
 
 class EaseConfig(ModelConfig):
     """The closed form's knobs; defaults chosen on validation parts of ml-100k and ml-latest-small."""
 
     ridge: float = Field(400.0, gt=0, description="Penalty on the weights, in ratings")
-    genre_weight: float = Field(3.0, ge=0, description="Weight of genres and years; 0 leaves them out")
+    genre_weight: float = Field(
+        3.0, ge=0, description="Weight of genres, years and categories; 0 leaves them out"
+    )
     attribute_weight: float = Field(0.5, ge=0, description="Weight of user attributes; 0 leaves them out")
     count_exponent: float = Field(0.5, ge=0, le=1, description="Users count (mean n / own n) ** this")
     biases: BiasConfig = Field(BiasConfig(), description="Predicted stars")

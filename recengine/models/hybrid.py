@@ -63,16 +63,19 @@ class Hybrid(Model):
         return type(self)(self.config.model_copy(update={"stars": few}))
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
-        """Fit ranking and stars on everything; with recency=auto, replay the past to choose the lift.
+        """Fit ranking and, where there are ratings, stars on everything; recency=auto also chooses the lift.
 
-        The three do not need each other, and each has stretches that only one core is busy with: side by side.
+        For that the past is replayed. The three do not need each other, and each has stretches that only one core is
+        busy with: side by side.
         """
         with share_cores(2), ThreadPoolExecutor(max_workers=2) as beside:
-            stars = beside.submit(self.stars.fit, snapshot, device=device, on_progress=on_progress)
+            stars = None
+            if not snapshot.implicit:
+                stars = beside.submit(self.stars.fit, snapshot, device=device, on_progress=on_progress)
             replay = beside.submit(self._learn_recency, snapshot, device, on_progress)
             self.ranking.fit(snapshot, device=device, on_progress=on_progress)
             replay.result()
-            self.history = stars.result().history
+            self.history = stars.result().history if stars else []
         return self
 
     def _learn_recency(self, snapshot: Snapshot, device: str, on_progress: OnProgress) -> None:

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array, hstack
 
 from recengine.models.gram import rated, user_weights
-from recengine.snapshot import Snapshot
+from recengine.snapshot import DECLARED, Snapshot
 
-ATTRIBUTES = ("gender", "age_band", "age", "occupation")
+ATTRIBUTES = ("gender", "age_band", "age", "occupation", DECLARED)
 
 
 class PriorConfig(BaseModel):

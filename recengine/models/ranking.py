@@ -30,9 +30,9 @@ from recengine.models.popular_first import Order, rows_of
 from recengine.models.prior import Prior, PriorConfig
 from recengine.models.sittings import sitting_sums
 from recengine.resources import memory_bytes
-from recengine.snapshot import Snapshot
+from recengine.snapshot import DECLARED, Snapshot
 
-GENRES = ("genre", "year_bin")
+GENRES = ("genre", "year_bin", DECLARED)
 BLOCK = 4096  # most users whose best are found at a time
 
 

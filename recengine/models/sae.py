@@ -19,9 +19,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from recengine.errors import BadInput
 from recengine.models.base import Model, ModelConfig, OnProgress, silent
 from recengine.models.biases import Biases
-from recengine.snapshot import Snapshot
+from recengine.snapshot import DECLARED, Snapshot
 
 Shape = Literal["3", "5", "7", "9"]
 
@@ -72,6 +73,11 @@ class Sae(Model):
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Train on the snapshot's ratings; the sane way first finds its number of epochs on held-out ones."""
+        if snapshot.implicit:
+            raise BadInput(
+                f"The model sae ranks by predicted ratings and {snapshot.dataset} has none, only who took what; "
+                "choose another --model, such as hybrid."
+            )
         self.history = []
         if self.config.faithful:
             self._begin(snapshot, device)
@@ -96,7 +102,7 @@ class Sae(Model):
         if self.config.faithful:
             return out
         user, movie = torch.from_numpy(self._biases.user), torch.from_numpy(self._biases.movie)
-        return out + self._biases.mean + user[start:stop, None] + movie[None, :]
+        return out * snapshot.star + self._biases.mean + user[start:stop, None] + movie[None, :]
 
     def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
         """Predicted stars of pairs: the rows of their users, a block at a time, then the pairs' entries."""
@@ -109,7 +115,7 @@ class Sae(Model):
             first = int(blocks[begin]) * self.config.batch_size
             block = self.score(snapshot, slice(first, first + self.config.batch_size)).numpy()
             stars[pairs] = block[user_index[pairs] - first, movie_index[pairs]]
-        return np.clip(stars, *snapshot.scale)
+        return np.clip(stars, self._biases.low, self._biases.high)
 
     def state(self) -> dict[str, Tensor]:
         """Weights of the network, the inputs' scaling and the biases."""
@@ -149,6 +155,8 @@ class Sae(Model):
             parts.append(snapshot.genre_counts[start:stop].toarray())
         if self.config.columns in ("attributes", "both"):
             parts.append(snapshot.article_attributes(slice(start, stop)).toarray())
+            if not self.config.faithful:
+                parts.append(snapshot.user_group(DECLARED)[start:stop].toarray())
         stacked = np.hstack(parts) if parts else np.empty((stop - start, 0))
         return torch.from_numpy(stacked.astype(np.float32))
 
@@ -162,15 +170,15 @@ class Sae(Model):
         else:
             rated = block.copy()
             rated.data = np.ones_like(block.data)
-            row = [self._residuals(block, start), torch.from_numpy(rated.toarray()), side]
+            row = [self._residuals(snapshot, block, start), torch.from_numpy(rated.toarray()), side]
         return torch.cat(row, dim=1).to(next(self._net.parameters()).device)
 
-    def _residuals(self, block: Any, start: int) -> Tensor:
-        """What the biases leave of the ratings in a block of users, 0 where unrated, shape (B, M)."""
+    def _residuals(self, snapshot: Snapshot, block: Any, start: int) -> Tensor:
+        """What the biases leave of the ratings in a block of users, in stars, 0 where unrated, shape (B, M)."""
         users = start + np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
         expected = self._biases.mean + self._biases.user[users] + self._biases.movie[block.indices]
         left = block.copy()
-        left.data = (block.data - expected).astype(np.float32)
+        left.data = ((block.data - expected) / snapshot.star).astype(np.float32)
         return torch.from_numpy(left.toarray())
 
     def _fit_sanely(
@@ -190,7 +198,7 @@ class Sae(Model):
                 self._step(snapshot, int(start), optimizer)
                 for start in starts[torch.randperm(len(starts), generator=self._random)]
             ]
-            entry = {"step": float(epoch), "train": float(np.sqrt(np.mean(losses)))}
+            entry = {"step": float(epoch), "train": float(np.sqrt(np.mean(losses))) * snapshot.star}
             if validation is not None:
                 whole, held_out = validation
                 pairs = whole.rating_users[held_out], whole.ratings.indices[held_out]
@@ -226,11 +234,13 @@ class Sae(Model):
             for user in rated_users:  # the article's own loop: its order of steps is the model
                 row = self._rows(snapshot, int(user), int(user) + 1)
                 target = row[:, : snapshot.movies]
-                out = self._net(row) * (target > 0)
+                rated = torch.zeros_like(target, dtype=torch.bool)
+                rated[0, torch.from_numpy(snapshot.ratings[user : user + 1].indices.astype(np.int64))] = True
+                out = self._net(row) * rated
                 loss = nn.functional.mse_loss(out, target)
                 loss.backward()
                 optimizer.step()
-                errors.append(float(loss.detach() * snapshot.movies / (target > 0).sum()) ** 0.5)
+                errors.append(float(loss.detach() * snapshot.movies / rated.sum()) ** 0.5)
             self.history.append({"step": float(epoch), "train": float(np.mean(errors))})
             on_progress("sae epochs", epoch, self.config.epochs)
 

@@ -13,6 +13,7 @@ from typing import ClassVar, Self
 import numpy as np
 import torch
 from pydantic import Field
+from scipy.sparse import csr_array
 
 from recengine.errors import NotReady
 from recengine.models.base import ModelConfig, OnProgress, moved, part_of, silent
@@ -53,7 +54,7 @@ class Stars:
     ----------
     config : StarsConfig
     history : list of dict
-        Per sweep: "step", "train" (RMSE of the drawn codes on the ratings, in stars).
+        Per sweep: "step", "train" (RMSE of the drawn codes on the ratings, in their points).
     """
 
     Config: ClassVar[type[StarsConfig]] = StarsConfig
@@ -91,8 +92,12 @@ class Stars:
         if snapshot.ratings.nnz == 0:
             raise NotReady(f"The snapshot of {snapshot.dataset} has no ratings", "ingest some, then train")
         config = self.config
+        ratings, star = snapshot.ratings, snapshot.star
+        if star != 1:  # the chain's priors are in stars
+            stars = (ratings.data / np.float32(star)).astype(np.float32)
+            ratings = csr_array((stars, ratings.indices, ratings.indptr), shape=ratings.shape)
         chain = Chain(
-            snapshot.ratings,
+            ratings,
             implicit_rank=config.implicit_rank,
             factors=config.factors,
             seed=config.seed,
@@ -108,9 +113,11 @@ class Stars:
             users, movies = chain.sweep()
             if sweep >= burn_in:
                 mean.add(users, movies)
-            self.history.append({"step": sweep + 1, "train": chain.train_rmse})
+            self.history.append({"step": sweep + 1, "train": chain.train_rmse * star})
             on_progress("stars", sweep + 1, sweeps)
         self._state = mean.state(chain.mean)
+        if star != 1:
+            self._state["users"] = self._state["users"] * star
         # With all of its sweeps a chain from nothing is as good: its end is not worth storing.
         self._drawn = chain.drawn() if sweeps < config.sweeps else {}
         return self
@@ -137,6 +144,7 @@ class Stars:
             users = self._state["users"][torch.as_tensor(user_index[part], dtype=torch.int64)]
             movies = self._state["movies"][torch.as_tensor(movie_index[part], dtype=torch.int64)]
             stars[part] = (users * movies).sum(dim=1).numpy()
+        assert snapshot.scale is not None  # data without ratings fits no stars
         return np.clip(stars, *snapshot.scale)
 
     def state(self) -> dict[str, torch.Tensor]:
@@ -148,7 +156,7 @@ class Stars:
 
     def restore(self, state: dict[str, torch.Tensor]) -> Self:
         """Take back what ``state`` gave."""
-        self._state = {name: state[name] for name in ("users", "movies")}
+        self._state = {name: state[name] for name in ("users", "movies") if name in state}
         self._drawn = part_of(state, "drawn")
         return self
 

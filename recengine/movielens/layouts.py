@@ -9,7 +9,8 @@ from pathlib import Path
 from recengine.errors import BadInput, BadSource, UnknownLayout, legible
 from recengine.movielens import description, folders
 from recengine.movielens.description import Description
-from recengine.movielens.source import Layout, LayoutName, Role, Scale, Source, SourceFile
+from recengine.movielens.source import Layout, LayoutName, Role, Source, SourceFile
+from recengine.scale import HALF_STARS, WHOLE_STARS, Scale
 
 __all__ = [
     "LAYOUTS",
@@ -23,9 +24,6 @@ __all__ = [
     "with_ratings",
 ]
 
-
-WHOLE_STARS = Scale(1.0, 5.0, 1.0)
-HALF_STARS = Scale(0.5, 5.0, 0.5)
 
 # In the order they are tried: ml-1m before ml-10m, which is the same without users.
 LAYOUTS: tuple[Layout, ...] = (

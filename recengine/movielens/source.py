@@ -8,17 +8,9 @@ from typing import Literal
 
 from recengine.movielens.description import Description, Movies, Ratings, Users
 from recengine.movielens.spellings import Role
+from recengine.scale import Scale
 
 LayoutName = Literal["ml-100k", "ml-1m", "ml-10m", "csv"]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """The star scale: lowest, highest, and the distance between two neighbouring values."""
-
-    low: float
-    high: float
-    step: float
 
 
 @dataclass(frozen=True)
@@ -27,6 +19,8 @@ class Layout:
 
     Attributes
     ----------
+    scale : Scale
+        The usual one: the ratings themselves decide.
     patterns : dict
         Role -> file name pattern; every file that matches counts, so ``ratings-2026-11-24.csv`` put
         beside ``ratings.csv`` is read too.

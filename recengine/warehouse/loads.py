@@ -13,7 +13,7 @@ from recengine import __version__
 
 log = logging.getLogger(__name__)
 
-_COUNTS = (
+_OF_THE_DATA = (
     "ratings",
     "movies",
     "users",
@@ -21,6 +21,8 @@ _COUNTS = (
     "repeated_ratings",
     "superseded_ratings",
     "quarantined",
+    "scale",
+    "scale_evidence",
 )
 
 
@@ -48,16 +50,18 @@ class LoadReport(BaseModel):
     superseded_ratings: int = 0
     quarantined: int = 0
     quarantined_by_reason: dict[str, int] = {}
+    scale: str = ""
+    scale_evidence: str = ""
 
 
 def fill_from_last_load(con: duckdb.DuckDBPyConnection, report: LoadReport) -> None:
     """The counts of the load that made the core tables what they are."""
     row = con.execute(
-        f"SELECT {', '.join(_COUNTS)}, quarantined_by_reason FROM ops.loads "
+        f"SELECT {', '.join(_OF_THE_DATA)}, quarantined_by_reason FROM ops.loads "
         "WHERE status = 'loaded' ORDER BY started_at DESC LIMIT 1"
     ).fetchone()
     assert row is not None
-    for name, value in zip(_COUNTS, row[:-1], strict=True):
+    for name, value in zip(_OF_THE_DATA, row[:-1], strict=True):
         setattr(report, name, value)
     report.quarantined_by_reason = json.loads(row[-1])
 

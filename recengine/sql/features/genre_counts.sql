@@ -1,4 +1,4 @@
--- Grain: one row per user and genre in which the user rated a movie >= 3 stars: the article's counts.
+-- Grain: one row per user and genre in which the user rated a movie >= $liked_from (3 of 1..5 stars): the article's counts.
 -- genre_index counts the genres by name, 0 first.
 -- Reads: features.ratings, features.movie_values, features.movies, features.users. Writes: features.genre_counts.
 CREATE OR REPLACE TABLE features.genre_counts AS
@@ -15,7 +15,7 @@ lists AS (
 liked AS (
     SELECT user_id, unnest(genre_indices) AS genre_index
     FROM features.ratings JOIN lists USING (movie_id)
-    WHERE rating >= $liked_from
+    WHERE rating >= $liked_from::FLOAT
 ),
 counted AS (
     SELECT user_id, genre_index, count(*)::FLOAT AS value FROM liked GROUP BY user_id, genre_index

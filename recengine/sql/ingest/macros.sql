@@ -1,5 +1,5 @@
--- What makes a value usable. Reads the variables scale_low, scale_high, scale_step, earliest, latest.
--- undated is true while ratings without times are read.
+-- What makes a value usable. Reads the variables earliest, latest and, of the scale, scale_low, scale_high, scale_step.
+-- undated is true while ratings without times are read, implicit where a rating may be missing.
 
 -- A file's name without its ending, so that ratings.csv comes before ratings-2026-11-24.csv.
 CREATE OR REPLACE TEMP MACRO stem(name) AS regexp_replace(name, '\.[^.]*$', '');
@@ -47,15 +47,25 @@ END));
 -- Why a rating line cannot be used; NULL when it can.
 CREATE OR REPLACE TEMP MACRO rating_reason(user_id, movie_id, rating, rated_at) AS CASE
     WHEN user_id IS NULL OR movie_id IS NULL THEN 'missing id'
-    WHEN rating IS NULL THEN 'missing rating'
-    WHEN isnan(rating) OR rating NOT BETWEEN getvariable('scale_low') AND getvariable('scale_high')
-        THEN 'rating outside the scale'
-    WHEN rating / getvariable('scale_step') <> round(rating / getvariable('scale_step'))
-        THEN 'rating not on the star grid'
+    WHEN rating IS NULL AND NOT getvariable('implicit') THEN 'missing rating'
     WHEN getvariable('undated') THEN NULL
     WHEN rated_at IS NULL THEN 'missing timestamp'
     WHEN isnan(rated_at) OR rated_at < getvariable('earliest') THEN 'absurd timestamp'
     WHEN rated_at > getvariable('latest') THEN 'timestamp in the future'
+END;
+
+-- A rating as it is stored, infinite where no FLOAT is as large.
+CREATE OR REPLACE TEMP MACRO stored(rating) AS
+    (CASE WHEN isnan(rating) OR abs(rating) < 1e30 THEN rating ELSE 'inf' END)::FLOAT;
+
+-- Why a stored rating is not on the scale; NULL when it is. scale_step is NULL where any number between the ends is,
+-- all three are where there are no ratings.
+CREATE OR REPLACE TEMP MACRO off_scale(rating) AS CASE
+    WHEN rating NOT BETWEEN getvariable('scale_low')::FLOAT AND getvariable('scale_high')::FLOAT
+        THEN 'rating outside the scale'
+    WHEN rating <> (getvariable('scale_low') + getvariable('scale_step')
+        * round((rating::DOUBLE - getvariable('scale_low')) / getvariable('scale_step')))::FLOAT
+        THEN 'rating not on the star grid'
 END;
 
 -- Why a movie line cannot be used; id is the text of the id field.

@@ -17,7 +17,7 @@ final AS (
 SELECT
     CASE WHEN usable THEN user_id END AS user_id,
     CASE WHEN usable THEN movie_id END AS movie_id,
-    CASE WHEN usable THEN rating::FLOAT END AS rating,
+    CASE WHEN usable THEN stored(rating) END AS rating,
     CASE WHEN usable THEN rated_at::BIGINT END AS rated_at,
     reason,
     CASE WHEN reason IS NOT NULL THEN {shown} END AS raw

@@ -1,5 +1,5 @@
 -- Grain: one row, this file.
--- Reads: scores.origin, published.*. Writes: published.publication.
+-- Reads: scores.origin, ops.scale, published.*. Writes: published.publication.
 CREATE TABLE published.publication AS
 SELECT
     $version AS version,
@@ -10,6 +10,7 @@ SELECT
     top_n,
     (SELECT count(*) FROM published.users) AS users,
     (SELECT count(*) FROM published.recommendations) AS recommendations,
+    (SELECT scale FROM ops.scale) AS scale,
     $metrics::JSON AS metrics,
     generated_at,
     version() AS duckdb_version,

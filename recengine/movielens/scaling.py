@@ -1,0 +1,115 @@
+"""Which scale a load reads its ratings by, and remembering it in ``ops.scale``."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import duckdb
+
+from recengine.config import IngestConfig
+from recengine.errors import BadInput, BadSource
+from recengine.movielens.description import FILE_NAME
+from recengine.movielens.reader import reading_of
+from recengine.movielens.source import Source
+from recengine.scale import IMPLICIT, SCALE_VERSION, Found, Scale, as_declared, infer, parse
+from recengine.warehouse import sqlfiles
+
+log = logging.getLogger(__name__)
+
+
+def declared_text(source: Source, config: IngestConfig) -> str | None:
+    """The scale as the option or ``dataset.toml`` says it, the option first; None where neither does."""
+    return config.scale or (source.description.scale if source.description else None) or None
+
+
+def reading_key(source: Source, config: IngestConfig) -> str:
+    """What of the scale decides how a file is read, besides the ratings themselves."""
+    return f"scale {declared_text(source, config) or 'found'} v{SCALE_VERSION}"
+
+
+def begin(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig) -> None:
+    """Set what judging single lines needs: whether a rating may be missing.
+
+    Raises
+    ------
+    BadInput, BadSource
+        The declared scale is none.
+    """
+    text = declared_text(source, config)
+    implicit = text is not None and _parsed(text, source, config) is None
+    con.execute(f"SET VARIABLE implicit = {implicit}")
+
+
+def decide(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig) -> tuple[Found, bool]:
+    """The scale of all ratings that were read, also set as variables; and whether some are off it."""
+    values = sqlfiles.run(con, "ingest/rating_values").fetchnumpy()
+    ratings, counts = values["rating"], values["often"]
+    text = declared_text(source, config)
+    if text is not None:
+        found = as_declared(ratings, counts, _parsed(text, source, config))
+    elif without := _without_ratings(source):
+        found = Found(None, False, f"{IMPLICIT}: {without}")
+    else:
+        found = infer(ratings, counts, source.layout.scale)
+    scale = found.scale
+    ends = (scale.low, scale.high, scale.step or None) if scale else (None, None, None)
+    for name, value in zip(("scale_low", "scale_high", "scale_step"), ends, strict=True):
+        con.execute(f"SET VARIABLE {name} = {'NULL' if value is None else value!r}::DOUBLE")
+    before = con.execute("SELECT scale FROM ops.scale, ops.dataset WHERE dataset = ?", [source.dataset])
+    for (earlier,) in before.fetchall():
+        if earlier != str(found):
+            found = replace(found, evidence=f"{found.evidence}; by the load before it was {earlier}")
+    return found, scale is not None and not scale.holds(ratings).all()
+
+
+def changes(con: duckdb.DuckDBPyConnection, scale: str) -> bool:
+    """Whether the last load was by another scale, so that its lines have to be judged anew."""
+    return con.execute("SELECT scale FROM ops.scale").fetchall() != [(scale,)]
+
+
+def remember(
+    con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig, scale: str, evidence: str
+) -> Scale | None:
+    """Note the scale in ``ops.scale`` and in the log; returns it."""
+    liked_from = source.description.liked_from if source.description else None
+    declared = declared_text(source, config) is not None
+    con.execute("DELETE FROM ops.scale")
+    con.execute("INSERT INTO ops.scale VALUES (?, ?, ?, ?)", [scale, declared, liked_from, evidence])
+    log.info("ingest: %s", evidence)
+    return parse(scale)
+
+
+def _without_ratings(source: Source) -> str | None:
+    """A sentence where no ratings file has a column of ratings.
+
+    Raises
+    ------
+    BadSource
+        Some have one and some have not.
+    """
+    files = [file for file in source.files if file.role == "ratings"]
+    lacking = [file for file in files if "rating" not in reading_of(file, source.layout).columns]
+    if lacking and len(lacking) < len(files):
+        raise BadSource(
+            lacking[0].path,
+            "has no column of ratings, and other files beside it have one",
+            'add the column, or take the file away, or say scale = "implicit" in dataset.toml',
+        )
+    names = ", ".join(file.name for file in lacking[:3]) + (" …" if len(lacking) > 3 else "")
+    return (
+        f"{names} has no column of ratings (rating, score, stars), a line says who took what"
+        if lacking
+        else None
+    )
+
+
+def _parsed(text: str, source: Source, config: IngestConfig) -> Scale | None:
+    try:
+        return parse(text)
+    except BadInput as error:
+        if config.scale:
+            raise
+        path = source.folder / FILE_NAME
+        problem = f"scale: {str(error).partition(';')[0]}"
+        raise BadSource(path, problem, f"write it as low-high/step, such as 0-10/1, or {IMPLICIT}") from error
