@@ -234,7 +234,7 @@ def measured(figures: dict[str, Any]) -> str:
     """When and on what a publication's metrics were measured; of what, where that is another model."""
     if "measured_at" not in figures:
         return "not recorded"
-    return "{measured_at} UTC: {measured_model} on {measured_on}, {measured_users:,} users".format(**figures)
+    return "{measured_at}: {measured_model} on {measured_on}, {measured_users:,} users".format(**figures)
 
 
 def _metrics_chart(history: list[dict[str, Any]]) -> str:

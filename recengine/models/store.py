@@ -86,10 +86,11 @@ class Manifest(BaseModel):
 
 
 def figures_of(metrics: dict[str, float | None], measured: Measurement | None) -> dict[str, Any]:
-    """Metrics as readers see them: with ``measured_at``, ``measured_on`` ... where that is known."""
+    """Metrics as readers see them: with ``measured_at`` (the day), ``measured_on`` ... where that is known."""
     if measured is None:
         return dict(metrics)
-    about = measured.model_dump(mode="json", exclude={"recipe"}) | {"model": measured.recipe.model}
+    about = measured.model_dump(mode="json", exclude={"recipe"})
+    about |= {"at": f"{measured.at:%Y-%m-%d}", "model": measured.recipe.model}
     return metrics | {f"measured_{name}": value for name, value in about.items()}
 
 
