@@ -253,7 +253,7 @@ def publish_into_memory(con: duckdb.DuckDBPyConnection, n: int) -> None:
     con.execute("DELETE FROM scores.origin")
     con.execute(
         "INSERT INTO scores.origin "
-        "VALUES ('m-1', 'popularity', 'tiny', 's', 'fingerprint', ?, now()::TIMESTAMP)",
+        "SELECT 'm-1', 'popularity', 'tiny', 's', input_fingerprint, ?, now()::TIMESTAMP FROM ops.dataset",
         [n],
     )
     con.execute("ATTACH ':memory:' AS published")

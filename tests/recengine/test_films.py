@@ -7,7 +7,10 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from engine_homes import Movie, Rating, core_of
+from engine_homes import USERS, Movie, Rating, core_of, fill_core
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ingest_frames import load, warehouse_in_memory
 from test_audits import publish_into_memory
 
 from recengine import features, judging, publish
@@ -119,3 +122,56 @@ def test_a_test_file_holds_out_the_film(tmp_path: Path) -> None:
     assert np.column_stack([split.test.user_index, split.test.movie_index]).tolist() == [[0, 0], [1, 1]]
     assert split.test.rating.tolist() == [5, 4]
     assert split.train.ratings.toarray().tolist() == [[0, 4], [3, 0]]
+
+
+@pytest.fixture(scope="module")
+def scratch() -> duckdb.DuckDBPyConnection:
+    return core_of()
+
+
+TITLES = st.lists(st.sampled_from(["A (1990)", "a  (1990)", "A (1991)", "B (1990)"]), min_size=2, max_size=7)
+PAIRS = st.sets(st.tuples(st.integers(1, 3), st.integers(1, 7)), min_size=1)
+
+
+@settings(max_examples=10, deadline=None)
+@given(titles=TITLES, pairs=PAIRS)
+def test_no_list_knows_a_title_twice_or_a_seen_one(
+    scratch: duckdb.DuckDBPyConnection, titles: list[str], pairs: set[tuple[int, int]]
+) -> None:
+    films = {movie: title.lower().replace("  ", " ") for movie, title in enumerate(titles, start=1)}
+    movies: list[Movie] = [
+        (movie, title, int(title[-5:-1]), []) for movie, title in enumerate(titles, start=1)
+    ]
+    seen = {pair for pair in pairs if pair[1] in films} | {(1, 1)}
+    publish_into_memory(
+        fill_core(scratch, movies=movies, ratings=[(*pair, 4.0, T0) for pair in sorted(seen)]), 7
+    )
+    try:
+        publish.audit(scratch)
+        lists = scratch.execute("SELECT user_id, movie_id FROM published.recommendations").fetchall()
+        for user, *_ in USERS:
+            listed = [films[movie] for owner, movie in lists if owner == user]
+            rated = {films[movie] for owner, movie in seen if owner == user}
+            assert sorted(listed) == sorted(set(films.values()) - rated)
+        pairs_of_neighbours = scratch.execute(
+            "SELECT movie_id, similar_movie_id FROM published.similar_movies"
+        )
+        assert all(films[movie] != films[other] for movie, other in pairs_of_neighbours.fetchall())
+    finally:
+        scratch.execute("DETACH published")
+
+
+@pytest.mark.real_data
+def test_ml_100k_has_eighteen_films_under_two_ids(datasets: Path) -> None:
+    con = warehouse_in_memory()
+    load(con, datasets / "ml-100k")
+    built = features.snapshot(con)
+    assert (built.movies, built.ratings.nnz) == (1682 - 18, 100_000 - 307)
+    publish_into_memory(con, 10)
+    publish.audit(con)
+    twice = con.execute(
+        "SELECT r.user_id, m.title FROM published.recommendations AS r JOIN published.movies AS m USING (movie_id) "
+        "JOIN published.movies AS other ON other.title = m.title AND other.movie_id <> m.movie_id "
+        "JOIN core.ratings AS x ON x.user_id = r.user_id AND x.movie_id = other.movie_id"
+    )
+    assert twice.fetchall() == []
