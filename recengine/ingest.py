@@ -20,10 +20,11 @@ from recengine import forgotten
 from recengine.config import IngestConfig
 from recengine.errors import BadSource, RecengineError, TooManyBadRows, legible
 from recengine.movielens import scaling
+from recengine.movielens.accounts import check_ratings_add_up
 from recengine.movielens.facts import FileFacts, facts_of, stamp_of
 from recengine.movielens.files import load_file, quarantine_left_out
 from recengine.movielens.layouts import Source
-from recengine.movielens.reader import PARSER_VERSION, reading_of
+from recengine.movielens.reader import PARSER_VERSION, reading_of, refuse_mixed
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.loads import LoadReport, fill_from_last_load, log_line, record
 
@@ -60,6 +61,7 @@ def ingest(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig)
         dataset=source.dataset,
         source=legible(source.folder),
         layout=source.layout.name,
+        notes=list(source.notes),
     )
     con.execute("BEGIN")
     try:
@@ -142,6 +144,7 @@ def _load(
     report.files_removed = len(removed_roles)
     report.rows_read = sum(load.rows for load in loads)
     report.bytes_read = sum(facts[load.file.name].bytes for load in loads)
+    report.notes += [note for load in loads for note in load.notes]
     _count(con, report)
     _check(con, report, config)
     _check_still(source, facts)
@@ -203,13 +206,14 @@ def _build_core(
     con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig, report: LoadReport
 ) -> None:
     """``core.ratings`` is a view: all ratings but those that ``raw.left_out`` names."""
-    sqlfiles.run(con, "ingest/core_movies")
     files = con.execute(
         "SELECT file_id, name FROM ops.files WHERE role = 'ratings' ORDER BY rows DESC, file_id"
     ).fetchall()
     _join_ratings(con, source, {name: file_id for file_id, name in files})
     found, some_off_scale = scaling.decide(con, source, config)
     report.scale, report.scale_evidence = str(found), found.evidence
+    some_described = any(file.role == "movies" for file in source.files)
+    sqlfiles.run(con, "ingest/core_movies" if some_described else "ingest/core_movies_by_id")
     con.execute("DELETE FROM raw.left_out")
     sqlfiles.run(con, "ingest/left_out", some_off_scale=str(some_off_scale).lower())
     largest = files[0][0]
@@ -229,12 +233,14 @@ def _build_core(
 
 
 def _join_ratings(con: duckdb.DuckDBPyConnection, source: Source, file_ids: dict[str, int]) -> None:
+    ratings = [file for file in source.files if file.role == "ratings"]
+    readings = {file.name: reading_of(file, source.layout) for file in ratings}
+    refuse_mixed(readings)
     parts = []
-    for file in source.files:
-        if file.role == "ratings":
-            about = {"file_id": file_ids[file.name], "first_line": reading_of(file, source.layout).first_line}
-            fragments = {name: str(value) for name, value in about.items()}
-            parts.append(sqlfiles.load("ingest/raw_ratings_of_file", **fragments))
+    for name, reading in readings.items():
+        about = {"file_id": file_ids[name], "first_line": reading.first_line}
+        fragments = {name: str(value) for name, value in about.items()}
+        parts.append(sqlfiles.load("ingest/raw_ratings_of_file", **fragments))
     sqlfiles.run(con, "ingest/raw_ratings", files="UNION ALL\n".join(parts))
 
 
@@ -260,14 +266,15 @@ def _check(con: duckdb.DuckDBPyConnection, report: LoadReport, config: IngestCon
     total = _one(con.execute("SELECT coalesce(sum(rows), 0)::BIGINT FROM ops.files"))
     if report.quarantined > config.max_bad_share * total:
         first = con.execute(
-            "SELECT file || ' line ' || line || ': ' || left(raw, 80) FROM ops.quarantine "
-            "ORDER BY file, line LIMIT 1"
+            "SELECT file || ' line ' || line || ': ' || regexp_replace(left(raw, 80), '\\p{C}', '·', 'g') "
+            "FROM ops.quarantine ORDER BY file, line LIMIT 1"
         ).fetchone()
         assert first is not None
         reasons = report.quarantined_by_reason
         raise TooManyBadRows(
             report.quarantined, total, config.max_bad_share, reasons, first[0], report.scale_evidence
         )
+    check_ratings_add_up(con, report.source)
     if report.ratings == 0:
         raise BadSource(report.source, "its ratings files hold no usable rating", "check the files")
 

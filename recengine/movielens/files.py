@@ -8,12 +8,14 @@ from pathlib import Path
 import duckdb
 
 from recengine.errors import BadSource
+from recengine.movielens.accounts import check_adds_up, one
 from recengine.movielens.copies import normalised
 from recengine.movielens.facts import FileFacts
 from recengine.movielens.metadata import movie_columns, user_columns
 from recengine.movielens.plain import by_record_of, copy_of, is_read_whole, plain_text
 from recengine.movielens.reader import (
     elected,
+    overlooked,
     reading_of,
     with_values,
 )
@@ -31,11 +33,12 @@ _REASONS: dict[Role, str] = {
 
 @dataclass(frozen=True)
 class FileLoad:
-    """One file that was read: its id in ``ops.files`` and how many data lines it has."""
+    """One file that was read: its id in ``ops.files``, how many records it has, and what it does not say."""
 
     file: SourceFile
     file_id: int
     rows: int
+    notes: tuple[str, ...] = ()
 
 
 def load_file(
@@ -63,6 +66,7 @@ def load_file(
     reading = reading_of(file, layout)
     path, text = plain_text(con, file, reading, facts, scratch)
     reading = with_values(reading, path, *_years(con))
+    _refuse_overlooked(con, file, reading, path)
     con.execute(f"SET VARIABLE undated = {reading.undated}")
     try:
         rows = None
@@ -79,7 +83,31 @@ def load_file(
         "INSERT INTO ops.files VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
         [file_id, file.role, file.name, facts.sha256, reading_key, facts.bytes, rows],
     )
-    return FileLoad(file, file_id, rows)
+    check_adds_up(con, file, file_id, rows)
+    return FileLoad(file, file_id, rows, _notes(file, reading))
+
+
+def _refuse_overlooked(
+    con: duckdb.DuckDBPyConnection, file: SourceFile, reading: Reading, path: Path
+) -> None:
+    """Refuse ratings without a column of ratings where another column may be it, unless there are said to be none."""
+    name = overlooked(reading, path)
+    if name is not None and con.execute("SELECT getvariable('implicit')").fetchone() != (True,):
+        raise BadSource(
+            file.path,
+            f"no column is called like a rating, and {name!r} holds numbers",
+            "say in a dataset.toml beside it which column the rating is, or that the scale is implicit",
+        )
+
+
+def _notes(file: SourceFile, reading: Reading) -> tuple[str, ...]:
+    if not reading.numbers:
+        return ()
+    said = {
+        "rating": "no column of ratings: every line says only that somebody took a movie",
+        "rated_at": "no column of times: its ratings are not dated",
+    }
+    return tuple(f"{file.name} has {what}" for column, what in said.items() if column not in reading.columns)
 
 
 def _years(con: duckdb.DuckDBPyConnection) -> tuple[float, float]:
@@ -97,9 +125,9 @@ def _insert(
     file_id: int,
 ) -> int:
     if file.role == "ratings":
-        return _one(sqlfiles.run(con, "ingest/ratings", file_id=str(file_id), records=records))
+        return one(sqlfiles.run(con, "ingest/ratings", file_id=str(file_id), records=records))
     columns = movie_columns(layout, reading) if file.role == "movies" else user_columns(layout, reading)
-    return _one(sqlfiles.run(con, f"ingest/{file.role}", {"file_id": file_id}, records=records, **columns))
+    return one(sqlfiles.run(con, f"ingest/{file.role}", {"file_id": file_id}, records=records, **columns))
 
 
 def _load_by_record(
@@ -139,7 +167,7 @@ def _ratings_by_record(
         sqlfiles.run(
             con, "ingest/ratings_by_record", None, texts=texts, file_id=str(file_id), reason=reason, **parts
         )
-        return _one(con.execute(f"SELECT count(user_id) FROM {table}"))
+        return one(con.execute(f"SELECT count(user_id) FROM {table}"))
 
     usable = read(reading)
     rows, seen = _counts(con, f"SELECT count(user_id) + count(reason), count(*) FROM {table}")
@@ -209,20 +237,14 @@ def _texts_by_record(
         "INSERT INTO ops.quarantine SELECT ?, ?, line, reason, raw FROM judged WHERE reason IS NOT NULL",
         [file_id, file.name],
     )
-    rows = _one(con.execute("SELECT count(*) FROM judged"))
+    rows = one(con.execute("SELECT count(*) FROM judged"))
     con.execute("DROP TABLE judged")
-    return rows, _one(con.execute(f"SELECT count(*) FROM {texts_of(path)}"))
+    return rows, one(con.execute(f"SELECT count(*) FROM {texts_of(path)}"))
 
 
 def _counts(con: duckdb.DuckDBPyConnection, query: str) -> tuple[int, int]:
     first, second = con.execute(query).fetchone() or (0, 0)
     return int(first), int(second)
-
-
-def _one(result: duckdb.DuckDBPyConnection) -> int:
-    row = result.fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 def quarantine_left_out(

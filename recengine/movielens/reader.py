@@ -179,13 +179,38 @@ def _with_columns(reading: Reading, file: SourceFile, header: list[str]) -> Read
     columns = tuple(names.get(i, f"extra_{i + 1}") for i in range(width))
     titles = tuple((c, header[at] if at < len(header) else str(at + 1)) for c, at in places.items())
     separator = section.genre_separator if isinstance(section, Movies) else "|"
-    return replace(reading, columns=columns, further=further, list_separator=separator, titles=titles)
+    return replace(
+        reading,
+        columns=columns,
+        further=further,
+        list_separator=separator,
+        titles=titles,
+        header_names=tuple(header),
+    )
 
 
 def _further(section: Section | None) -> tuple[str, ...]:
     if isinstance(section, Movies):
         return section.categories
     return section.attributes if isinstance(section, Users) else ()
+
+
+def refuse_mixed(readings: Mapping[str, Reading]) -> None:
+    """Refuse ratings files some of which have ratings and some of which only say who took what.
+
+    Raises
+    ------
+    BadSource
+        The sentence names one of those without.
+    """
+    without = sorted(name for name, reading in readings.items() if "rating" not in reading.columns)
+    if without and len(without) < len(readings):
+        other = min(set(readings) - set(without))
+        raise BadSource(
+            without[0],
+            f"names no column of ratings, and {other} does",
+            "load files of one kind, or name the column",
+        )
 
 
 def with_values(reading: Reading, path: Path, earliest: float, latest: float) -> Reading:
@@ -200,12 +225,36 @@ def with_values(reading: Reading, path: Path, earliest: float, latest: float) ->
     """
     if not reading.numbers:
         return reading
+    return _by_values(reading, _rows(reading, path), earliest, latest)
+
+
+def overlooked(reading: Reading, path: Path) -> str | None:
+    """The first column of numbers that a ratings file has beside those we know, where it has no ratings."""
+    if not reading.numbers or "rating" in reading.columns:
+        return None
+    rows = _rows(reading, path)
+    for at, name in enumerate(reading.columns):
+        values = [row[at] for row in rows if row[at].strip()]
+        if name.startswith("extra_") and values and all(map(_is_number, values)):
+            return reading.header_names[at] if at < len(reading.header_names) else str(at + 1)
+    return None
+
+
+def _rows(reading: Reading, path: Path) -> list[list[str]]:
+    """The first records of a ratings file, as far as they have all fields."""
     lines = head_of(path, "utf-8").split("\n")[reading.first_line - 1 : -1]
     if reading.quoted:
         split = list(csv.reader(lines, delimiter=reading.delimiter))
     else:
         split = [line.split(reading.delimiter) for line in lines]
-    rows = [row for row in split if len(row) == len(reading.columns)]
+    return [row for row in split if len(row) == len(reading.columns)]
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\s*[+-]?\d*[.,]?\d+\s*", text) is not None
+
+
+def _by_values(reading: Reading, rows: list[list[str]], earliest: float, latest: float) -> Reading:
     ratings = _column(reading, rows, "rating")
     commas = sum(bool(re.fullmatch(r"\s*-?\d+,\d+\s*", text)) for text in ratings)
     points = sum("." in text for text in ratings)

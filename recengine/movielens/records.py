@@ -52,7 +52,9 @@ class Reading:
     list_separator : str
         What parts genres and categories.
     titles : tuple of pairs
-        Our columns -> the file's names of them, for sentences.
+        Our columns -> the file's names of them.
+    header_names : tuple[str, ...]
+        The fields of the first line.
     """
 
     delimiter: str
@@ -67,6 +69,7 @@ class Reading:
     further: tuple[str, ...] = ()
     list_separator: str = "|"
     titles: tuple[tuple[str, str], ...] = ()
+    header_names: tuple[str, ...] = ()
 
     @property
     def first_line(self) -> int:

@@ -55,7 +55,7 @@ def decide(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig)
     scale = found.scale
     ends = (scale.low, scale.high, scale.step or None) if scale else (None, None, None)
     for name, value in zip(("scale_low", "scale_high", "scale_step"), ends, strict=True):
-        con.execute(f"SET VARIABLE {name} = {'NULL' if value is None else value!r}::DOUBLE")
+        con.execute(f"SET VARIABLE {name} = {'NULL' if value is None else float(value)}::DOUBLE")
     before = con.execute("SELECT scale FROM ops.scale, ops.dataset WHERE dataset = ?", [source.dataset])
     for (earlier,) in before.fetchall():
         if earlier != str(found):

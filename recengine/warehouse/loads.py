@@ -52,6 +52,7 @@ class LoadReport(BaseModel):
     quarantined_by_reason: dict[str, int] = {}
     scale: str = ""
     scale_evidence: str = ""
+    notes: list[str] = []  # which files were left out and why, and what they do not say
 
 
 def fill_from_last_load(con: duckdb.DuckDBPyConnection, report: LoadReport) -> None:
@@ -80,6 +81,8 @@ def record(
 
 def log_line(report: LoadReport) -> None:
     """One line for the log: what was loaded, and how long it took."""
+    for note in report.notes:
+        log.warning("ingest: %s", note)
     log.info(
         "ingest: %s %s, %s ratings, %s users, %s movies; %s rows read, %s quarantined, %.1f MB in %.2f s",
         report.dataset,
