@@ -1,15 +1,17 @@
 """How many threads compute: the one place that says so, for torch, BLAS and our own compiled loops.
 
-Importing it gives torch and the loops the process's cores (``recengine.resources``), and BLAS one thread: it is
-only called from within the loops, where a second pool of threads would fight the first. DuckDB has its own,
-as many, and works while the others do not.
+While something of ours computes, torch and the loops have the process's cores (``recengine.resources``), and BLAS
+has one thread: it is only called from within the loops, where a second pool of threads would fight the first.
+Before and afterwards the process has what it had: a notebook's own NumPy and torch are not ours to slow down.
+DuckDB has its own threads, as many, and works while the others do not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from threading import Lock
 
 import scipy.linalg  # noqa: F401 - loads the BLAS that compiled loops call, so that it is limited too
 import torch
@@ -18,23 +20,69 @@ from threadpoolctl import threadpool_limits
 from recengine.resources import cores
 
 THREADS = cores()
-torch.set_num_threads(THREADS)
-threadpool_limits(1, user_api="blas")
 
 
 @contextmanager
-def share_cores(parts: int) -> Iterator[None]:
-    """Give each of several threads started in the block its share of the threads.
+def own_threads(parts: int = 1) -> Iterator[None]:
+    """Compute with our numbers of threads in the block, or in the function that this decorates.
 
-    Two pools that each want every core wait for one another at every small operation: on a busy machine of
-    two cores that made training tens of times slower.
+    Blocks may lie in each other and run side by side in several threads. How many threads torch has in one does
+    not depend on the others, so that neither do the results' bits.
+
+    Parameters
+    ----------
+    parts : int
+        How many such blocks a computation runs side by side: each has its share of the cores. Two pools that each
+        want every core wait for one another at every small operation: on a busy machine of two cores that made
+        training tens of times slower.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(max(1, before // parts))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    with _one_blas_thread:
+        _set_torch_threads(max(1, THREADS // parts))
+        try:
+            yield
+        finally:
+            _set_torch_threads(before)
+
+
+_setting = Lock()
+
+
+def _set_torch_threads(number: int) -> None:
+    """Set the calling thread's number alone: torch also gives it to every thread that is new to it."""
+    if torch.get_num_threads() == number:
+        return
+    with _setting, ThreadPoolExecutor(1) as new:
+        default = new.submit(torch.get_num_threads).result()
+        torch.set_num_threads(number)
+        new.submit(torch.set_num_threads, default).result()
+
+
+class _OneBlasThread:
+    """The process's BLAS has one thread from the first block that begins to the last one that ends."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                # threadpoolctl heeds only the thread that set a number: the block that ends last may lie in another.
+                self._keeper, self._limits = ThreadPoolExecutor(1), ExitStack()
+                self._keeper.submit(
+                    lambda: self._limits.enter_context(threadpool_limits(1, user_api="blas"))
+                ).result()
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._keeper.submit(self._limits.close).result()
+                self._keeper.shutdown()
+
+
+_one_blas_thread = _OneBlasThread()
 
 
 def in_parts(work: Callable[[int, int], None], size: int, step: int) -> None:

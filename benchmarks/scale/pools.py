@@ -37,13 +37,13 @@ def once(way: str, data: Path, out: Path) -> dict[str, float]:
     from threadpoolctl import threadpool_limits
 
     from benchmarks.scale.contenders import Steps, ours
-    from recengine.resources import cores
-    from recengine.threads import THREADS
+    from recengine.threads import THREADS, own_threads
 
-    if way == ALL_CORES:
-        threadpool_limits(cores(), user_api="blas")
     steps = Steps()
-    ours(data, out, steps)
+    with own_threads():  # the blocks within this one leave BLAS as it finds it
+        if way == ALL_CORES:
+            threadpool_limits(THREADS, user_api="blas")
+        ours(data, out, steps)
     return {"threads": THREADS, **steps, "cpu_seconds": time.process_time()}
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recengine.threads import own_threads
+
 _CELLS = 2**22  # draws x users (or x movies) held at once: 32 MB of float64
 
 
@@ -120,6 +122,7 @@ def percentile_interval(samples: np.ndarray, confidence: float) -> np.ndarray:
     return np.where(empty, np.nan, ends)
 
 
+@own_threads()
 def paired_difference(challenger: np.ndarray, champion: np.ndarray, how: Bootstrap) -> PairedDifference:
     """Compare two models on the same users.
 

@@ -26,6 +26,7 @@ from recengine.evaluation.measuring import Measured, measure, pooled
 from recengine.evaluation.splits import Split
 from recengine.models.base import Model, OnProgress, silent
 from recengine.snapshot import Snapshot
+from recengine.threads import own_threads
 
 _USERS = 4096  # scored between two reports of progress
 
@@ -79,6 +80,7 @@ class Evaluation:
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
+@own_threads()
 def evaluate(
     model: Model | Callable[[], Model],
     split: Split | Sequence[Split],

@@ -17,9 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from recengine.errors import NotFinite
 from recengine.snapshot import Snapshot
+from recengine.threads import own_threads
 from recengine.topn import top_n
 
 BLOCK_CELLS = 2**25  # users x movies scored at once: 128 MB of float32
+
+COMPUTING = ("fit", "score", "best", "predict")  # a model's methods that compute, on our own threads
 
 OnProgress = Callable[[str, int, int], None]
 """Called as ``on_progress(what, done, total)`` while a model trains."""
@@ -87,6 +90,12 @@ class Model(ABC):
     goes_on: ClassVar[bool] = False  # whether a fit may start from an earlier one: see start_from
     Config: ClassVar[type[ModelConfig]] = ModelConfig
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in COMPUTING:
+            if own := vars(cls).get(name):
+                setattr(cls, name, own_threads()(own))
+
     def __init__(self, config: ModelConfig | None = None) -> None:
         self.config: Any = config if config is not None else self.Config()
         self.history: list[dict[str, float]] = []
@@ -123,6 +132,7 @@ class Model(ABC):
             Higher is better; seen movies are not masked here. Always on the CPU.
         """
 
+    @own_threads()
     def best(self, snapshot: Snapshot, users: np.ndarray, n: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The exact n best movies that users have not rated; equal scores in the order of the movies.
 

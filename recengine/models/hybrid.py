@@ -15,7 +15,7 @@ from recengine.models.ranking import Ranking, RankingConfig
 from recengine.models.recency import Recency, RecencyConfig
 from recengine.models.stars import Stars, StarsConfig
 from recengine.snapshot import Snapshot
-from recengine.threads import share_cores
+from recengine.threads import own_threads
 
 LIGHT_SWEEPS = 40  # enough for the gate, which only reports the stars' error; the refit takes more
 
@@ -68,11 +68,12 @@ class Hybrid(Model):
         For that the past is replayed. The three do not need each other, and each has stretches that only one core is
         busy with: side by side.
         """
-        with share_cores(2), ThreadPoolExecutor(max_workers=2) as beside:
+        share = own_threads(parts=2)
+        with own_threads(parts=2), ThreadPoolExecutor(max_workers=2) as beside:
             stars = None
             if not snapshot.implicit:
-                stars = beside.submit(self.stars.fit, snapshot, device=device, on_progress=on_progress)
-            replay = beside.submit(self._learn_recency, snapshot, device, on_progress)
+                stars = beside.submit(share(self.stars.fit), snapshot, device=device, on_progress=on_progress)
+            replay = beside.submit(share(self._learn_recency), snapshot, device, on_progress)
             self.ranking.fit(snapshot, device=device, on_progress=on_progress)
             replay.result()
             self.history = stars.result().history if stars else []
