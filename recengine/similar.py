@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from recengine.models.common_raters import common_raters
 from recengine.models.compiled import COMPILED, REORDERED
+from recengine.models.gram import solvable
 from recengine.models.popular_first import Order, rows_of
 from recengine.snapshot import Snapshot
 from recengine.threads import in_parts
@@ -23,7 +24,7 @@ SCHEMA = pa.schema(
 # Common raters are worth n / (n + this): two movies that one person rated are not alike for it.
 SHRINKAGE = np.float32(10)
 
-HEAD = 4_000  # movies whose pairs are counted by bitmaps: rarer ones are quicker counted one by one
+HEAD = 4_000  # most movies whose pairs are counted by bitmaps: rarer ones are quicker counted one by one
 PART = 64  # movies that one thread counts at a time
 CHUNK = 64  # movies scored together: seldom does one of them belong to the best
 
@@ -53,7 +54,7 @@ def similar_movies(snapshot: Snapshot, n: int) -> pa.Table:
     rated = rows_of(snapshot, order, np.arange(snapshot.users)).rated  # (U, C), C movies with ratings
     by_movie = rated.T.tocsr()
     norms = np.sqrt(np.diff(by_movie.indptr)).astype(np.float32)  # (C,)
-    head = common_raters(rated, min(HEAD, len(norms)))
+    head = common_raters(rated, min(HEAD, len(norms), solvable()))
     n = min(n, snapshot.movies)
     values, columns = np.zeros((snapshot.movies, n), np.float32), np.zeros((snapshot.movies, n), np.int64)
     both = [(np.asarray(m.indptr, np.int64), np.asarray(m.indices, np.int32)) for m in (by_movie, rated)]

@@ -16,11 +16,13 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from recengine.errors import NotFinite
+from recengine.resources import memory_bytes
 from recengine.snapshot import Snapshot
 from recengine.threads import own_threads
 from recengine.topn import top_n
 
-BLOCK_CELLS = 2**25  # users x movies scored at once: 128 MB of float32
+BLOCK_CELLS = 2**25  # most users x movies scored at once: 128 MB of float32
+BLOCK_SHARE = 128  # ... and no more than this part of the memory's bytes: a model takes some ten times the block
 
 COMPUTING = ("fit", "score", "best", "predict")  # a model's methods that compute, on our own threads
 
@@ -66,6 +68,11 @@ def moved(rows: torch.Tensor, places: np.ndarray) -> torch.Tensor:
     found = rows.new_zeros(len(places), rows.shape[1])
     found[known] = rows[torch.from_numpy(places)[known]]
     return found
+
+
+def users_at_once(movies: int) -> int:
+    """How many users' scores for all movies lie in memory together, at least 1."""
+    return max(1, min(BLOCK_CELLS, memory_bytes() // BLOCK_SHARE) // max(movies, 1))
 
 
 def part_of(state: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
@@ -156,7 +163,7 @@ class Model(ABC):
         """
         values = torch.full((len(users), n), -torch.inf)
         movies = torch.full((len(users), n), -1)
-        size = max(1, BLOCK_CELLS // max(snapshot.movies, 1))
+        size = users_at_once(snapshot.movies)
         starts = np.flatnonzero(np.diff(users // size, prepend=-1))  # where a new block of users begins
         for start, stop in zip(starts, [*starts[1:], len(users)], strict=True):
             block = users[start:stop]

@@ -18,7 +18,7 @@ from recengine.models.compiled import COMPILED
 from recengine.threads import in_parts
 
 WORD = 64  # users in a word of a bitmap
-USERS = 1 << 18  # whose bitmaps are made at a time: 32 kB per movie
+USERS = 1 << 18  # most whose bitmaps are made at a time: 32 kB per movie
 BAND, TILE = 64, 32  # movies against movies at a time: a tile's bitmaps stay in the cache
 
 
@@ -39,8 +39,9 @@ def common_raters(rows: csr_array, head: int) -> np.ndarray:
     """
     counts = np.zeros((head, head), dtype=np.float32)
     indptr, indices = np.asarray(rows.indptr, dtype=np.int64), np.asarray(rows.indices, dtype=np.int32)
-    for first in range(0, rows.shape[0], USERS):
-        last = min(first + USERS, rows.shape[0])
+    step = min(USERS, max(32 * head, WORD * 64) // WORD * WORD)  # the bitmaps take no more than the counts
+    for first in range(0, rows.shape[0], step):
+        last = min(first + step, rows.shape[0])
         bits = np.zeros((head, -(-(last - first) // WORD)), dtype=np.uint64)
         given = (indptr[first : last + 1], indices, bits)
         in_parts(lambda a, b, g=given: _set_bits(a, b, *g), last - first, WORD * 64)  # type: ignore[misc]

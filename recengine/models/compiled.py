@@ -1,5 +1,9 @@
 """How our own loops are compiled: to machine code, kept beside the source, without Python's lock.
 
+A loop that another one calls is compiled into it (``forceinline``). As a function of its own it is compiled once by
+itself and once with every caller, and rounds a little differently in each; a process that has just compiled it runs
+the first, one that finds it on disk runs another, and the first night's tables would not be the second one's.
+
 Where nobody may write beside the source, as in an installation of root's, the code is kept in the home; where
 that cannot be either, every process compiles anew, which takes it some seconds.
 """
@@ -46,8 +50,12 @@ def _probe() -> None:
 
 _KEPT = _kept()
 # Sums in the order that is written, only products and sums fused.
-COMPILED = numba.njit(nogil=True, cache=_KEPT, error_model="numpy", fastmath={"contract"})
+COMPILED = numba.njit(nogil=True, cache=_KEPT, forceinline=True, error_model="numpy", fastmath={"contract"})
 # Sums and maxima that may be taken in any order, fixed when they are compiled.
 REORDERED = numba.njit(
-    nogil=True, cache=_KEPT, error_model="numpy", fastmath={"contract", "reassoc", "nnan", "nsz"}
+    nogil=True,
+    cache=_KEPT,
+    forceinline=True,
+    error_model="numpy",
+    fastmath={"contract", "reassoc", "nnan", "nsz"},
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import ClassVar, Self
 
 import numpy as np
@@ -9,10 +10,21 @@ import torch
 from pydantic import Field
 from scipy.sparse import csr_array, hstack
 
-from recengine.models.base import Model, ModelConfig, OnProgress, silent
+from recengine.models.base import Model, ModelConfig, OnProgress, part_of, silent
 from recengine.models.biases import BiasConfig, Biases
-from recengine.models.gram import pair_sums, rated, user_weights, zero_diagonal_ridge
+from recengine.models.gram import (
+    TOO_LITTLE_MEMORY,
+    add_features,
+    pair_sums,
+    rated,
+    solvable,
+    user_weights,
+    zero_diagonal_ridge,
+)
+from recengine.resources import MEMORY_LIMIT
 from recengine.snapshot import DECLARED, Snapshot
+
+log = logging.getLogger(__name__)
 
 ATTRIBUTES = ("gender", "age_band", "occupation", DECLARED)
 GENRES = ("genre", "year_bin", DECLARED)
@@ -26,6 +38,7 @@ class EaseConfig(ModelConfig):
         3.0, ge=0, description="Weight of genres, years and categories; 0 leaves them out"
     )
     attribute_weight: float = Field(0.5, ge=0, description="Weight of user attributes; 0 leaves them out")
+    most_movies: int = Field(20_000, ge=1, description="Most movies in the closed form: the most rated ones")
     count_exponent: float = Field(0.5, ge=0, le=1, description="Users count (mean n / own n) ** this")
     biases: BiasConfig = Field(BiasConfig(), description="Predicted stars")
 
@@ -40,8 +53,10 @@ class Ease(Model):
 
     Notes
     -----
-    Dense in the catalogue: memory is about 3 x 4 x M^2 bytes while fitting (5 GB for 20,000 movies), time
-    grows with M^3. Meant for up to 20,000 - 30,000 movies.
+    Dense in the movies covered: 8 H^2 bytes while fitting (3.2 GB for 20,000 movies), time grows with H^3. They
+    are the ``most_movies`` most rated, or as many of these as a quarter of the memory holds: two candidates
+    are judged side by side. Every other movie is given the share of users who rated it, which estimates the
+    same row of zeros and ones without knowing the user.
 
     References
     ----------
@@ -54,44 +69,66 @@ class Ease(Model):
 
     def __init__(self, config: ModelConfig | None = None) -> None:
         super().__init__(config)
-        self.weights = np.zeros((0, 0), dtype=np.float32)  # (M + A, M)
+        self.covered = np.zeros(0, dtype=np.int64)  # (H,), ascending
+        self.weights = np.zeros((0, 0), dtype=np.float32)  # (H + A, H)
+        self.shares = np.zeros(0, dtype=np.float32)  # (M,), of the users who rated a movie
         self.biases = Biases(self.config.biases)
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Sum the Gram matrix and solve; the biases for predicted stars are fitted beside it."""
-        config = self.config
-        user = user_weights(snapshot, config.count_exponent)
-        gram = pair_sums(snapshot.ratings, user)  # (M, M)
-        genres = snapshot.movie_group(*GENRES)
-        gram += config.genre_weight**2 * (genres @ genres.T).toarray()
-        inputs = self._attributes(snapshot)  # (U, A)
-        weighted = inputs.multiply(user[:, None]).tocsr()
-        cross = (rated(snapshot).T @ weighted).toarray()  # (M, A)
-        gram = np.block([[gram, cross], [cross.T, (inputs.T @ weighted).toarray()]]).astype(np.float32)
         on_progress("solving", 0, 1)
-        self.weights = zero_diagonal_ridge(gram, config.ridge, outputs=snapshot.movies, device=device)
+        inputs = self._attributes(snapshot)  # (U, A)
+        wanted = min(self.config.most_movies, snapshot.movies)
+        head = min(wanted, max(solvable() - inputs.shape[1], 0))
+        if head < wanted:
+            log.warning(TOO_LITTLE_MEMORY, self.name, f"{head:,}", f"{wanted:,}", MEMORY_LIMIT)
+        counts = np.bincount(snapshot.ratings.indices, minlength=snapshot.movies)
+        self.shares = (counts / max(snapshot.users, 1)).astype(np.float32)
+        self.covered = np.sort(np.argsort(-counts, kind="stable")[:head])
+        self.weights = zero_diagonal_ridge(
+            self._gram(snapshot, inputs), self.config.ridge, outputs=head, device=device
+        )
         self.biases.fit(snapshot)
         on_progress("solving", 1, 1)
         return self
 
+    def _gram(self, snapshot: Snapshot, inputs: csr_array) -> np.ndarray:
+        """Pairs of movies, the genres' rows, and the attributes with both, (H + A, H + A)."""
+        config, head = self.config, len(self.covered)
+        user, rows = user_weights(snapshot, config.count_exponent), rated(snapshot)[:, self.covered]
+        gram = pair_sums(rows, user, beside=inputs.shape[1])
+        add_features(gram, snapshot.movie_group(*GENRES)[self.covered], config.genre_weight)
+        weighted = inputs.multiply(user[:, None]).tocsr()
+        gram[:head, head:] = (rows.T @ weighted).toarray()
+        gram[head:, :head] = gram[:head, head:].T
+        gram[head:, head:] = (inputs.T @ weighted).toarray()
+        return gram
+
     def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
         """Reconstructed rows of a block of users, (B, M); a user's scores do not depend on the block."""
-        inputs = hstack([rated(snapshot)[users], self._attributes(snapshot)[users]], format="csr")
-        return torch.from_numpy(np.ascontiguousarray(inputs @ self.weights, dtype=np.float32))
+        rows = rated(snapshot)[users][:, self.covered]
+        inputs = hstack([rows, self._attributes(snapshot)[users]], format="csr")
+        scores = np.tile(self.shares, (inputs.shape[0], 1))
+        scores[:, self.covered] = inputs @ self.weights
+        return torch.from_numpy(scores)
 
     def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
         """Stars from user and movie biases: a shallow model is for ranking."""
         return self.biases.predict(user_index, movie_index)
 
     def state(self) -> dict[str, torch.Tensor]:
-        """The weights and the biases."""
+        """The movies covered, the weights, every movie's share and the biases."""
+        own = {"covered": self.covered, "weights": self.weights, "shares": self.shares}
         biases = {f"biases.{name}": tensor for name, tensor in self.biases.state().items()}
-        return {"weights": torch.from_numpy(self.weights)} | biases
+        return {name: torch.from_numpy(array) for name, array in own.items()} | biases
 
     def restore(self, state: dict[str, torch.Tensor]) -> Self:
-        """Take back what ``state`` gave."""
+        """Take back what ``state`` gave; what release 0.1.0 stored covers every movie."""
         self.weights = state["weights"].numpy()
-        self.biases.restore({name: state[f"biases.{name}"] for name in ("scalars", "user", "movie")})
+        movies = self.weights.shape[1]
+        self.covered = state["covered"].numpy() if "covered" in state else np.arange(movies)
+        self.shares = state["shares"].numpy() if "shares" in state else np.zeros(movies, dtype=np.float32)
+        self.biases.restore(part_of(state, "biases"))
         return self
 
     def _attributes(self, snapshot: Snapshot) -> csr_array:

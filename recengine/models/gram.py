@@ -9,18 +9,36 @@ no movie may explain itself (B's diagonal is 0). Its least-squares solution need
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from scipy.sparse import csr_array
 
 from recengine.models.common_raters import mirror
 from recengine.models.compiled import COMPILED
+from recengine.resources import memory_bytes
 from recengine.snapshot import Snapshot
 from recengine.threads import in_parts
 
 BANDS = 64  # the Gram's rows are summed in this many bands, whatever the number of threads
-PART = 1024
+PART = 512
 COUNT_FLOOR = 20  # ratings
+CANDIDATES = 2  # that are judged side by side: both fit at once
+SOLVING = 2 * 4  # bytes per pair of inputs while a closed form is solved: two float32 matrices
+
+TOO_LITTLE_MEMORY = "%s: the memory holds the closed form of the %s most rated of %s movies; more with a higher %s"
+
+
+def solvable(side_by_side: int = 1) -> int:
+    """How many inputs a closed form may have: as many as half of the memory holds.
+
+    Parameters
+    ----------
+    side_by_side : int
+        How many closed forms one fit may solve at once.
+    """
+    return math.isqrt(memory_bytes() // 2 // (CANDIDATES * side_by_side * SOLVING))
 
 
 def rated(snapshot: Snapshot) -> csr_array:
@@ -41,7 +59,7 @@ def user_weights(snapshot: Snapshot, exponent: float) -> np.ndarray:
     return np.where(counts > 0, weights, 0).astype(np.float32)
 
 
-def pair_sums(rows: csr_array, weights: np.ndarray) -> np.ndarray:
+def pair_sums(rows: csr_array, weights: np.ndarray, beside: int = 0) -> np.ndarray:
     """Weighted number of users who rated both movies.
 
     Parameters
@@ -50,17 +68,19 @@ def pair_sums(rows: csr_array, weights: np.ndarray) -> np.ndarray:
         A stored entry is a rating; rows sorted by movie.
     weights : ndarray of float32, shape (U,)
         Weight of each user.
+    beside : int
+        Further rows and columns A that the matrix shall have, zeros.
 
     Returns
     -------
-    ndarray of float32, shape (M, M)
+    ndarray of float32, shape (M + A, M + A)
         Symmetric; the sums are made in a fixed order, so that they are the same with any number of threads.
     """
     movies = rows.shape[1]
-    gram = np.zeros((movies, movies), dtype=np.float32)
+    gram = np.zeros((movies + beside, movies + beside), dtype=np.float32)
     indptr, indices = np.asarray(rows.indptr, dtype=np.int64), np.asarray(rows.indices, dtype=np.int32)
     given = (indptr, indices, np.asarray(weights, dtype=np.float32), gram)
-    in_parts(lambda first, last: _add_pairs(first, last, *given), movies, -(-movies // BANDS))
+    in_parts(lambda first, last: _add_pairs(first, last, *given), movies, -(-movies // BANDS) or 1)
     in_parts(lambda first, last: mirror(first, last, gram), movies, PART)
     return gram
 
@@ -78,6 +98,22 @@ def _add_pairs(
                 row[every[other]] += weights[user]
 
 
+def add_features(gram: np.ndarray, features: csr_array, weight: float) -> None:
+    """Add a training row per feature, of that weight, to the leading part of a Gram matrix, band by band.
+
+    Parameters
+    ----------
+    gram : ndarray of float32, shape (>= M, >= M)
+    features : csr_array, shape (M, C)
+    weight : float
+    """
+    size = features.shape[0]
+    for first in range(0, size, PART):
+        both = (features[first : first + PART] @ features.T).toarray()
+        both *= weight**2
+        gram[:size, :size][first : first + PART] += both
+
+
 def zero_diagonal_ridge(gram: np.ndarray, ridge: float, *, outputs: int, device: str = "cpu") -> np.ndarray:
     """Weights B of the best linear reconstruction in which no input explains itself.
 
@@ -87,7 +123,7 @@ def zero_diagonal_ridge(gram: np.ndarray, ridge: float, *, outputs: int, device:
     Parameters
     ----------
     gram : ndarray of float32, shape (N, N)
-        ``Z'Z``; overwritten.
+        ``Z'Z``; overwritten. A caller that does not hold it leaves room for the inverse.
     ridge : float
         Strength of the penalty, > 0, in ratings.
     outputs : int
@@ -102,7 +138,9 @@ def zero_diagonal_ridge(gram: np.ndarray, ridge: float, *, outputs: int, device:
     inner = torch.from_numpy(gram).to(device)
     inner.diagonal().add_(ridge)
     factor = torch.linalg.cholesky(inner)
+    del gram, inner
     inverse = torch.cholesky_inverse(factor).mT  # symmetric; transposed, its rows lie one after the other
+    del factor
     weights = inverse[:, :outputs].div_(-inverse.diagonal()[:outputs].clone())
     weights.diagonal().zero_()
     return np.ascontiguousarray(weights.cpu().numpy())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar, Literal, Self
 
@@ -11,11 +13,15 @@ from pydantic import Field
 
 from recengine.errors import NotFinite
 from recengine.models.base import Model, ModelConfig, OnProgress, Start, part_of, silent
+from recengine.models.gram import TOO_LITTLE_MEMORY
 from recengine.models.ranking import Ranking, RankingConfig
 from recengine.models.recency import Recency, RecencyConfig
 from recengine.models.stars import Stars, StarsConfig
+from recengine.resources import MEMORY_LIMIT
 from recengine.snapshot import Snapshot
 from recengine.threads import own_threads
+
+log = logging.getLogger(__name__)
 
 LIGHT_SWEEPS = 40  # enough for the gate, which only reports the stars' error; the refit takes more
 
@@ -77,14 +83,17 @@ class Hybrid(Model):
             self.ranking.fit(snapshot, device=device, on_progress=on_progress)
             replay.result()
             self.history = stars.result().history if stars else []
+        if (head := len(self.ranking.weights)) < self.ranking.wanted:
+            log.warning(TOO_LITTLE_MEMORY, self.name, f"{head:,}", f"{self.ranking.wanted:,}", MEMORY_LIMIT)
         return self
 
     def _learn_recency(self, snapshot: Snapshot, device: str, on_progress: OnProgress) -> None:
         config = self.config
         recipe = config.ranking.bounded(config.lift.most_work)
 
-        def past(part: Snapshot, users: np.ndarray) -> np.ndarray:
-            return Ranking(recipe, config.seed).fit(part, device=device).score(part, users)
+        def past(part: Snapshot) -> Callable[[np.ndarray], np.ndarray]:
+            ranking = Ranking(recipe, config.seed).fit(part, device=device)
+            return lambda users: ranking.score(part, users)
 
         if config.recency == "off":
             return

@@ -13,7 +13,6 @@ All three estimate the same thing, the user's row of zeros and ones, so that the
 
 from __future__ import annotations
 
-import math
 from typing import Self
 
 import numpy as np
@@ -24,15 +23,16 @@ from scipy.sparse import csr_array, vstack
 from recengine.models.base import OnProgress, moved, part_of, silent
 from recengine.models.blocks import Block, Catalogue
 from recengine.models.common_raters import common_raters
-from recengine.models.gram import zero_diagonal_ridge
+from recengine.models.gram import add_features, solvable, zero_diagonal_ridge
 from recengine.models.low_rank import LowRank, LowRankConfig
-from recengine.models.popular_first import Order, rows_of
+from recengine.models.popular_first import Order, RatedRows, rows_of
 from recengine.models.prior import Prior, PriorConfig
 from recengine.models.sittings import sitting_sums
 from recengine.resources import memory_bytes
 from recengine.snapshot import DECLARED, Snapshot
 
 GENRES = ("genre", "year_bin", DECLARED)
+SIDE_BY_SIDE = 2  # closed forms: of everything, and of the past that recency replays
 BLOCK = 4096  # most users whose best are found at a time
 
 
@@ -64,9 +64,10 @@ class Ranking:
 
     Notes
     -----
-    The closed form is dense in the H movies of its head: about 12 H^2 bytes while fitting, H^3 time; H is at
-    most ``most_movies``, and what a quarter of the memory holds. Movies beyond the head have the low-rank part
-    and the prior; those with hardly any rating only the prior.
+    The closed form is dense in the H movies of its head: 8 H^2 bytes while fitting, H^3 time; H is at most
+    ``most_movies``, and no more than half of the memory holds four times, as two candidates fit side by side
+    and each solves a second one to replay the past. Movies beyond the head have the low-rank part and the
+    prior; those with hardly any rating only the prior.
     """
 
     def __init__(self, config: RankingConfig | None = None, seed: int = 0) -> None:
@@ -92,15 +93,30 @@ class Ranking:
             start = self._start if self._start is not None and len(self._start) == stacked.shape[0] else None
             self.low_rank.fit(stacked, start=start, device=device, on_progress=on_progress)
         on_progress("closed form", 0, 1)
-        head = min(self.order.coded, config.most_movies, affordable_head())
-        gram = common_raters(rows.rated, head) * np.float32(1 - config.session_share)
-        if config.session_share:
-            near = sitting_sums(rows.rated, rows.rated_at, config.session_hours, head)
-            gram += np.float32(config.session_share) * near
-        gram += config.genre_weight**2 * (genres[:head] @ genres[:head].T).toarray()
-        self.weights = zero_diagonal_ridge(gram, config.ridge, outputs=head, device=device)
+        head = min(self.wanted, solvable(SIDE_BY_SIDE))
+        self.weights = zero_diagonal_ridge(
+            self._gram(rows, genres[:head]), config.ridge, outputs=head, device=device
+        )
         on_progress("closed form", 1, 1)
         return self
+
+    @property
+    def wanted(self) -> int:
+        """How many movies the closed form covers where the memory suffices."""
+        return min(self.order.coded, self.config.most_movies)
+
+    def _gram(self, rows: RatedRows, genres: csr_array) -> np.ndarray:
+        """The closed form's pairs, (H, H): of common raters, of sittings and, as (H, C), of genres."""
+        config, head = self.config, genres.shape[0]
+        gram = common_raters(rows.rated, head)
+        gram *= np.float32(1 - config.session_share)
+        if config.session_share:
+            near = sitting_sums(rows.rated, rows.rated_at, config.session_hours, head)
+            near *= np.float32(config.session_share)
+            gram += near
+            del near
+        add_features(gram, genres, config.genre_weight)
+        return gram
 
     def start_from(self, earlier: Self, users: np.ndarray, known: int) -> None:
         """Let the next fit begin with the low-rank codes of an earlier one.
@@ -181,8 +197,3 @@ class Ranking:
 
 def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
     return one is other or (one is not None and other is not None and np.array_equal(one, other))
-
-
-def affordable_head() -> int:
-    """The largest closed form that a quarter of the memory holds while it is solved: three float32 matrices."""
-    return math.isqrt(memory_bytes() // 4 // 12)

@@ -21,15 +21,15 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from recengine.models import lifted_lists
-from recengine.models.base import OnProgress, silent
+from recengine.models.base import OnProgress, silent, users_at_once
 from recengine.models.lifts import lifts
 from recengine.snapshot import Snapshot
 
 TINY = 1e-9
 SHARPNESS = 2.0  # of the average over candidates; 1 to 4 do as well on inner cuts
 
-Scorer = Callable[[Snapshot, np.ndarray], np.ndarray]
-"""Scores (E, M) of the users of an index array (E,), by a model fitted on the snapshot given."""
+Scorer = Callable[[Snapshot], Callable[[np.ndarray], np.ndarray]]
+"""Fits a model on the snapshot given; what it returns gives the scores (E, M) of the users of an index array (E,)."""
 
 Cell = tuple[float, float, float]
 """A candidate: half-life, eps, weight."""
@@ -214,6 +214,10 @@ def _judge(
     weights: tuple[float, ...],
 ) -> np.ndarray:
     """Gain in nDCG@10 over no lift of every user (E,) and candidate, shape (E, cells)."""
-    scores = standardised(scorer(known, users)).astype(np.float32, copy=False)  # (E, M)
-    lists = known.ratings[users], wanted.ratings[users]
-    return lifted_lists.gains(scores, *lists, at_cut, np.array(weights, dtype=np.float32))
+    scores_of, size, found = scorer(known), users_at_once(known.movies), []
+    for start in range(0, len(users), size):
+        block = users[start : start + size]
+        scores = standardised(scores_of(block)).astype(np.float32, copy=False)  # (B, M)
+        lists = known.ratings[block], wanted.ratings[block]
+        found.append(lifted_lists.gains(scores, *lists, at_cut, np.array(weights, dtype=np.float32)))
+    return np.concatenate(found)

@@ -7,10 +7,10 @@ from recengine.models.lifts import lifts
 from recengine.models.recency import Recency, RecencyConfig, _shares, standardised
 
 
-def popularity(part, users):
+def popularity(part):
     """A scorer without any taste: log counts before the cut."""
     counts = np.bincount(part.ratings.indices, minlength=part.movies)
-    return np.tile(np.log1p(counts).astype(np.float32), (len(users), 1))
+    return lambda users: np.tile(np.log1p(counts).astype(np.float32), (len(users), 1))
 
 
 def waves(trend: bool):
@@ -42,7 +42,7 @@ def test_a_planted_trend_is_found_and_lifts_what_is_rated_now():
     assert recency.half_life <= 30
     assert recency.gain > 0.1
     assert recency.weighted is not None
-    lifted = standardised(popularity(data, np.arange(3))) + recency.weighted
+    lifted = standardised(popularity(data)(np.arange(3))) + recency.weighted
     newest = np.argsort(-lifted, axis=1)[:, :5]
     assert newest.min() >= 45
 
@@ -62,17 +62,24 @@ def test_data_of_one_moment_gets_no_lift():
 
 def test_the_future_of_a_cut_is_hidden_from_the_scorer():
     data = waves(trend=True)
-    newest_seen = []
+    newest_seen, judged = [], []
 
-    def scorer(part, users):
+    def scorer(part):
         newest_seen.append(part.rated_at.max())
-        assert set(users) <= set(part.rating_users)
-        return popularity(part, users)
+        known, scores = set(part.rating_users), popularity(part)
+
+        def of(users):
+            judged.append(known.issuperset(users))
+            return scores(users)
+
+        return of
 
     Recency().learn(data, scorer, RecencyConfig(cuts=(0.5, 0.75)))
     bounds = np.quantile(data.rated_at, [0.5, 0.75], method="higher")
     assert len(newest_seen) == 2
     assert (np.array(newest_seen) < bounds).all()
+    assert judged
+    assert all(judged)
 
 
 @pytest.mark.parametrize("trend", [True, False])
@@ -105,9 +112,14 @@ def test_near_ties_are_averaged_losers_left_out_and_few_users_trusted_less():
 def test_a_replayed_model_sees_whole_histories_of_a_bounded_sample_of_users():
     data, seen = waves(trend=True), []
 
-    def scorer(part, users):
-        seen.append((part, users))
-        return popularity(part, users)
+    def scorer(part):
+        scores = popularity(part)
+
+        def of(users):
+            seen.append((part, users))
+            return scores(users)
+
+        return of
 
     Recency().learn(data, scorer, RecencyConfig(cuts=(0.5, 0.75), most_users=20, most_ratings=500))
     bounds = np.quantile(data.rated_at, [0.5, 0.75], method="higher")
