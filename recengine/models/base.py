@@ -22,7 +22,7 @@ from recengine.threads import own_threads
 from recengine.topn import top_n
 
 BLOCK_CELLS = 2**25  # most users x movies scored at once: 128 MB of float32
-BLOCK_SHARE = 128  # ... and no more than this part of the memory's bytes: a model takes some ten times the block
+BLOCK_SHARE = 128  # ... and no more than this part of the bytes of memory: a model takes some ten blocks
 
 COMPUTING = ("fit", "score", "best", "predict")  # a model's methods that compute, on our own threads
 

@@ -27,7 +27,9 @@ COUNT_FLOOR = 20  # ratings
 CANDIDATES = 2  # that are judged side by side: both fit at once
 SOLVING = 2 * 4  # bytes per pair of inputs while a closed form is solved: two float32 matrices
 
-TOO_LITTLE_MEMORY = "%s: the memory holds the closed form of the %s most rated of %s movies; more with a higher %s"
+TOO_LITTLE_MEMORY = (
+    "%s: memory holds the closed form of the %s most rated of %s movies; more with a higher %s"
+)
 
 
 def solvable(side_by_side: int = 1) -> int:

@@ -90,7 +90,7 @@ def test_ease_covers_the_most_rated_movies_and_counts_the_others(
 ) -> None:
     monkeypatch.setenv(resources.MEMORY_LIMIT, f"{11**2 * 32}B")  # 10 movies and the constant
     model = make("ease").fit(uneven)
-    assert "ease: the memory holds the closed form of the 10 most rated of 40 movies" in caplog.text
+    assert "ease: memory holds the closed form of the 10 most rated of 40 movies" in caplog.text
     counts = np.bincount(uneven.ratings.indices, minlength=40)
     covered = np.sort(np.argsort(-counts, kind="stable")[:10])
     others = np.setdiff1d(np.arange(40), covered)
