@@ -85,7 +85,7 @@ def forget(
             quoted_lines=quoted,
             versions=[version for version, how in done.items() if how == "written anew"],
             versions_removed=[version for version, how in done.items() if how == "removed"],
-            models=[m.model_id for m in store.stored(home) if store.forget_users(home, m.model_id, users)],
+            models=_change_models(home, users),
             pages=_cut_pages(home, users),
             still_in=still_in,
         )
@@ -162,7 +162,6 @@ def _write_anew(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     con.execute(f'COPY FROM DATABASE "{name}" TO fresh')
     con.execute("CHECKPOINT fresh")
     con.execute("DETACH fresh")
-    shutil.copymode(path, fresh)
     _replace(fresh, path)
 
 
@@ -184,7 +183,6 @@ def _without(home: Home, version: str, users: Sequence[int]) -> str:
         con.execute("CHECKPOINT fresh")
         con.execute("DETACH fresh")
         con.execute("DETACH old")
-    shutil.copymode(path, building)
     _replace(building, path)
     return "written anew"
 
@@ -218,9 +216,25 @@ def _copy(con: duckdb.DuckDBPyConnection, users: Sequence[int]) -> int:
 
 
 def _replace(fresh: Path, path: Path) -> None:
+    """Put a file in the place of another, with its mode, its group and, where we may, its owner."""
+    shutil.copymode(path, fresh)
+    _belong(fresh, path)
     sync(fresh)
     os.replace(fresh, path)
     sync(path.parent)
+
+
+def _belong(path: Path, to: Path) -> None:
+    found = to.stat()
+    os.chown(path, found.st_uid if os.geteuid() == 0 else -1, found.st_gid)
+
+
+def _change_models(home: Home, users: Sequence[int]) -> list[str]:
+    changed = [m.model_id for m in store.stored(home) if store.forget_users(home, m.model_id, users)]
+    for folder in (home.models / model_id for model_id in changed):
+        for path in (folder, *folder.iterdir()):
+            _belong(path, home.models)
+    return changed
 
 
 def _cut_pages(home: Home, users: Sequence[int]) -> list[str]:
@@ -233,7 +247,6 @@ def _cut_pages(home: Home, users: Sequence[int]) -> list[str]:
         if times:
             partial = path.with_suffix(".partial")
             partial.write_text(page, encoding="utf-8")
-            shutil.copymode(path, partial)
             _replace(partial, path)
             cut.append(path.name)
     return cut

@@ -145,6 +145,8 @@ def forget_users(home: Home, model_id: str, users: Sequence[int]) -> bool:
     manifest still says how to train them again.
     """
     folder, ids = home.models / model_id, {}
+    # The sketch is of single ratings, some of them perhaps the users'; without it the next night judges anew.
+    manifest = manifest_of(home, model_id).model_copy(update={"sketch": ""})
     try:
         state = load_file(folder / "weights.safetensors")
         ids = load_file(folder / "ids.safetensors") if (folder / "ids.safetensors").exists() else {}
@@ -158,10 +160,10 @@ def forget_users(home: Home, model_id: str, users: Sequence[int]) -> bool:
         others = (size for name in state.keys() - by_user for size in state[name].shape)
         if len(keep) not in others and all(len(state[name]) == len(keep) for name in by_user):
             state |= {name: state[name][keep] for name in by_user}
-            _write(home, manifest_of(home, model_id), state, ids | {"users": ids["users"][keep]})
+            _write(home, manifest, state, ids | {"users": ids["users"][keep]})
             return True
     if state:
-        _write(home, manifest_of(home, model_id), {}, {})
+        _write(home, manifest, {}, {})
     return bool(state)
 
 

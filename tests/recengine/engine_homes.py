@@ -13,6 +13,7 @@ from recengine.config import Home, IngestConfig
 from recengine.models import make, store
 from recengine.movielens.generator import GeneratorConfig, generate
 from recengine.movielens.layouts import recognise
+from recengine.sketch import sketch_of
 from recengine.snapshot import Snapshot
 from recengine.warehouse.connection import memory, warehouse
 from recengine.warehouse.migrations import migrate
@@ -101,6 +102,7 @@ def trained(home: Home, snapshot_folder: Path, name: str = "popularity", **confi
         dataset=snapshot.dataset,
         snapshot=snapshot.fingerprint,
         ratings=snapshot.ratings.nnz,
+        sketch=sketch_of(snapshot),
         trained_at=store.now(),
         seconds=0.1,
         metrics={"ndcg@10": 0.25, "rmse": None},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,11 @@ def lists(home: Home, version: str) -> list[tuple[object, ...]]:
         ).fetchall()
 
 
+def a_group() -> int:
+    """A group that this account may give files to, another one than its own where there is one."""
+    return 61_235 if os.geteuid() == 0 else os.getgroups()[-1]
+
+
 @dataclass(frozen=True)
 class Emptied:
     """A home after both users were forgotten, and what was seen meanwhile."""
@@ -120,6 +126,8 @@ class Emptied:
 @pytest.fixture(scope="module")
 def emptied(lived_in: Home, tmp_path_factory: pytest.TempPathFactory) -> Emptied:
     home = copy_of(lived_in, tmp_path_factory.mktemp("emptied") / "home")
+    for path in (home.root, home.serving_link.resolve(), home.warehouse):
+        os.chown(path, -1, a_group())  # as that of the readers is
     found = {what.partition(".")[0] for _, what in everything(home)}
     before = {version: lists(home, version) for version in versions(home)}
     with duckdb.connect(str(home.serving_link), read_only=True) as reader:
@@ -157,7 +165,9 @@ def test_everybody_else_is_as_before_in_every_version(emptied: Emptied) -> None:
     assert "<h3>User 10</h3>" in page
     assert "<h3>User 1</h3>" not in page
     assert page.endswith("</body></html>\n")
-    assert (home.serving_link.resolve().stat().st_mode & 0o777) == 0o444
+    status = home.serving_link.resolve().stat()
+    assert (status.st_mode & 0o777, status.st_gid) == (0o444, a_group())
+    assert home.warehouse.stat().st_gid == a_group()
 
 
 def test_rollback_does_not_bring_anybody_back(emptied: Emptied, tmp_path: Path) -> None:
@@ -180,6 +190,8 @@ def test_models_lose_only_the_users_rows(emptied: Emptied, lived_in: Home) -> No
     np.testing.assert_array_equal(new["weights"], old["weights"])
     assert store.rows_of(emptied.home, model_id)[0].tolist() == list(range(2, 11))
     assert store.load(emptied.home, model_id).name == "ease"
+    sketches = [store.manifest_of(home, model_id).sketch for home in (lived_in, emptied.home)]
+    assert [bool(sketch) for sketch in sketches] == [True, False]  # it is of single ratings
     assert not store.forget_users(emptied.home, model_id, [SMALL])  # nothing left to do
 
 
