@@ -72,7 +72,9 @@ def fit(
         "measured": selection.measured,
         "metrics": dict(selection.metrics),
     }
-    if (home.models / model_id).exists() and not selection.anew:
+    config = model.config.model_dump(mode="json")
+    stored = (home.models / model_id).exists() and store.manifest_of(home, model_id).config == config
+    if stored and not selection.anew:
         log.info("train: %s was there", model_id)
         if selection.metrics:
             store.note(home, model_id, about)
@@ -81,7 +83,7 @@ def fit(
     manifest = store.Manifest(
         model_id=model_id,
         model=model.name,
-        config=model.config.model_dump(mode="json"),
+        config=config,
         dataset=snapshot.dataset,
         snapshot=snapshot.fingerprint,
         ratings=snapshot.ratings.nnz,

@@ -57,7 +57,8 @@ def slices_of(snapshot: Snapshot, share: float, min_users: int, seed: int) -> Sl
         return Slices((), "nothing, as no user has two ratings, of which one could be held out")
     if not dated(snapshot):
         return Slices(
-            (leave_one_out(snapshot, seed),), "one rating of each user, drawn by the seed: there are no dates"
+            (leave_one_out(snapshot, seed),),
+            "one rating of each user, drawn by the seed, as there are no dates",
         )
     cuts = [_cut(snapshot, share, 1.0, seed)]
     newest, found = f"the newest {share:.0%} of all ratings", _users(cuts)
