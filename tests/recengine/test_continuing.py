@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import engine_homes
 import numpy as np
 import pytest
 
-from recengine import features, publish, score, train
+from recengine import continuing, features, publish, score, train
 from recengine.config import Home
 from recengine.continuing import _places, standing, start_of
 from recengine.models import make, store
@@ -86,6 +87,61 @@ def test_the_gate_judges_where_more_than_that_changed(home: Home, other: dict[st
     assert standing(home, snapshot, config.model_copy(update=other)) is None
 
 
+def replaced(home: Home, share: float) -> Snapshot:
+    """As many ratings as before, a share of them others: what a window of the last months does."""
+    with warehouse(home.warehouse) as con:
+        [(table,)] = con.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'ratings@_%' ESCAPE '@'"
+        ).fetchall()
+        columns = [
+            name
+            for (name,) in con.execute(
+                "SELECT column_name FROM duckdb_columns() WHERE table_name = ? AND column_name LIKE '%at'",
+                [table],
+            ).fetchall()
+        ]
+        con.execute(
+            f"UPDATE raw.{table} SET {columns[0]} = {columns[0]} + 86400 WHERE rowid % 1000 < {share * 1000}"
+        )
+        con.execute("UPDATE ops.dataset SET input_fingerprint = input_fingerprint || '-replaced'")
+        return Snapshot.load(features.build(con, home).folder)
+
+
+@pytest.mark.parametrize(("share", "stands"), [(0.005, True), (0.1, False), (1.0, False)])
+def test_a_verdict_ends_where_the_ratings_are_others(home: Home, share: float, stands: bool) -> None:
+    config = TrainConfig(model="ease", carry=ANY_SIZE)
+    night(home, config)
+    snapshot = replaced(home, share)
+    assert (standing(home, snapshot, config) is not None) is stands
+
+
+@pytest.mark.parametrize(
+    ("change", "ends"),
+    [
+        ({}, ""),
+        ({"judged": {"at": "2020-01-01T00:00:00"}}, "days old, more than 30"),
+        ({"judged": {"code": "other"}}, "code or a library is another"),
+        ({"code": "other"}, "code or a library is another"),
+        ({"code": "", "sketch": ""}, "code or a library is another"),  # as 0.1.0 stored it
+        ({"sketch": ""}, "100.00% of the ratings came, left or changed"),
+        ({"config": {"bygone": 1}}, "another recipe"),
+    ],
+)
+def test_a_verdict_ends_and_says_why(
+    home: Home, change: dict[str, Any], ends: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = TrainConfig(model="ease", carry=ANY_SIZE)
+    path = home.models / str(night(home, config).model_id) / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for name, value in change.items():
+        manifest[name] = manifest[name] | value if isinstance(value, dict) else value
+    path.write_text(json.dumps(manifest))
+    [folder] = home.snapshots.iterdir()
+    with caplog.at_level("INFO"):
+        assert (standing(home, Snapshot.load(folder), config) is None) is bool(ends)
+    assert ends in caplog.text
+
+
 def test_training_starts_from_the_published_model(home: Home) -> None:
     [folder] = home.snapshots.iterdir()
     earlier = engine_homes.trained(home, folder, "hybrid", **QUICK)
@@ -131,6 +187,15 @@ def test_what_is_no_start(home: Home) -> None:
     (home.models / earlier / "ids.safetensors").unlink()  # as older versions stored it
     assert start_of(home, snapshot, model, earlier) is None
     assert start_of(home, snapshot, model, "gone") is None
+
+
+def test_a_model_of_other_code_is_no_start(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    [folder] = home.snapshots.iterdir()
+    earlier, model = engine_homes.trained(home, folder, "hybrid", **QUICK), make("hybrid", **QUICK)
+    snapshot = Snapshot.load(folder)
+    assert start_of(home, snapshot, model, earlier) is not None
+    monkeypatch.setattr(continuing, "code_identity", lambda: "other code")
+    assert start_of(home, snapshot, model, earlier) is None
 
 
 def _without_first_user(snapshot: Snapshot) -> Snapshot:
