@@ -34,11 +34,22 @@ def test_what_the_units_run_exists() -> None:
     assert all((settings.ROOT / f"{module.replace('.', '/')}.py").exists() for module in modules)
 
 
+def test_the_account_and_the_readers_group_are_made() -> None:
+    users = (FOLDER / "systemd" / "recengine.sysusers").read_text()
+    [user] = {
+        found for unit in UNITS for found in re.findall(r"^User=(\w+)$", unit.read_text(), re.MULTILINE)
+    }
+    assert re.search(rf"^u {user} - ", users, re.MULTILINE)
+    assert f"m {user} recengine-readers" in users
+    assert "RECENGINE_READERS_GROUP=recengine-readers" in (FOLDER / "recengine.env.example").read_text()
+
+
 def test_the_environment_file_says_what_serve_sets(tmp_path: Path) -> None:
     lines = (FOLDER / "recengine.env.example").read_text().splitlines()
     written = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     home = Home(Path(written["RECENGINE_HOME"]))
-    wanted = settings.environment(home, "127.0.0.1", 4200, given={}) | {"RECENGINE_ROOT": "/opt/recengine"}
+    wanted = settings.environment(home, "127.0.0.1", 4200, given={})
+    wanted |= {"RECENGINE_ROOT": "/opt/recengine", "RECENGINE_READERS_GROUP": "recengine-readers"}
     del wanted["PYTHONUNBUFFERED"]
     assert written == wanted
 
