@@ -17,15 +17,19 @@ from prefect.logging import get_run_logger
 from prefect.results import get_result_store
 
 from recengine.config import Home
+from recengine.identity import code_identity
 from recengine.versions import current_version
 
 Holds = Callable[[Any, dict[str, Any]], bool]
+
+# A result of other code than today's is none.
+BY_INPUTS = DEFAULT + CachePolicy.from_cache_key_fn(lambda context, inputs: code_identity())
 
 # Of a task that only looks, or that leaves a mark each time: it runs again with its run.
 ANEW: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 
 
-def kept(holds: Holds | None = None, *, by: CachePolicy = DEFAULT) -> dict[str, Any]:
+def kept(holds: Holds | None = None, *, by: CachePolicy = BY_INPUTS) -> dict[str, Any]:
     """Options of a task whose result is kept for a retry.
 
     Parameters
@@ -33,7 +37,7 @@ def kept(holds: Holds | None = None, *, by: CachePolicy = DEFAULT) -> dict[str, 
     holds : function of a kept result and the task's parameters, optional
         Whether what the task left is still there and still right; one that raises says no. By default it is.
     by : CachePolicy
-        What a result is kept under: by default the task's inputs and source, and the run's id, so that another
+        What a result is kept under: by default the task's inputs and code, and the run's id, so that another
         run, or the same flow on another home, never finds it.
     """
     policy = by if holds is None else Holding(by=by, holds=holds)
@@ -76,4 +80,4 @@ def _published(context: TaskRunContext, inputs: dict[str, Any]) -> str | None:
 
 
 # For what was decided in view of what is published.
-BY_WHAT_IS_PUBLISHED = DEFAULT + CachePolicy.from_cache_key_fn(_published)
+BY_WHAT_IS_PUBLISHED = BY_INPUTS + CachePolicy.from_cache_key_fn(_published)

@@ -41,4 +41,4 @@ def rollback(version: str | None = None) -> str:
         version: Which version; the one before the current when left out
     """
     with alone():
-        return move_link(version)
+        return move_link((version or "").strip() or None)

@@ -48,5 +48,5 @@ def score(
     """
     with alone():
         features = build_features("what the warehouse holds")
-        chosen = model_id or store.newest(Home.at(), features.fingerprint)
+        chosen = (model_id or "").strip() or store.newest(Home.at(), features.fingerprint)
         return score_users(chosen, features.folder, ScoreConfig(top_n=top_n, similar_n=similar_n))

@@ -7,8 +7,12 @@ The command line prints that sentence and exits with status 2; a flow run shows 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+_DATA = re.compile(r"\.(csv|tsv|txt|dat|data|item|user|base|test|train|parquet|zip|gz|toml)$", re.IGNORECASE)
+_KIND = re.compile(r"\.[a-z0-9]{1,8}")
 
 
 def legible(text: object) -> str:
@@ -34,15 +38,29 @@ class UnknownLayout(RecengineError):
         self, source: Path, found: Sequence[str], missing: Mapping[str, Sequence[str]], begun: bool = True
     ) -> None:
         self.source, self.found, self.missing = source, list(found), dict(missing)
-        seen = (
-            ", ".join(self.found[:12]) + (" …" if len(self.found) > 12 else "") if self.found else "nothing"
-        )
+        seen = _seen(self.found, begun)
         wants = "; ".join(f"{layout} also needs {', '.join(files)}" for layout, files in self.missing.items())
         super().__init__(
             f"{source} is not a complete MovieLens folder: found {seen}; {wants}. "
             "Point --source at the folder or zip as GroupLens distributes it"
             + ("." if begun else ", or say in a dataset.toml beside your own files what they are.")
         )
+
+
+def _seen(names: Sequence[str], named: bool) -> str:
+    """Files of a folder in words: whoever may start a run need not be shown what lies in any folder of the box.
+
+    Only names that look like data are told, and only where some of the files are a data set's (``named``).
+    """
+    told = [name for name in names if named and _DATA.search(name)]
+    suffixes = (Path(name).suffix.lower() for name in names if name not in told)
+    rest = Counter(suffix if _KIND.fullmatch(suffix) else "other" for suffix in suffixes)
+    kinds = (f"{count:,} {kind}" for kind, count in rest.most_common(5))
+    listed = ", ".join(told[:12]) + (" …" if len(told) > 12 else "")
+    counted = (
+        f"{rest.total():,} {'file' if rest.total() == 1 else 'files'} ({', '.join(kinds)})" if rest else ""
+    )
+    return " and ".join(filter(None, (listed, counted))) or "nothing"
 
 
 class BadSource(RecengineError):

@@ -12,6 +12,7 @@ from recengine.errors import GuardFailed
 from recengine.evaluation.guard import guard
 from recengine.standing import refuse_other_movies, refuse_to_replace
 from recengine.versions import current_version
+from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import published
 
 log = logging.getLogger(__name__)
@@ -46,12 +47,24 @@ def guard_tables(con: duckdb.DuckDBPyConnection, home: Home, *, force: bool = Fa
     refuse_other_movies(con, home, force=force)
     new = con.sql(_LISTS.format(table="scores.recommendations", users="core.users")).to_arrow_table()
     old, old_model = _published(home, dataset)
-    report = guard(new, old, movies=movies, model=model, old_model=old_model)
+    why_empty = "" if new.num_rows else _why_empty(con, model)
+    report = guard(new, old, movies=movies, model=model, old_model=old_model, why_empty=why_empty)
     if not report.ok and not force:
         raise GuardFailed(report.failures)
     for failure in report.failures:
         log.warning("publish: forced although %s", failure)
     return report.figures
+
+
+def _why_empty(con: duckdb.DuckDBPyConnection, model: str) -> str:
+    """What no row comes of."""
+    [(users, movies, unrated)] = sqlfiles.run(con, "publish/unrated").fetchall()
+    if users and not unrated:
+        return (
+            f"every one of the {users:,} users has rated every one of the {movies:,} movies, so nothing is left to "
+            "recommend; add movies to the data"
+        )
+    return f"{model} recommends nothing, although {unrated:,} pairs of a user and a movie are unrated"
 
 
 def _published(home: Home, dataset: str) -> tuple[pa.Table | None, str | None]:

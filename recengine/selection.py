@@ -215,8 +215,11 @@ def first_publication(home: Home, snapshot_folder: Path, selection: Selection) -
     reason, change = f"{selection.reason} {said}".rstrip(), dict[str, Any]()
     if selection.action == "publish":
         pass
-    elif published_by(home)[0] != dataset:
-        reason, change = f"{reason} Nothing is published yet, so popularity is.", {"action": "publish"}
+    elif (published := published_by(home)[0]) != dataset:
+        so_far = (
+            f"{published} is published, and nothing of {dataset}" if published else "Nothing is published"
+        )
+        reason, change = f"{reason} {so_far} yet, so popularity is.", {"action": "publish"}
     elif recipe is not None and (recipe.model == POPULARITY or selection.unjudged):
         reason = f"{reason} The champion's recipe, {recipe.model}, goes on instead."
         change = {"action": "publish", "recipe": recipe}

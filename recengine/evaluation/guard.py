@@ -86,6 +86,7 @@ def guard(
     movies: int,
     model: str,
     old_model: str | None = None,
+    why_empty: str = "",
 ) -> GuardReport:
     """Look at tables about to be published.
 
@@ -104,6 +105,8 @@ def guard(
     old_model : str, optional
         Name of the published tables' model; scores are compared only between tables of one model, as each
         has its own scale.
+    why_empty : str
+        What a table without rows comes of, as far as it is known.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def guard(
     config = config or GuardConfig()
     scores = np.asarray(new["score"], dtype=np.float64)
     if not len(scores):
-        return GuardReport(["The new table has no rows."], {"users": 0.0})
+        return GuardReport([f"The new table has no rows{why_empty and f': {why_empty}'}."], {"users": 0.0})
     if not np.isfinite(scores).all():
         bad = int((~np.isfinite(scores)).sum())
         return GuardReport([f"{bad:,} of {len(scores):,} scores are not finite."], {})

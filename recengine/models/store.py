@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ from recengine.models import MODELS
 from recengine.models.base import Model
 from recengine.models.recipes import Recipe, understood
 from recengine.snapshot import Snapshot
+
+_NAME = re.compile(r"\w[\w.-]*")  # of a model: of one folder, and of none elsewhere
 
 
 class Judged(BaseModel):
@@ -184,7 +187,7 @@ def manifest_of(home: Home, model_id: str) -> Manifest:
         No model of that id is stored.
     """
     path = home.models / model_id / "manifest.json"
-    if not path.exists():
+    if not _NAME.fullmatch(model_id) or not path.exists():
         raise BadInput(f"No model {model_id!r} is stored under {home.models}; `recengine models` lists them.")
     return Manifest.model_validate_json(path.read_text())
 

@@ -113,11 +113,13 @@ def unpacked(zip_path: Path, cache: Path) -> Path:
     if target.is_dir():
         return target
     cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f".{zip_path.stem}.lock"):
+    with FileLock(cache / ".lock"):  # one for all zips: a lock of each would stay for ever
         if not target.is_dir():  # another process may have just unpacked it
             extract(zip_path, target)
             former = rf"{re.escape(zip_path.stem)}-[0-9a-f]{{12}}"
             _remove_all(cache, rf"{former}|{_UNPACKING}{former}-\w+", but=target)
+        for lock in cache.glob(".?*.lock"):  # of earlier releases
+            lock.unlink()
     return target
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from tenacity import RetryError, Retrying, before_sleep_log, retry_if_exception, stop_after_delay, wait_fixed
+from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from recengine.errors import BadSource, WarehouseBusy
 from recengine.resources import cores, memory_bytes
@@ -19,7 +19,8 @@ from recengine.warehouse.sqlfiles import literal
 
 log = logging.getLogger(__name__)
 
-LOCK_WAIT_SECONDS = 60.0
+LOCK_WAIT_SECONDS = 600.0  # a command's or a person's own connection; runs wait for their turn without end
+LOOK_SECONDS, SAY_SECONDS = 0.25, 60.0
 # DuckDB may fill its part with cached pages; the rest is for arrays and models beside it.
 MEMORY_SHARE = 1 / 3
 
@@ -87,8 +88,8 @@ def _locked_open(path: Path, config: dict[str, Any], wait_seconds: float) -> duc
     attempts = Retrying(
         retry=retry_if_exception(_is_lock_conflict),
         stop=stop_after_delay(wait_seconds),
-        wait=wait_fixed(0.25),
-        before_sleep=before_sleep_log(log, logging.DEBUG),
+        wait=wait_fixed(LOOK_SECONDS),
+        before_sleep=lambda attempt: _say(path, attempt),
     )
     try:
         return attempts(duckdb.connect, str(path), config=config)
@@ -99,6 +100,12 @@ def _locked_open(path: Path, config: dict[str, Any], wait_seconds: float) -> duc
         raise BadSource(
             path, f"is not a DuckDB file this version can open ({error})", "restore it"
         ) from error
+
+
+def _say(path: Path, attempt: RetryCallState) -> None:
+    """Every minute, for whom it waits."""
+    if attempt.outcome and (attempt.attempt_number - 1) % int(SAY_SECONDS / LOOK_SECONDS) == 0:
+        log.info("%s is in use by %s: waiting", path, _holder(str(attempt.outcome.exception())))
 
 
 def _is_lock_conflict(error: BaseException) -> bool:

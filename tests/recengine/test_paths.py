@@ -8,6 +8,7 @@ import pytest
 
 from recengine.config import Home
 from recengine.errors import BadInput
+from recengine.models import store
 from recengine.paths import meant
 from recengine.sources import locate
 
@@ -75,6 +76,17 @@ def test_a_link_of_an_odd_name_is_no_home_either(name: str, tmp_path: Path) -> N
     (tmp_path / name).symlink_to(tmp_path)
     with pytest.raises(BadInput, match="No database can be kept under"):
         Home.at(tmp_path / name)
+
+
+@pytest.mark.parametrize("model_id", ["../../evil/m", "../m", "/etc", "..", ".", "", " ", ".hidden", "a/b"])
+def test_a_model_s_id_leads_nowhere_else(model_id: str, tmp_path: Path) -> None:
+    home = Home.at(tmp_path / "home")
+    home.models.mkdir()
+    for folder in (home.models, home.models / "a" / "b", home.models / ".hidden", tmp_path / "evil" / "m"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "manifest.json").write_text("{}")
+    with pytest.raises(BadInput, match=r"No model .* is stored under"):
+        store.manifest_of(home, model_id)
 
 
 def test_a_blank_source_is_none(tmp_path: Path) -> None:

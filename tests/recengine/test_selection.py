@@ -107,6 +107,13 @@ def test_nothing_published_gives_popularity(home: Home) -> None:
     assert found.reason == "No. Nothing is published yet, so popularity is."
 
 
+def test_another_dataset_s_publication_is_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    [folder] = home.snapshots.iterdir()
+    monkeypatch.setattr(selection, "published_by", lambda home: ("ml-1m", "ease-1"))
+    found = selection.first_publication(home, folder, kept())
+    assert found.reason == "No. ml-1m is published, and nothing of generated yet, so popularity is."
+
+
 def test_published_popularity_is_rescored(home: Home) -> None:
     [folder] = home.snapshots.iterdir()
     published(home)  # the scored model of these homes is popularity

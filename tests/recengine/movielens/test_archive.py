@@ -224,6 +224,18 @@ def test_unpacked_replaces_older_content_of_its_own_name_only(tmp_path):
     assert (new / "new.csv").read_bytes() == b"n"
 
 
+def test_no_lock_of_any_zip_stays(tmp_path):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / ".tried-long-ago.lock").touch()
+    for name in ("a.zip", "b.zip"):
+        unpacked(make_zip(tmp_path, GOOD, name), cache)
+    (tmp_path / "c.zip").write_bytes(b"no zip")
+    with pytest.raises(BadSource):
+        unpacked(tmp_path / "c.zip", cache)
+    assert {path.name for path in cache.iterdir() if path.is_file()} <= {".lock"}
+
+
 def test_a_bad_new_zip_leaves_the_older_extraction(tmp_path):
     old = unpacked(make_zip(tmp_path, GOOD, "mine.zip"), tmp_path / "cache")
     (tmp_path / "mine.zip").write_bytes(b"no zip")

@@ -67,7 +67,7 @@ def test_an_incomplete_folder_gets_what_was_found_and_what_is_missing(tmp_path: 
     assert caught.value.found == ["README", "u.data", "u.user"]
     assert caught.value.missing == {"ml-100k": ["u.item"]}
     assert str(caught.value) == (
-        f"{folder} is not a complete MovieLens folder: found README, u.data, u.user; "
+        f"{folder} is not a complete MovieLens folder: found u.data, u.user and 1 file (1 other); "
         "ml-100k also needs u.item. Point --source at the folder or zip as GroupLens distributes it."
     )
 
@@ -81,8 +81,23 @@ def test_an_unknown_folder_gets_what_every_layout_needs(tmp_path: Path) -> None:
         "ml-10m": ["movies.dat", "ratings.dat"],
         "csv": ["movies.csv", "ratings.csv"],
     }
-    assert "11.png …; ml-100k also needs" in str(caught.value)
-    assert "12.png" not in str(caught.value)
+    assert "found 20 files (20 .png); ml-100k also needs" in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [(), ("ratings.csv.gz.bak", "movies.csv")])
+def test_names_that_do_not_look_like_data_are_not_told(tmp_path: Path, data: tuple[str, ...]) -> None:
+    private = (".bashrc", "id_rsa", "divorce.pdf", "offer.pdf", "key.for-the-bank", "Jane Doe")
+    with pytest.raises(UnknownLayout) as caught:
+        recognise(folder_with(tmp_path / "f", *private, *data))
+    told = str(caught.value)
+    assert not [name for name in private if name in told or Path(name).stem in told or "bank" in told]
+    assert "2 .pdf" in told
+    assert ("found movies.csv and 7 files (" if data else "found 6 files (4 other, 2 .pdf)") in told
+
+
+def test_many_files_are_cut_short(tmp_path: Path) -> None:
+    with pytest.raises(UnknownLayout, match=r"found ratings10.dat, .*, ratings21.dat …; ml-1m"):
+        recognise(folder_with(tmp_path / "f", *(f"ratings{i}.dat" for i in range(10, 25))))
 
 
 def test_an_empty_folder_holds_nothing(tmp_path: Path) -> None:

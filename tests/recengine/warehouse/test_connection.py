@@ -64,13 +64,18 @@ def process(program: str, *arguments: Path) -> Iterator[subprocess.Popen[str]]:
         child.communicate()
 
 
-def test_the_holder_of_the_lock_is_named_after_the_wait(tmp_path: Path) -> None:
+def test_the_holder_of_the_lock_is_named_after_the_wait(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recengine.warehouse.connection.SAY_SECONDS", 0.25)
+    caplog.set_level("INFO", "recengine")
     path = tmp_path / "w.duckdb"
     with process(HOLDER, path) as holder:
         began = time.monotonic()
         with pytest.raises(WarehouseBusy) as caught, warehouse(path, wait_seconds=0.6):
             pass
         assert 0.5 <= time.monotonic() - began < 5
+        assert caplog.text.count(f"{path} is in use by process {holder.pid} (") > 1
         assert f"process {holder.pid} (" in caught.value.holder
         assert Path(sys.executable).name in caught.value.holder
         assert str(caught.value).startswith(f"{path} is in use by process {holder.pid} (")
