@@ -35,7 +35,7 @@ def write_source(folder: Path) -> Path:
     ratings = "".join(
         f"{user},{movie},{1 + (user + movie) % 5},{1_500_000_000 + movie}\n" for user, movie in rated
     )
-    bad = f"{WHO},3,9.9,1500000000\n{WHO},777,4,1500000000\n2,3,,1500000001\n"
+    bad = f"{WHO},3,,1500000000\n{WHO},777,4,1500000000\n2,3,,1500000001\n"
     (folder / "movies.csv").write_text("movieId,title,genres\n" + movies)
     (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n" + ratings + bad)
     (folder / "users.csv").write_text(
@@ -203,7 +203,7 @@ def test_later_loads_leave_them_out_until_undone(home: Home, tmp_path: Path) -> 
     assert (again.status, again.users) == ("loaded", 9)
     assert again.input_fingerprint != before
     with (source / "ratings.csv").open("a") as file:
-        file.write(f"{WHO},4,5,1500000000\n3,4,5,1600000000\n{WHO},5,99,1500000000\n")
+        file.write(f"{WHO},4,5,1500000000\n3,4,5,1600000000\n{WHO},5,,1500000000\n")
     changed = load(home, source)
     theirs = [line for line in (source / "ratings.csv").open() if line.startswith((f"{WHO},", f"{SMALL},"))]
     assert (changed.users, changed.forgotten_rows) == (
