@@ -81,21 +81,9 @@ def remember(
 
 
 def _without_ratings(source: Source) -> str | None:
-    """A sentence where no ratings file has a column of ratings.
-
-    Raises
-    ------
-    BadSource
-        Some have one and some have not.
-    """
+    """A sentence where no ratings file has a column of ratings; all have one or none (see reader.refuse_mixed)."""
     files = [file for file in source.files if file.role == "ratings"]
     lacking = [file for file in files if "rating" not in reading_of(file, source.layout).columns]
-    if lacking and len(lacking) < len(files):
-        raise BadSource(
-            lacking[0].path,
-            "has no column of ratings, and other files beside it have one",
-            'add the column, or take the file away, or say scale = "implicit" in dataset.toml',
-        )
     names = ", ".join(file.name for file in lacking[:3]) + (" …" if len(lacking) > 3 else "")
     return (
         f"{names} has no column of ratings (rating, score, stars), a line says who took what"

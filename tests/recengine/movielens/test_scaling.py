@@ -11,8 +11,9 @@ import pytest
 from ingest_frames import MOVIES, frame, load, table, warehouse_in_memory, write
 
 from recengine import features
-from recengine.config import IngestConfig
+from recengine.config import Home, IngestConfig
 from recengine.errors import BadSource, TooManyBadRows
+from recengine.judging import EvaluateConfig, read_split
 
 Files = dict[str, str | bytes]
 OFF = "rating outside the scale"
@@ -166,12 +167,6 @@ def test_data_without_ratings_says_who_took_what(how: str, tmp_path: Path) -> No
     assert built.genre_counts.sum() == 4 + 2 * 4  # every movie taken counts: Comedy; Action and Drama
 
 
-def test_ratings_in_some_files_only_are_refused(tmp_path: Path) -> None:
-    files = frame("csv") | {"ratings-2.csv": "userId,movieId,timestamp\n1,30,1000000000\n"}
-    with pytest.raises(BadSource, match=r"ratings-2\.csv: has no column of ratings"):
-        load(warehouse_in_memory(), write(tmp_path / "f", files))
-
-
 def test_liked_is_the_upper_half_of_the_scale_unless_declared(tmp_path: Path) -> None:
     con, files = warehouse_in_memory(), ml_1m(lambda i: i % 11)
     load(con, write(tmp_path / "f", files))
@@ -185,3 +180,18 @@ def test_liked_is_the_upper_half_of_the_scale_unless_declared(tmp_path: Path) ->
     assert built.genre_counts.sum() == sum(per_movie[i % 2] for i in liked)
     everything = built.where(built.ratings.data >= -1)
     assert (everything.genre_counts != built.genre_counts).nnz == 0
+
+
+def test_a_test_file_of_another_scale_is_judged_by_it(tmp_path: Path) -> None:
+    """Also: what is off the scale there takes no rating out of the training part."""
+    folder = write(tmp_path / "f", ml_1m(lambda i: i % 11, 400))
+    held_out = "7::30::9::1000000500\n8::30::0::1000000501\n1::10::99::1000000502\n"
+    (folder / "held-out").write_text(held_out)
+    asked = EvaluateConfig(
+        source=folder, protocol="files", train=folder / "ratings.dat", test=folder / "held-out"
+    )
+    split = read_split(Home.at(tmp_path / "home"), asked)
+    assert split.test.rating.tolist() == [9, 0]
+    assert split.train.ratings.nnz == 400
+    split = read_split(Home.at(tmp_path / "home"), asked.model_copy(update={"scale": "0-10/1"}))
+    assert split.train.scale == (0, 10)
