@@ -16,6 +16,7 @@ from flows.missed import take_over
 from flows.wanted import still_wanted
 from recengine.config import Home
 from recengine.errors import DownloadFailed, WarehouseBusy
+from recengine.mending import look_over
 from recengine.space import is_full
 from recengine.warehouse.connection import warehouse
 from recengine.warehouse.turn import turn
@@ -40,6 +41,7 @@ def alone() -> Iterator[None]:
     _send_log_lines()
     with turn(Home.at(), f"the {runtime.flow_run.flow_name} run {runtime.flow_run.name}"):
         still_wanted()  # it may have waited for hours
+        look_over(Home.at())
         take_over()
         yield
 

@@ -125,6 +125,28 @@ class WarehouseTooNew(RecengineError):
         )
 
 
+class Damaged(RecengineError):
+    """A stored file that is not what was written; a run sets it aside and makes it again."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(
+            f"{path} is damaged ({problem}); the next `recengine run` sets it aside and makes it again."
+        )
+
+
+class OutOfMemory(RecengineError):
+    """Work that does not fit the memory it may take; nothing stored is lost."""
+
+    def __init__(self, limit_bytes: int, detail: str) -> None:
+        self.limit_bytes, self.detail = limit_bytes, detail
+        super().__init__(
+            f"The work does not fit the memory it may take ({limit_bytes / 1e6:,.0f} MB{detail}) and was given up; "
+            "what is stored stays. Raise RECENGINE_MEMORY_LIMIT or the limit of the process (ulimit -v, a "
+            "container's), or use a machine with more."
+        )
+
+
 class DiskFull(RecengineError):
     """A write that found no space; what is published stays."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from scipy.sparse import csr_array
 
 from recengine import ingest
 from recengine.config import Home
+from recengine.durable import new_folder
 from recengine.errors import NotReady
 from recengine.scale import IMPLICIT_RATING, Scale
 from recengine.snapshot import MOVIE_GROUPS, SECONDS_PER_MONTH, USER_GROUPS, Snapshot
@@ -78,6 +78,10 @@ def build(con: duckdb.DuckDBPyConnection, home: Home) -> FeatureReport:
     began = time.perf_counter()
     fingerprint = fingerprint_of(con)
     folder = home.snapshots / fingerprint
+    if not con.execute(
+        "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'features' AND table_name = 'movies'"
+    ).fetchone():
+        shutil.rmtree(folder, ignore_errors=True)  # of a warehouse that was lost: its tables are read too
     built = not folder.exists()
     if built:
         write(snapshot(con), folder)
@@ -128,10 +132,8 @@ def snapshot(con: duckdb.DuckDBPyConnection) -> Snapshot:
 
 def write(built: Snapshot, folder: Path) -> None:
     """Save a snapshot so that the folder is there whole or not at all."""
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    built.save(partial)
-    partial.rename(folder)
+    with new_folder(folder) as partial:
+        built.save(partial)
 
 
 def _keep_only(folder: Path) -> None:

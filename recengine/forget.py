@@ -2,7 +2,8 @@
 
 DuckDB does not overwrite what is deleted, so each database is written anew and takes the old one's place in one
 rename: readers see the old file or the new one. What only holds users by their place (snapshots, judgements, results
-kept for a retry) is removed; the next night makes it again. The sources are the person's own: see ``still_in``.
+kept for a retry) and what was set aside as damaged is removed; the next night makes it again. The sources are the
+person's own: see ``still_in``.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from pathlib import Path
 import duckdb
 from pydantic import BaseModel
 
-from recengine import forgotten
+from recengine import durable, forgotten
 from recengine.config import Home
 from recengine.errors import BadInput, StillThere
 from recengine.models import store
 from recengine.publish import STORAGE_VERSION, only_publisher
 from recengine.traces import files_with, traces
-from recengine.versions import remove, sync, versions
+from recengine.versions import remove, versions
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import memory, warehouse
 from recengine.warehouse.transaction import transaction
@@ -219,9 +220,7 @@ def _replace(fresh: Path, path: Path) -> None:
     """Put a file in the place of another, with its mode, its group and, where we may, its owner."""
     shutil.copymode(path, fresh)
     _belong(fresh, path)
-    sync(fresh)
-    os.replace(fresh, path)
-    sync(path.parent)
+    durable.move(fresh, path)
 
 
 def _belong(path: Path, to: Path) -> None:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from recengine.versions import sync
+from recengine.durable import new_file
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +29,9 @@ def read_json(file: Path) -> dict[str, Any]:
 
 def write_json(file: Path, content: dict[str, Any]) -> None:
     """Replace the file in one step, for its owner only."""
-    staged = file.with_name(f".{file.name}.{os.getpid()}")
-    with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
+
+    def private(path: str, flags: int) -> int:
+        return os.open(path, flags, 0o600)
+
+    with new_file(file) as staged, open(staged, "w", encoding="utf-8", opener=private) as output:
         json.dump(content, output, indent=2)
-        output.flush()
-        os.fsync(output.fileno())
-    staged.replace(file)
-    sync(file.parent)

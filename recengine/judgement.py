@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from recengine.config import Home
+from recengine.durable import new_file
 from recengine.errors import BadInput
 from recengine.evaluation import evaluate as evaluation
 from recengine.evaluation.bootstrap import Bootstrap
@@ -71,7 +72,7 @@ def made(
     found.file.parent.mkdir(parents=True, exist_ok=True)
     if not slices.splits:
         log.info("train: %s can be judged on %s", recipe.model, slices.said)
-        np.savez(found.file, users=np.empty(0, dtype=np.int64))
+        _keep(found.file, users=np.empty(0, dtype=np.int64))
         return found
     result = evaluation.evaluate(
         lambda: make(recipe.model, **recipe.config).lighter(),
@@ -81,7 +82,7 @@ def made(
         device=device,
         on_progress=on_progress,
     )
-    np.savez(found.file, users=result.users, **result.per_user)  # type: ignore[arg-type]
+    _keep(found.file, users=result.users, **result.per_user)
     found.metrics, found.intervals, found.history = result.metrics, result.intervals, result.history
     found.measured = Measurement(
         at=store.now(),
@@ -101,6 +102,11 @@ def made(
         found.seconds,
     )
     return found
+
+
+def _keep(file: Path, **vectors: np.ndarray) -> None:
+    with new_file(file) as partial, partial.open("wb") as content:
+        np.savez(content, **vectors)  # type: ignore[arg-type]
 
 
 def evaluation_of(judgement: Judgement) -> evaluation.Evaluation:

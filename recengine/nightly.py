@@ -11,7 +11,7 @@ from recengine.identity import code_identity
 from recengine.publications import remember
 from recengine.score import ScoreConfig
 from recengine.selection import Selection, TrainConfig, challenger_of
-from recengine.versions import current_version
+from recengine.versions import current_version, versions
 
 
 def request_of(train: TrainConfig, score: ScoreConfig) -> str:
@@ -39,7 +39,14 @@ def already_answered(
         "SELECT request::VARCHAR, input_fingerprint FROM ops.publications "
         "WHERE action IN ('published', 'kept') ORDER BY rowid DESC LIMIT 1"
     ).fetchall()
-    return last == [(request, input_fingerprint)]
+    return last == [(request, input_fingerprint)] and _is_whole(con, home)
+
+
+def _is_whole(con: duckdb.DuckDBPyConnection, home: Home) -> bool:
+    """Whether the last publication's file and model are there: one found damaged was set aside."""
+    query = "FROM ops.publications SELECT version, model_id WHERE action = 'published' ORDER BY rowid DESC LIMIT 1"
+    found = con.execute(query).fetchall()
+    return all(version in versions(home) and (home.models / model).exists() for version, model in found)
 
 
 def remember_kept(

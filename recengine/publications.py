@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from recengine.config import Home
+from recengine.errors import Damaged
 from recengine.models import store
 from recengine.versions import STAMP, current_version, path_of, remove, versions
 from recengine.warehouse.connection import published
@@ -77,7 +78,7 @@ def _record_from_file(con: duckdb.DuckDBPyConnection, home: Home, version: str) 
             [(*about, metrics)] = file.execute(
                 "SELECT dataset, model_id, input_fingerprint, metrics FROM publication"
             ).fetchall()
-    except duckdb.Error as error:
+    except (duckdb.Error, Damaged) as error:
         log.warning("publish: version %s cannot be read, so its entry stays lost (%s)", version, error)
         return
     at = datetime.strptime(f"{version}Z", f"{STAMP}%z").replace(tzinfo=None)

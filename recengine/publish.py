@@ -22,6 +22,7 @@ from pydantic import BaseModel, Field
 
 from recengine import __version__, access, publications
 from recengine.config import Home, StageConfig
+from recengine.durable import move
 from recengine.errors import AuditFailed, BadInput, NotReady
 from recengine.guarding import guard_tables
 from recengine.models import store
@@ -33,7 +34,6 @@ from recengine.versions import (
     path_of,
     point_to,
     prune,
-    sync,
     versions,
 )
 from recengine.warehouse import sqlfiles
@@ -266,16 +266,14 @@ def audit(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _seal(building: Path) -> None:
-    """Read-only, and on disk for good."""
+    """Read-only, and whole."""
     leftovers = [name for suffix in SIDE_FILES if (name := Path(f"{building}{suffix}")).exists()]
     if leftovers:
         raise RuntimeError(f"{building} was not checkpointed: {', '.join(map(str, leftovers))} remain")
     building.chmod(0o444)
-    sync(building)
 
 
 def _name(building: Path, path: Path) -> Path:
     """Under its final name, for good."""
-    building.rename(path)
-    sync(path.parent)
+    move(building, path)
     return path

@@ -13,7 +13,7 @@ import duckdb
 import pandas as pd
 
 from recengine.config import Home
-from recengine.errors import BadInput, BadSource, NotReady, WarehouseBusy
+from recengine.errors import BadInput, BadSource, Damaged, NotReady, WarehouseBusy
 from recengine.versions import current_version, versions
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import published, warehouse
@@ -94,6 +94,6 @@ def status(home: Home) -> dict[str, Any]:
             for name in ("loads", "publications"):
                 frame = sqlfiles.run(con, f"reading/last_{name}").df()
                 found[name] = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    except (WarehouseBusy, BadSource) as closed:  # a reader may not be allowed to open it
+    except (WarehouseBusy, BadSource, Damaged) as closed:  # a reader may not be allowed to open it
         found["busy"] = str(closed)
     return found

@@ -20,6 +20,7 @@ import duckdb
 from matplotlib.figure import Figure
 
 from recengine.config import Home
+from recengine.durable import new_file
 from recengine.errors import NotReady
 from recengine.models import store
 from recengine.versions import current_version, versions
@@ -132,9 +133,8 @@ def write(con: duckdb.DuckDBPyConnection, home: Home, keep: int = NIGHTS) -> Pat
     night = gather(con, home)
     home.reports.mkdir(mode=0o750, exist_ok=True)
     path = home.reports / f"{night.publication['version']}.html"
-    partial = path.with_suffix(".partial")
-    partial.write_text(page(night), encoding="utf-8")
-    partial.replace(path)
+    with new_file(path) as partial:
+        partial.write_text(page(night), encoding="utf-8")
     for old in sorted(home.reports.glob("*.html"))[:-keep]:
         old.unlink()
     log.info("report: %s, %.2f MB", path, path.stat().st_size / 1e6)

@@ -64,7 +64,7 @@ def prune(con: duckdb.DuckDBPyConnection, home: Home, config: RetentionConfig) -
     report = RetentionReport(
         models=_models(con, home, config.models),
         history_rows=_history(con, home, config.history_days),
-        unfinished=_unfinished(home.models) + _unfinished(home.snapshots),
+        unfinished=sum(map(_unfinished, (home.models, home.snapshots, home.sources))),
         files=_files(home.models / "judgements", config.results_days)
         + _files(home.prefect / "storage", config.results_days),
     )

@@ -15,6 +15,8 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_array, hstack
 
+from recengine import durable
+
 FIVE_STARS = (1.0, 5.0)
 GENRE_LIKED_FROM = 3.0  # the article counts a user's movies rated at least three stars, per genre
 YEARS_PER_AGE = 100.0  # the column "age" is scaled so that 100 years are 1
@@ -207,6 +209,17 @@ class Snapshot:
         plain = ("fingerprint", "dataset", "scale", "liked_from", "user_columns", "movie_columns")
         manifest = {"shapes": shapes} | {name: getattr(self, name) for name in plain}
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
+
+    @classmethod
+    def problem_of(cls, folder: Path) -> str | None:
+        """What is wrong with a saved snapshot, None where nothing is."""
+        try:
+            if durable.is_sealed(folder):
+                return durable.problem_of(folder)
+            cls.load(folder)
+        except (FileNotFoundError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return " ".join(str(error).split())[:160]
+        return None
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -1,20 +1,30 @@
-"""A full disk: the many ways in which libraries say so, as the one error that says what to do."""
+"""A full disk and too little memory: the many ways in which libraries say so, as one error that says what to do."""
 
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
 
 from recengine.config import Home
-from recengine.errors import DiskFull
+from recengine.errors import DiskFull, OutOfMemory, RecengineError
+from recengine.resources import MEMORY_LIMIT, memory_bytes
 
 # DuckDB and safetensors pass on the operating system's text; SQLite has its own, and so has numpy's tofile,
 # whose OSError of a cut write carries no number.
 _TEXT = re.compile(
     r"No space left on device|Disk quota exceeded|database or disk is full|\d+ requested and \d+ written"
+)
+# torch, the C++ library below DuckDB and numba, the loader of shared libraries, and threads without room for a stack
+_NO_MEMORY = re.compile(
+    r"can't allocate memory|std::bad_alloc|Cannot allocate memory|failed to map segment|Unable to allocate|"
+    r"can't start new thread|failed to allocate|Out of Memory"
 )
 
 
@@ -31,18 +41,41 @@ def is_full(error: BaseException | None) -> bool:
     return False
 
 
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one it came from, is that of memory that could not be had."""
+    while error is not None:
+        if isinstance(error, (MemoryError, OutOfMemory, duckdb.OutOfMemoryException)):
+            return True
+        if (isinstance(error, OSError) and error.errno == errno.ENOMEM) or _NO_MEMORY.search(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def told(error: Exception, folder: Path) -> RecengineError | None:
+    """The error in one sentence where it is one of a full disk or of too little memory, else None."""
+    if isinstance(error, (DiskFull, OutOfMemory)):
+        return None
+    if is_full(error):
+        return DiskFull(folder, shutil.disk_usage(folder).free)
+    if not isinstance(error, RecengineError) and is_out_of_memory(error):
+        return OutOfMemory(memory_bytes(), f" by {MEMORY_LIMIT}" if os.environ.get(MEMORY_LIMIT) else "")
+    return None
+
+
 @contextmanager
-def full_disk_told(home: Home) -> Iterator[None]:
-    """Turn whatever a full disk made a library raise into one sentence.
+def space_told(home: Home) -> Iterator[None]:
+    """Turn whatever a full disk or too little memory made a library raise into one sentence.
 
     Raises
     ------
-    DiskFull
+    DiskFull, OutOfMemory
         The work inside found no space.
     """
     try:
         yield
     except Exception as error:
-        if isinstance(error, DiskFull) or not is_full(error):
+        sentence = told(error, home.root)
+        if sentence is None:
             raise
-        raise DiskFull(home.root, shutil.disk_usage(home.root).free) from error
+        raise sentence from error

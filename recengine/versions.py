@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from recengine.config import Home
+from recengine.durable import point
 
 STAMP = "%Y%m%d-%H%M%S-%f"  # of a version, in UTC, cut to milliseconds
 SIDE_FILES = (".wal", ".wal.checkpoint", ".wal.recovery", ".tmp")
@@ -38,11 +38,7 @@ def current_version(home: Home) -> str | None:
 
 def point_to(home: Home, version: str) -> None:
     """Move the link in one step: readers see the old version or the new one, never neither."""
-    staged = home.root / ".serving.link"
-    staged.unlink(missing_ok=True)
-    staged.symlink_to(Path("serving") / f"serving-{version}.duckdb")
-    os.replace(staged, home.serving_link)
-    sync(home.root)
+    point(home.serving_link, Path("serving") / f"serving-{version}.duckdb")
 
 
 def prune(home: Home, keep: int) -> list[str]:
@@ -61,22 +57,18 @@ def clear_unfinished(home: Home) -> None:
 
 
 def new_version(home: Home) -> str:
-    """A UTC time stamp to the millisecond, later than every version there is."""
-    kept = versions(home)
-    while True:
-        version = datetime.now(UTC).strftime(STAMP)[:-3]
-        if not kept or version > kept[-1]:
-            return version
-        time.sleep(0.001)
+    """A UTC time stamp to the millisecond, later than every version there is.
+
+    The newest there is and a millisecond, where the clock was set back: versions are in the order they were made.
+    """
+    kept, version = versions(home), _named(datetime.now(UTC))
+    if not kept or version > kept[-1]:
+        return version
+    return _named(datetime.strptime(f"{kept[-1]}000", STAMP) + timedelta(milliseconds=1))
 
 
-def sync(path: Path) -> None:
-    """Make a file's content, or a folder's entries, last through a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _named(time: datetime) -> str:
+    return time.strftime(STAMP)[:-3]
 
 
 def remove(path: Path) -> None:

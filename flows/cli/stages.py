@@ -39,8 +39,11 @@ def register(app: typer.Typer) -> None:
 
 @contextmanager
 def _alone(home: Path | None, command: str) -> Iterator[Home]:
+    from recengine.mending import look_over
+
     chosen = use(home)
     with turn(chosen, f"recengine {command}"):
+        look_over(chosen)
         yield chosen
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import logging
 import re
 import shutil
 from collections.abc import Sequence
@@ -17,18 +17,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel
-from safetensors import SafetensorError
+from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from recengine import __version__
+from recengine import __version__, durable
 from recengine.config import Home
-from recengine.errors import BadInput, BadSource, NotReady
+from recengine.durable import new_file, new_folder
+from recengine.errors import BadInput, BadSource, Damaged, NotReady
 from recengine.identity import code_identity
 from recengine.models import MODELS
 from recengine.models.base import Model
 from recengine.models.recipes import Recipe, understood
 from recengine.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"\w[\w.-]*")  # of a model: of one folder, and of none elsewhere
 
@@ -128,15 +131,12 @@ def _write(
     home: Home, manifest: Manifest, state: dict[str, torch.Tensor], ids: dict[str, torch.Tensor]
 ) -> Path:
     folder = home.models / manifest.model_id
-    partial = home.models / f".{manifest.model_id}.{os.getpid()}"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    save_file({name: t.contiguous() for name, t in state.items()}, partial / "weights.safetensors")
-    if ids:
-        save_file(ids, partial / "ids.safetensors")
-    (partial / "manifest.json").write_text(manifest.model_dump_json(indent=1))
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with new_folder(folder) as partial:
+        save_file({name: t.contiguous() for name, t in state.items()}, partial / "weights.safetensors")
+        if ids:
+            save_file(ids, partial / "ids.safetensors")
+        (partial / "manifest.json").write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
     return folder
 
 
@@ -172,10 +172,11 @@ def forget_users(home: Home, model_id: str, users: Sequence[int]) -> bool:
 
 def note(home: Home, model_id: str, about: dict[str, Any]) -> None:
     """Say in a stored model's manifest what was found out about it since."""
-    path = home.models / model_id / "manifest.json"
-    partial = path.with_suffix(".partial")
-    partial.write_text(manifest_of(home, model_id).model_copy(update=about).model_dump_json(indent=1))
-    partial.replace(path)
+    folder = home.models / model_id
+    content = manifest_of(home, model_id).model_copy(update=about).model_dump_json(indent=1)
+    with new_file(folder / "manifest.json") as partial:
+        partial.write_text(content, encoding="utf-8")
+    durable.seal(folder)
 
 
 def manifest_of(home: Home, model_id: str) -> Manifest:
@@ -189,7 +190,34 @@ def manifest_of(home: Home, model_id: str) -> Manifest:
     path = home.models / model_id / "manifest.json"
     if not _NAME.fullmatch(model_id) or not path.exists():
         raise BadInput(f"No model {model_id!r} is stored under {home.models}; `recengine models` lists them.")
-    return Manifest.model_validate_json(path.read_text())
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise Damaged(path, _first(error)) from None
+
+
+def problem_of(folder: Path) -> str | None:
+    """What is wrong with a stored model, None where nothing is."""
+    try:
+        if durable.is_sealed(folder):
+            return durable.problem_of(folder)
+        Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+        for file in {folder / "weights.safetensors", *folder.glob("*.safetensors")}:
+            with safe_open(file, "numpy"):
+                pass
+    except FileNotFoundError as error:
+        return f"{Path(error.filename or 'weights.safetensors').name} is missing"
+    except (ValidationError, SafetensorError) as error:
+        return _first(error)
+    return None
+
+
+def _first(error: Exception) -> str:
+    """What a library says of a damaged file, in a line."""
+    if isinstance(error, ValidationError):
+        [found, *_] = error.errors()
+        return ": ".join([*map(str, found["loc"]), found["msg"]])[:160]
+    return str(error)[:160]
 
 
 def load(home: Home, model_id: str) -> Model:
@@ -207,7 +235,7 @@ def load(home: Home, model_id: str) -> Model:
         )
     model = kind(kind.Config(**manifest.config))
     model.history = manifest.history
-    state = load_file(home.models / model_id / "weights.safetensors")
+    state = _tensors(home.models / model_id / "weights.safetensors")
     if not state:  # see forget_users
         raise NotReady(f"The model {model_id} has no weights any more", "run `recengine train` for a new one")
     return model.restore(state)
@@ -215,14 +243,27 @@ def load(home: Home, model_id: str) -> Model:
 
 def rows_of(home: Home, model_id: str) -> tuple[np.ndarray, np.ndarray]:
     """Ids of the users and movies that a stored model was fitted on, int64, ascending."""
-    ids = load_file(home.models / model_id / "ids.safetensors")
+    ids = _tensors(home.models / model_id / "ids.safetensors")
     return ids["users"].numpy(), ids["movies"].numpy()
+
+
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise Damaged(path, _first(error)) from None
 
 
 def stored(home: Home) -> list[Manifest]:
     """Manifests of all stored models, newest first."""
     folders = home.models.iterdir() if home.models.exists() else ()
-    found = [manifest_of(home, folder.name) for folder in folders if (folder / "manifest.json").exists()]
+    found = []
+    for folder in folders:
+        if (folder / "manifest.json").exists() and not durable.is_aside(folder):
+            try:
+                found.append(manifest_of(home, folder.name))
+            except Damaged as error:
+                log.warning("%s", error)
     return sorted(found, key=lambda manifest: manifest.trained_at, reverse=True)
 
 

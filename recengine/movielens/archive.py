@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
-import os
 import re
 import shutil
 import stat
@@ -24,6 +23,7 @@ from typing import NoReturn
 
 from filelock import FileLock
 
+from recengine import durable
 from recengine.errors import BadInput, BadSource
 
 log = logging.getLogger(__name__)
@@ -151,7 +151,7 @@ def _named_when_complete(target: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(FOLDER_MODE)
-        temporary.rename(target)
+        durable.move(temporary, target)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -263,8 +263,6 @@ def _write(archive: zipfile.ZipFile, members: Members, folder: Path, limit: int,
                     name = info.orig_filename
                     _refuse(zip_path, f"member {name!r} passes the {limit / 1e6:,.1f} MB allowed in all")
                 out.write(chunk)
-            out.flush()
-            os.fsync(out.fileno())  # the rename must not reach the disk before the data does
         if written - before != info.file_size:
             _refuse(zip_path, f"member {info.orig_filename!r} is not as long as the zip says", _AGAIN)
         destination.chmod(FILE_MODE)

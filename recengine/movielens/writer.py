@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recengine import durable
 from recengine.errors import BadInput
 from recengine.movielens.population import GENRES, OCCUPATIONS, Movies, Users
 
@@ -60,14 +58,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput(f"{folder} already holds something; name a new folder or empty this one first.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with durable.new_folder(folder, sealed=False) as building:
         yield building
-        building.chmod(0o755)  # mkdtemp's own is for one user only
-        os.replace(building, folder)  # takes the place of an empty folder, refuses a full one
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 def write(

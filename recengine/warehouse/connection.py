@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from recengine.errors import BadSource, WarehouseBusy
+from recengine.errors import BadSource, Damaged, WarehouseBusy
 from recengine.resources import cores, memory_bytes
 from recengine.warehouse.migrations import migrate
 from recengine.warehouse.sqlfiles import literal
@@ -23,6 +23,12 @@ LOCK_WAIT_SECONDS = 600.0  # a command's or a person's own connection; runs wait
 LOOK_SECONDS, SAY_SECONDS = 0.25, 60.0
 # DuckDB may fill its part with cached pages; the rest is for arrays and models beside it.
 MEMORY_SHARE = 1 / 3
+
+# How DuckDB begins to say that a file is not what it wrote. It keeps a checksum of every block.
+_DAMAGE = re.compile(
+    r"not a valid DuckDB database|Could not read enough bytes|Corrupt database|replaying WAL|"
+    r"does not match stored checksum|[Ff]ailed to deserialize|Serialization Error|INTERNAL Error"
+)
 
 
 def settings(temp_directory: Path | None = None) -> dict[str, Any]:
@@ -55,9 +61,11 @@ def warehouse(path: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterato
         Another process held the lock the whole time; the sentence names it.
     WarehouseTooNew
         A newer recengine wrote the file.
+    Damaged
+        The file, or a part of it that is read, is not what DuckDB wrote.
     """
     config = settings(path.with_name(path.name + ".tmp"))
-    with _locked_open(path, config, wait_seconds) as con:
+    with _damage_told(path), _locked_open(path, config, wait_seconds) as con:
         con.execute("SET enable_progress_bar = false")
         migrate(con, path)
         yield con
@@ -77,14 +85,56 @@ def published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     They are set afterwards: DuckDB refuses a second opening in a process that does not ask for what the first did,
     and the first may be a notebook's own.
     """
-    with duckdb.connect(str(path.absolute()), read_only=True) as con:
+    with _damage_told(path), duckdb.connect(str(path.absolute()), read_only=True) as con:
         for name, value in settings().items():
             con.execute(f"SET {name} = {literal(value)}")
         con.execute("SET enable_progress_bar = false")
         yield con
 
 
-def _locked_open(path: Path, config: dict[str, Any], wait_seconds: float) -> duckdb.DuckDBPyConnection:
+def damage_of(path: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> str | None:
+    """What is wrong with a database file, in DuckDB's words, after every table was read; None where nothing is."""
+    try:
+        with _locked_open(path, {}, wait_seconds, read_only=True) as con:
+            tables = con.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
+            for schema, table in tables:
+                con.execute(f'SELECT max(hash(rows)) FROM "{schema}"."{table}" AS rows').fetchall()
+    except duckdb.Error as error:
+        if not _is_damage(error):
+            raise
+        return _sentence(error)
+    except Damaged as error:
+        return error.problem
+    return None
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        if not _is_damage(error):
+            raise
+        raise Damaged(path, _sentence(error)) from error
+
+
+def _is_damage(error: duckdb.Error) -> bool:
+    return _DAMAGE.search(str(error)) is not None
+
+
+def _sentence(error: duckdb.Error) -> str:
+    """DuckDB's own words without the path, which ours name."""
+    return re.sub(
+        r'^\w+ Error: |(?:from )?(?:the )?file "[^"]*" ?',
+        "",
+        " ".join(str(error).split()),
+        flags=re.IGNORECASE,
+    )[:160]
+
+
+def _locked_open(
+    path: Path, config: dict[str, Any], wait_seconds: float, *, read_only: bool = False
+) -> duckdb.DuckDBPyConnection:
     attempts = Retrying(
         retry=retry_if_exception(_is_lock_conflict),
         stop=stop_after_delay(wait_seconds),
@@ -92,13 +142,15 @@ def _locked_open(path: Path, config: dict[str, Any], wait_seconds: float) -> duc
         before_sleep=lambda attempt: _say(path, attempt),
     )
     try:
-        return attempts(duckdb.connect, str(path), config=config)
+        return attempts(duckdb.connect, str(path.absolute()), read_only=read_only, config=config)
     except RetryError as error:
         conflict = error.last_attempt.exception()
         raise WarehouseBusy(path, _holder(str(conflict)), wait_seconds) from conflict
     except duckdb.IOException as error:
+        if _is_damage(error):
+            raise Damaged(path, _sentence(error)) from error
         raise BadSource(
-            path, f"is not a DuckDB file this version can open ({error})", "restore it"
+            path, f"cannot be opened ({_sentence(error)})", "mend its permissions, or use another --home"
         ) from error
 
 

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from recengine.config import Home
 from recengine.errors import WarehouseBusy
-from recengine.space import full_disk_told
+from recengine.space import space_told
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def turn(home: Home, who: str, *, wait_seconds: float = math.inf) -> Iterator[No
     lock, holder = FileLock(home.root / ".turn.lock"), home.root / ".turn"
     _wait(lock, holder, home, who, wait_seconds)
     try:
-        with full_disk_told(home):
+        with space_told(home):
             holder.write_text(f"{who} (process {os.getpid()})")
             yield
     finally:
@@ -74,7 +74,7 @@ def _wait(lock: FileLock, holder: Path, home: Home, who: str, wait_seconds: floa
 
 def _read(holder: os.PathLike[str]) -> str:
     try:
-        with open(holder, encoding="utf-8") as file:
+        with open(holder, encoding="utf-8", errors="replace") as file:
             return file.read() or "another run"
     except FileNotFoundError:
         return "another run"

@@ -143,7 +143,7 @@ def test_killed_build_leaves_no_snapshot(tmp_path: Path, monkeypatch: pytest.Mon
     home, con = Home.at(tmp_path / "home"), core_of()
 
     def broken(self: Snapshot, folder: Path) -> None:
-        folder.mkdir(parents=True)
+        (folder / "torn").mkdir()
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:

@@ -10,7 +10,7 @@ import pytest
 
 from recengine.config import Home
 from recengine.errors import DiskFull
-from recengine.space import full_disk_told, is_full
+from recengine.space import is_full, space_told
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from recengine.space import full_disk_told, is_full
 )
 def test_each_librarys_way_of_saying_it(tmp_path: Path, error: Exception) -> None:
     sentence = rf"{tmp_path} is full .* tables stay\. Free some space"
-    with pytest.raises(DiskFull, match=sentence) as told, full_disk_told(Home(tmp_path)):
+    with pytest.raises(DiskFull, match=sentence) as told, space_told(Home(tmp_path)):
         raise error
     assert told.value.__cause__ is error
     assert told.value.free_bytes > 0
@@ -36,7 +36,7 @@ def test_each_librarys_way_of_saying_it(tmp_path: Path, error: Exception) -> Non
 
 
 def test_other_errors_pass() -> None:
-    with pytest.raises(FileNotFoundError), full_disk_told(Home(Path("/"))):
+    with pytest.raises(FileNotFoundError), space_told(Home(Path("/"))):
         raise FileNotFoundError(errno.ENOENT, "No such file")
     assert not is_full(ValueError("5 requested"))
     assert not is_full(None)

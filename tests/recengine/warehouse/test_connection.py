@@ -15,7 +15,7 @@ import duckdb
 import pytest
 from ingest_frames import MOVIES, RATINGS, frame, load, table, write
 
-from recengine.errors import BadSource, WarehouseBusy
+from recengine.errors import Damaged, WarehouseBusy
 from recengine.warehouse.connection import memory, settings, warehouse
 
 HOLDER = """
@@ -95,7 +95,7 @@ def test_waiting_ends_when_the_lock_is_given_back(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
     path.write_bytes(b"no database " * 1000)
-    with pytest.raises(BadSource, match="is not a DuckDB file this version can open"), warehouse(path):
+    with pytest.raises(Damaged, match="not a valid DuckDB database"), warehouse(path):
         pass
     assert path.read_bytes() == b"no database " * 1000
 
