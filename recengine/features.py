@@ -1,6 +1,6 @@
 """Features: core tables -> long feature tables in SQL -> a snapshot folder of CSR arrays, through Arrow.
 
-The snapshot's fingerprint hashes the data and the SQL that made it: built twice from the same data, the
+The snapshot's fingerprint hashes the data and the code that made it: built twice from the same data, the
 second call finds the folder there and does nothing.
 """
 
@@ -21,6 +21,7 @@ from recengine import ingest
 from recengine.config import Home
 from recengine.durable import new_folder
 from recengine.errors import NotReady
+from recengine.identity import code_identity
 from recengine.scale import IMPLICIT_RATING, Scale
 from recengine.snapshot import MOVIE_GROUPS, SECONDS_PER_MONTH, USER_GROUPS, Snapshot
 from recengine.warehouse import sqlfiles
@@ -113,12 +114,11 @@ def build(con: duckdb.DuckDBPyConnection, home: Home) -> FeatureReport:
 
 
 def fingerprint_of(con: duckdb.DuckDBPyConnection) -> str:
-    """Hash of the ingested data and of the SQL that turns it into features, 16 hex digits."""
+    """Hash of the ingested data and of the code that turns it into features, 16 hex digits."""
     data = ingest.input_of(con)
     if data is None:
         raise NotReady("Nothing has been ingested yet", "run `recengine ingest` first")
-    sql = "".join(sqlfiles.load(f"features/{table}") for table in _TABLES)
-    return hashlib.sha256(f"{data} {sql} {_CONSTANTS}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{data} {code_identity()}".encode()).hexdigest()[:16]
 
 
 def snapshot(con: duckdb.DuckDBPyConnection) -> Snapshot:

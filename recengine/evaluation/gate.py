@@ -120,7 +120,7 @@ def decide(
         + (", a tie" if not enough or gap.low <= 0 <= gap.high else "")
         for name, gap in differences.items()
     )
-    users = f"{len(challenger.users):,} users"
+    users = f"{len(challenger.users):,} user{'s' if len(challenger.users) > 1 else ''}"
     users += "" if enough or not differences else f", {config.min_users} needed to tell"
     reason = (
         f"{challenger.model} {'kept what is published' if objections else 'published'}: {said} ({config.metric} "

@@ -62,6 +62,8 @@ def slices_of(snapshot: Snapshot, share: float, min_users: int, seed: int) -> Sl
         )
     cuts = [_cut(snapshot, share, 1.0, seed)]
     newest, found = f"the newest {share:.0%} of all ratings", _users(cuts)
+    if any(split.train.rated_at.max() == split.test.rated_at.min() for split in _judged(cuts)):
+        newest += ", drawn by the seed within the one moment that too many have"
     if found >= min_users:
         return Slices(_judged(cuts), newest)
     why = f"(users who rate on both sides: {found} of the newest"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tarfile
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,8 +20,7 @@ EARLIER = Path(__file__).parents[1] / "fixtures" / "home-0.1.0.tar.xz"
 @pytest.fixture
 def earlier(tmp_path: Path) -> Home:
     """The earlier release's home; its source lies beside it."""
-    with tarfile.open(EARLIER) as packed:
-        packed.extractall(tmp_path, filter="data")
+    shutil.unpack_archive(EARLIER, tmp_path)
     return Home.at(tmp_path / "home")
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from recengine import identity, nightly, score, train
+from recengine import features, identity, nightly, score, train
 from recengine.config import Home
 from recengine.models import make, store
 from recengine.models.recipes import Recipe, understood
 from recengine.selection import Selection, TrainConfig
 from recengine.snapshot import Snapshot
+from recengine.warehouse.connection import warehouse
 
 
 def identity_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -54,8 +55,10 @@ def test_models_and_answers_of_other_code_count_as_not_there(
     chosen = Selection(action="publish", recipe=Recipe(model="popularity"), reason="", metrics={})
     model_id, asked = train.fit(home, folder, chosen), nightly.request_of(TrainConfig(), score.ScoreConfig())
     assert store.manifest_of(home, model_id).code == identity.code_identity()
-    for module in (store, nightly):
+    for module in (store, nightly, features):
         monkeypatch.setattr(module, "code_identity", lambda: "other code")
+    with warehouse(home.warehouse) as con:
+        assert features.fingerprint_of(con) != folder.name
     assert store.id_of(make("popularity"), Snapshot.load(folder)) != model_id
     assert train.fit(home, folder, chosen) != model_id
     assert nightly.request_of(TrainConfig(), score.ScoreConfig()) != asked

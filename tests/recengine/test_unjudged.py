@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from engine_homes import trained
 
-from recengine import features, ingest, publish, score, train
+from recengine import features, ingest, publish, score, selection, train
 from recengine.config import Home, IngestConfig
 from recengine.evaluation.gate import GateConfig
 from recengine.models import store
@@ -65,8 +66,11 @@ def night(home: Home, folder: Path, config: TrainConfig, *, force: bool = False)
         (ONE_EACH, "could be judged on nothing, as no user has two ratings"),
         (TWO_EACH, "79 users"),
         (UNDATED, "judged on one rating of each user, drawn by the seed, as there are no dates"),
-        (IMPORTED, "judged on the newest 20% of all ratings"),
-        (ALL_BUT_ONE, "on 1 users, 50 needed to tell"),
+        (
+            IMPORTED,
+            "the newest 20% of all ratings, drawn by the seed within the one moment that too many have",
+        ),
+        (ALL_BUT_ONE, "on 1 user, 50 needed to tell"),
         (ONE_EACH[:1], "no user has two ratings"),
     ],
 )
@@ -133,3 +137,32 @@ def test_figures_say_when_and_on_what_they_were_measured(fresh: Home) -> None:
     earlier = manifest.model_copy(update={"measured": None})
     assert earlier.figures == manifest.metrics
     assert np.isfinite(figures["ndcg@10"])
+
+
+@pytest.mark.real_data
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("of_each_user", [True, False])
+def test_three_quarters_of_ml_100k_are_no_toss(
+    datasets: Path, fresh: Home, seed: int, of_each_user: bool
+) -> None:
+    source, rng = fresh.sources / "part", np.random.default_rng(seed)
+    shutil.copytree(datasets / "ml-100k", source, ignore=shutil.ignore_patterns("u?.*", "ua.*", "ub.*"))
+    lines = (source / "u.data").read_text().splitlines()
+    users, drawn = np.array([int(line.split()[0]) for line in lines]), rng.random(len(lines))
+    shown = np.array([np.quantile(drawn[users == user], 0.75) for user in range(users.max() + 1) if user])
+    kept = drawn <= (shown[users - 1] if of_each_user else 0.75)
+    (source / "u.data").write_text(
+        "".join(f"{line}\n" for line, keep in zip(lines, kept, strict=True) if keep)
+    )
+    with warehouse(fresh.warehouse) as con:
+        ingest.ingest(con, recognise(source), IngestConfig())
+        folder = features.build(con, fresh).folder
+    config = TrainConfig(recency="off", seed=seed)
+    judged = {
+        name: selection.judge(fresh, folder, recipe, config)
+        for name, recipe in selection.candidates(fresh, folder, config).items()
+    }
+    found = selection.select(judged, config)
+    assert (found.action, found.recipe.model) == ("publish", "hybrid")
+    assert "a tie" in found.reason or "against popularity +" in found.reason

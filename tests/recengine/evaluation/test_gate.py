@@ -85,7 +85,7 @@ def test_few_users_replace_nothing(users: int) -> None:
     popularity = _evaluation("popularity", BASE[:users] + 0.1)
     assert decide(low, None, popularity).publish
     assert not decide(high, low, popularity).publish
-    assert f"on {users} users, 50 needed to tell" in decide(low, None, popularity).reason
+    assert f"on {users} user{'s' * (users > 1)}, 50 needed to tell" in decide(low, None, popularity).reason
     enough = GateConfig(min_users=users)
     assert not decide(low, None, popularity, enough).publish
     assert decide(high, low, popularity, enough).publish
