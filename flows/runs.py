@@ -19,8 +19,16 @@ WHERE m.type = 'table' AND (p.type LIKE '%CHAR%' OR p.type LIKE '%TEXT%' OR p.ty
 """
 
 
-def forget(home: Home, users: Sequence[int]) -> None:
+def forget(home: Home, users: Sequence[int], keys: Sequence[str] = ()) -> None:
     """Remove users from Prefect's database under a home: artifacts with their lists, and ids in quoted lines.
+
+    Parameters
+    ----------
+    home : Home
+    users : sequence of int
+        User ids.
+    keys : sequence of str
+        How source files write those that are text there.
 
     Raises
     ------
@@ -35,7 +43,7 @@ def forget(home: Home, users: Sequence[int]) -> None:
             con.execute("PRAGMA secure_delete = ON")
             con.execute("BEGIN IMMEDIATE")
             for table, column in con.execute(_TEXTS).fetchall():
-                _clean(con, table, column, users)
+                _clean(con, table, column, [*users, *keys])
             con.execute("COMMIT")
             con.execute("VACUUM")
             con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -46,11 +54,11 @@ def forget(home: Home, users: Sequence[int]) -> None:
         ) from error
 
 
-def _clean(con: sqlite3.Connection, table: str, column: str, users: Sequence[int]) -> None:
+def _clean(con: sqlite3.Connection, table: str, column: str, users: Sequence[int | str]) -> None:
     for user in users:
         rows = con.execute(
             f'SELECT rowid, "{column}" FROM "{table}" WHERE "{column}" LIKE ? OR "{column}" LIKE ?',
-            [f"%{user}%", f"%{user:,}%"],
+            [f"%{user}%", f"%{_shown(user)}%"],
         ).fetchall()
         for row, text in rows:
             if table.startswith("artifact") and _lists(
@@ -61,14 +69,20 @@ def _clean(con: sqlite3.Connection, table: str, column: str, users: Sequence[int
                 con.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?', [cleaned, row])
 
 
-def _lists(text: str, user: int) -> bool:
+def _shown(user: int | str) -> str:
+    """As a table of an artifact shows it."""
+    return f"{user:,}" if isinstance(user, int) else user
+
+
+def _lists(text: str, user: int | str) -> bool:
     """Whether an artifact, which is stored as JSON, holds a row of the user's list."""
-    return bool(re.search(rf'\\?"user_id\\?": {user}(?!\d)|(?:^|\\n)\| {user:,} \| \d+ \|', text))
+    shown, id_ = re.escape(_shown(user)), re.escape(str(user))
+    return bool(re.search(rf'\\?"user_id\\?": {id_}(?!\d)|(?:^|\\n)\| {shown} \| \d+ \|', text))
 
 
-def _without(text: str, user: int) -> str:
+def _without(text: str, user: int | str) -> str:
     """The text without the id where it quotes a line of a source file; a long id is no other number anywhere."""
-    word = rf"(?<![\w.]){user}(?!\w)"
-    if len(str(abs(user))) >= LONG:
+    word = rf"(?<![\w.]){re.escape(str(user))}(?!\w)"
+    if len(str(user).lstrip("-")) >= LONG:
         return re.sub(word, "0", text)
     return re.sub(r'line \d+: [^)"\\\n]{0,80}', lambda quoted: re.sub(word, "0", quoted[0]), text)

@@ -31,33 +31,34 @@ from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
 
+Also = Callable[[Sequence[int], Sequence[str]], None]
+
 
 class ForgetReport(BaseModel):
     """What was done; ``still_in`` names the source files that held the users at the last load."""
 
     users: list[int]
-    rows: dict[str, int]  # erased, by table of the warehouse
-    quoted_lines: int
-    versions: list[str]
-    versions_removed: list[str]  # could not be read, and so not be written anew
-    models: list[str]
-    pages: list[str]
-    still_in: list[str]
+    keys: list[str]  # how the source writes them, where its ids are text
+    rows: dict[str, int] = {}  # erased, by table of the warehouse
+    quoted_lines: int = 0
+    versions: list[str] = []
+    versions_removed: list[str] = []  # could not be read, and so not be written anew
+    models: list[str] = []
+    pages: list[str] = []
+    still_in: list[str] = []
 
 
-def forget(
-    home: Home, users: Sequence[int], also: Callable[[Sequence[int]], None] | None = None
-) -> ForgetReport:
+def forget(home: Home, users: Sequence[int | str], also: Also | None = None) -> ForgetReport:
     """Remove users from everything under a home, keep them out of later loads, and prove it.
 
     Parameters
     ----------
     home : Home
         Whose turn the caller holds.
-    users : sequence of int
-        User ids.
+    users : sequence of int or str
+        User ids, or them as the source writes them where they are text.
     also : callable, optional
-        Removes them from what others keep under the home, before it is audited.
+        Removes them, by ids and texts, from what others keep under the home, before it is audited.
 
     Raises
     ------
@@ -66,43 +67,26 @@ def forget(
     StillThere
         The audit found one of them in something that could not be written anew.
     """
-    users = sorted(set(users))
     with only_publisher(home):
-        with warehouse(home.warehouse) as con:
-            _check_known(con, home, users)
-            still_in = _files_of(con, users)
-            with transaction(con):
-                forgotten.remember(con, users)
-                rows = forgotten.erase(con, users)
-                quoted = forgotten.erase_quotes(con)
-                con.execute("DELETE FROM scores.origin")  # what is scored is no longer everybody's
-                # Other data than any there was, also for the next load, whose counts are then those without them.
-                con.execute("UPDATE ops.dataset SET input_fingerprint = left(sha256(input_fingerprint), 16)")
-            _write_anew(con, home.warehouse)
-        done = {version: _without(home, version, users) for version in versions(home)}
-        report = ForgetReport(
-            users=users,
-            rows=rows,
-            quoted_lines=quoted,
-            versions=[version for version, how in done.items() if how == "written anew"],
-            versions_removed=[version for version, how in done.items() if how == "removed"],
-            models=_change_models(home, users),
-            pages=_cut_pages(home, users),
-            still_in=still_in,
-        )
+        report = _erase(home, users)
+        done = {version: _without(home, version, report.users) for version in versions(home)}
+        report.versions = [version for version, how in done.items() if how == "written anew"]
+        report.versions_removed = [version for version, how in done.items() if how == "removed"]
+        report.models = _change_models(home, report.users)
+        report.pages = _cut_pages(home, report.users)
         _remove_places(home)
-    if still_in:
+    if report.still_in:
         log.warning(
             "forget: loads will leave them out, but the source still has them: take them out of %s, and out of your "
             "own copies",
-            ", ".join(still_in),
+            ", ".join(report.still_in),
         )
     if also is not None:
-        also(users)
-    _audit(home, users)
+        also(report.users, report.keys)
+    _audit(home, report)
     log.info(
         "forget: %s rows, %s versions, %s models, %s pages",
-        f"{sum(rows.values()):,}",
+        f"{sum(report.rows.values()):,}",
         len(report.versions),
         len(report.models),
         len(report.pages),
@@ -110,7 +94,7 @@ def forget(
     return report
 
 
-def readmit(home: Home, users: Sequence[int]) -> None:
+def readmit(home: Home, users: Sequence[int | str]) -> None:
     """Let later loads count users again who were forgotten.
 
     Raises
@@ -119,23 +103,55 @@ def readmit(home: Home, users: Sequence[int]) -> None:
         One of them is not on the list.
     """
     with warehouse(home.warehouse) as con:
-        missing = sorted(set(users) - forgotten.listed(con, users))
-        if missing:
-            raise BadInput(f"User {missing[0]} is not on the list of forgotten users.")
-        forgotten.readmit(con, users)
+        ids = set()
+        for user in users:
+            known = forgotten.listed(con, _meant(user))
+            if not known:
+                raise BadInput(f"User {user} is not on the list of forgotten users.")
+            ids |= known
+        forgotten.readmit(con, sorted(ids))
 
 
-def _check_known(con: duckdb.DuckDBPyConnection, home: Home, users: Sequence[int]) -> None:
-    """A wrong number would keep out whoever gets it later."""
-    known = forgotten.listed(con, users).union(*(ids for _, ids in traces(home, users, con)))
-    if unknown := set(users) - known:
-        raise BadInput(f"No user {min(unknown)} is known under {home.root}; nothing was changed.")
+def _meant(user: int | str) -> list[int]:
+    """The ids that a user's number or text may stand for."""
+    text = str(user).strip()
+    numbers = [int(text)] if re.fullmatch(r"[+-]?\d{1,18}", text) else []
+    return numbers if str(user) in map(str, numbers) else [*numbers, forgotten.id_of_key(text)]
 
 
-def _audit(home: Home, users: Sequence[int]) -> None:
+def _known(con: duckdb.DuckDBPyConnection, home: Home, users: Sequence[int | str]) -> list[int]:
+    """The users' ids. A wrong one is refused: it would keep out whoever gets it later."""
+    meant = {user: _meant(user) for user in users}
+    every = sorted({number for numbers in meant.values() for number in numbers})
+    known = forgotten.listed(con, every).union(*(ids for _, ids in traces(home, every, con)))
+    for user, numbers in meant.items():
+        if not known & set(numbers):
+            raise BadInput(f"No user {user} is known under {home.root}; nothing was changed.")
+    return sorted(known)
+
+
+def _erase(home: Home, users: Sequence[int | str]) -> ForgetReport:
+    """Put users on the list, take them out of the warehouse, and write that anew."""
     with warehouse(home.warehouse) as con:
-        places = [place for place, _ in traces(home, users, con)]
-    if places := places or files_with(home, users):
+        ids = _known(con, home, users)
+        given = {str(user).strip() for user in users} - {str(user) for user in ids}
+        report = ForgetReport(users=ids, keys=sorted(given.union(forgotten.keys_of(con, ids))))
+        report.still_in = _files_of(con, ids)
+        with transaction(con):
+            forgotten.remember(con, ids)
+            report.rows = forgotten.erase(con, ids)
+            report.quoted_lines = forgotten.erase_quotes(con, report.keys)
+            con.execute("DELETE FROM scores.origin")  # what is scored is no longer everybody's
+            # Other data than any there was, also for the next load, whose counts are then those without them.
+            con.execute("UPDATE ops.dataset SET input_fingerprint = left(sha256(input_fingerprint), 16)")
+        _write_anew(con, home.warehouse)
+    return report
+
+
+def _audit(home: Home, report: ForgetReport) -> None:
+    with warehouse(home.warehouse) as con:
+        places = [place for place, _ in traces(home, report.users, con)]
+    if places := places or files_with(home, report.users, report.keys):
         raise StillThere(home.root, places)
 
 

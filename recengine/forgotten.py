@@ -70,9 +70,10 @@ def leave_out(con: duckdb.DuckDBPyConnection) -> int:
             [_digests(con), salt],
         ).fetchall()
         found |= {user for (user,) in rows}
+    texts = keys_of(con, sorted(found))
     erased = erase(con, sorted(found), "raw")
-    erase_quotes(con)
-    return sum(erased.values())
+    erase_quotes(con, texts)
+    return sum(rows for table, rows in erased.items() if _LINES.fullmatch(table))
 
 
 def user_tables(con: duckdb.DuckDBPyConnection, schema: str = "") -> list[tuple[str, bool, list[str]]]:
@@ -98,8 +99,27 @@ def erase(con: duckdb.DuckDBPyConnection, users: Sequence[int], schema: str = ""
     return erased
 
 
-def erase_quotes(con: duckdb.DuckDBPyConnection) -> int:
-    """Blank the stored lines of source files in which an id on the list is a field; how many."""
+def keys_of(con: duckdb.DuckDBPyConnection, users: Sequence[int]) -> list[str]:
+    """How the source files write users whose ids are text there."""
+    found: set[str] = set()
+    for table, by_id, columns in user_tables(con):
+        if by_id and "user_key" in columns:
+            rows = con.execute(
+                f"SELECT DISTINCT user_key FROM {table} WHERE list_contains(?::BIGINT[], user_id)",
+                [list(users)],
+            ).fetchall()
+            found |= {key for (key,) in rows if key is not None}
+    return sorted(found - {str(user) for user in users})
+
+
+def id_of_key(text: str) -> int:
+    """The number that stands for an id that is text in the files: ``key_of`` in ``ingest/macros.sql``."""
+    [(number,)] = duckdb.execute("SELECT (md5_number_lower(?) % 9007199254740992)::BIGINT", [text]).fetchall()
+    return int(number)
+
+
+def erase_quotes(con: duckdb.DuckDBPyConnection, texts: Sequence[str] = ()) -> int:
+    """Blank stored lines of source files in which an id on the list is a field, or that hold a text; how many."""
     tables = con.execute(
         "SELECT schema_name || '.' || table_name, column_name FROM duckdb_columns() SEMI JOIN duckdb_tables() "
         "USING (database_name, schema_name, table_name) "
@@ -108,7 +128,7 @@ def erase_quotes(con: duckdb.DuckDBPyConnection) -> int:
     ).fetchall()
     blanked = 0
     for table, column in tables:
-        given: dict[str, object] = {"digests": _digests(con), "salt": _salt(con)}
+        given: dict[str, object] = {"digests": _digests(con), "salt": _salt(con), "texts": list(texts)}
         row = sqlfiles.run(con, "forget/quoted", given, table=table, column=column).fetchone()
         blanked += int(row[0]) if row else 0
     return blanked

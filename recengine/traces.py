@@ -57,19 +57,18 @@ def traces(home: Home, users: Sequence[int], con: duckdb.DuckDBPyConnection) -> 
     return [*found, *_in_models(home, users), *_in_pages(home, users)]
 
 
-def files_with(home: Home, users: Sequence[int]) -> list[str]:
-    """Files under a home, the sources apart, whose bytes say one of the ids that are long enough.
+def files_with(home: Home, users: Sequence[int], keys: Sequence[str] = ()) -> list[str]:
+    """Files under a home, the sources apart, whose bytes say one of the ids, or of their texts, long enough for it.
 
     No database may be open in this process: closing a file gives up its lock.
     """
-    sought = [user for user in users if len(str(abs(user))) >= LONG]
-    if not sought:
-        return []
+    numbers = [user.to_bytes(8, "little", signed=True) for user in users if len(str(abs(user))) >= LONG]
+    words = [word.encode() for word in (*map(str, users), *keys) if len(word.lstrip("-")) >= LONG]
     ours = (path for path in sorted(home.root.rglob("*")) if not path.is_relative_to(home.sources))
     return [
         _name(home, path)
         for path in ours
-        if path.is_file() and not path.is_symlink() and path.stat().st_size and _says(path, sought)
+        if path.is_file() and not path.is_symlink() and path.stat().st_size and _says(path, numbers, words)
     ]
 
 
@@ -94,22 +93,21 @@ def _in_pages(home: Home, users: Sequence[int]) -> Iterator[Trace]:
             yield _name(home, path), ids
 
 
-def _says(path: Path, users: Sequence[int]) -> bool:
+def _says(path: Path, numbers: Sequence[bytes], words: Sequence[bytes]) -> bool:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return any(
-            content.find(user.to_bytes(8, "little", signed=True)) >= 0 or _has_number(content, b"%d" % user)
-            for user in users
+        return any(content.find(number) >= 0 for number in numbers) or any(
+            _has(content, word) for word in words
         )
 
 
-def _has_number(content: mmap.mmap, digits: bytes) -> bool:
-    """Whether it holds the digits as a number of their own; plain searching is a hundred times a pattern's speed."""
-    at = content.find(digits)
+def _has(content: mmap.mmap, word: bytes) -> bool:
+    """Whether it holds a word of its own; plain searching is a hundred times a pattern's speed."""
+    at = content.find(word)
     while at >= 0:
-        around = content[max(at - 1, 0) : at] + content[at + len(digits) : at + len(digits) + 1]
-        if not any(byte in b"0123456789" for byte in around):
+        around = content[max(at - 1, 0) : at] + content[at + len(word) : at + len(word) + 1]
+        if not (around.isdigit() if word.isdigit() else around.isalnum()):
             return True
-        at = content.find(digits, at + 1)
+        at = content.find(word, at + 1)
     return False
 
 

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def forget(
-    users: Annotated[list[int], typer.Argument(metavar="USER...", help="User ids")],
+    users: Annotated[list[str], typer.Argument(metavar="USER...", help="User ids, as the files write them")],
     undo: Annotated[
         bool, typer.Option("--undo", help="Let the next load count them again; nothing else comes back")
     ] = False,
@@ -32,9 +32,10 @@ def forget(
         if undo:
             engine.readmit(chosen, users)
             return
-        report = engine.forget(chosen, users, also=lambda gone: runs.forget(chosen, gone))
+        report = engine.forget(chosen, users, also=lambda ids, keys: runs.forget(chosen, ids, keys))
     console.say(
-        f"Forgotten: user {', '.join(map(str, report.users))}. Erased: {sum(report.rows.values()):,} rows and "
+        f"Forgotten: user {', '.join(report.keys or map(str, report.users))}. "
+        f"Erased: {sum(report.rows.values()):,} rows and "
         f"{report.quoted_lines:,} quoted lines of the warehouse; written anew: {len(report.versions)} published "
         f"versions, {len(report.models)} models, {len(report.pages)} pages."
     )
