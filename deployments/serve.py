@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 
 from deployments import options
 from deployments.settings import POOL, ROOT, address_of, environment
-from flows import auth
+from flows import auth, database
 from flows.children import ended_with_parent
 from recengine.config import Home
 from recengine.errors import BadInput, RecengineError
@@ -126,6 +126,8 @@ def serve(
         address = address_of(host, port)
         try:
             say("Starting the Prefect server ...")
+            if damaged := database.look_over(home):
+                say(damaged)
             server.start()
             _wait_for_health(server, address, stop)
             if not stop.is_set():

@@ -7,7 +7,7 @@ import os
 import uvicorn
 
 from deployments.settings import AUTH, address_of
-from flows import auth
+from flows import auth, database
 from flows.guard import Guard, is_loopback
 from recengine.config import Home
 from recengine.errors import BadInput
@@ -18,6 +18,7 @@ def main() -> None:
     generated = None if os.environ.get(AUTH) else auth.generated(Home.at())
     if generated is not None:
         os.environ[AUTH] = generated
+    database.look_over(Home.at())
     from prefect.server.api.server import create_app  # reads the settings when it is imported
     from prefect.settings import get_current_settings
 

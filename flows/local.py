@@ -8,6 +8,7 @@ import importlib
 import logging
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,14 +20,15 @@ from typing import Any
 
 import httpx
 
-from flows import OWN, auth
+from flows import OWN, auth, database
 from flows.children import ended_with_parent
 from flows.surroundings import prefects
 from recengine.config import Home
-from recengine.errors import BadInput, RecengineError
+from recengine.errors import BadInput, DiskFull, RecengineError
 
 STARTUP_SECONDS = 120  # for the temporary server; the first start on a home also makes its database
 SHUTDOWN_SECONDS = 15
+LITTLE_BYTES = 1_000_000  # a disk with less left is why a server does not start
 ADDRESS = "PREFECT_API_URL"
 _CODE = Path(__file__).resolve().parent.parent  # the checkout, or the folder the package is installed in
 
@@ -82,6 +84,8 @@ def server() -> Iterator[None]:
         _import_prefect()
         yield
         return
+    home = Home.at()
+    database.look_over(home)
     os.environ[auth.CLIENT] = words = f"recengine:{secrets.token_urlsafe(24)}"
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url, fd = f"http://127.0.0.1:{listening.getsockname()[1]}/api", listening.fileno()
@@ -106,7 +110,14 @@ def server() -> Iterator[None]:
     try:
         httpx.get(f"{url}/health", timeout=STARTUP_SECONDS, trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
-        raise RecengineError(f"Prefect's temporary server did not come up ({error}); run again") from error
+        if (free := shutil.disk_usage(home.root).free) < LITTLE_BYTES:
+            raise DiskFull(home.root, free) from error
+        status = process.poll()
+        ended = f"ended with status {status}" if status is not None else f"does not answer ({error})"
+        raise RecengineError(
+            f"Prefect's temporary server under {home.prefect} {ended}; what it printed says why: memory "
+            "(ulimit -v, RECENGINE_MEMORY_LIMIT), permissions of that folder, or this machine's load."
+        ) from error
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -71,8 +71,13 @@ class Home:
                 "choose another folder with --home."
             )
         if not home.root.is_dir():
-            home.root.mkdir(parents=True, exist_ok=True)
-            home.root.chmod(access.NEW_HOME)
+            try:
+                home.root.mkdir(parents=True, exist_ok=True)
+                home.root.chmod(access.NEW_HOME)
+            except OSError as error:
+                raise BadInput(
+                    f"No home can be made at {home.root} ({error.strerror}); choose another folder with --home."
+                ) from error
         access.settle(home.root)
         return home
 

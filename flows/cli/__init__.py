@@ -6,9 +6,12 @@ the commands that need them, so that reading stays quick.
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import sys
 import traceback
+from pathlib import Path
 
 import typer
 from pydantic import ValidationError
@@ -38,14 +41,38 @@ def main() -> None:
     except RecengineError as error:
         console.complain(str(error))
         _forget(error)
-    except ValidationError as error:  # an option that its config refuses
-        problems = (f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
-        console.complain(f"{'; '.join(problems)}; see --help.")
-    except OSError as error:  # a folder that may not be written, a full disk
-        console.complain(f"{error.filename or 'The system'}: {error.strerror or error}.")
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors()
+        )
+        if error.title.endswith("Config"):  # an option that its config refuses
+            console.complain(f"{problems}; see --help.")
+        else:  # a stored file that was not told from a whole one
+            console.complain(
+                f"A stored {error.title} cannot be read ({problems}); the next run makes it again."
+            )
+    except Exception as error:
+        console.complain(_told(error))
+        _forget(error)
     else:
         return
     sys.exit(2)
+
+
+def _told(error: Exception) -> str:
+    """What the system says of a full disk, of memory, or of a folder that may not be written; else it is a bug."""
+    from recengine.space import told
+
+    if sentence := told(error, Path(os.environ.get("RECENGINE_HOME", "."))):
+        return str(sentence)
+    if not isinstance(error, OSError):
+        raise error
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        where = error.filename or "A folder that has to be written"
+        return (
+            f"{where}: {error.strerror}; let this account write there, or choose another folder with --home."
+        )
+    return f"{error.filename or 'The system'}: {error.strerror or error}."
 
 
 def _forget(error: BaseException | None) -> None:
