@@ -193,7 +193,14 @@ def _remove_all_but(con: duckdb.DuckDBPyConnection, kept: list[int]) -> list[str
         "SELECT file_id, role FROM ops.files WHERE NOT list_contains(?::INTEGER[], file_id)", [kept]
     ).fetchall()
     if gone:
-        for table in ("raw.movies", "raw.users", "ops.quarantine", "ops.files"):
+        for table in (
+            "raw.movies",
+            "raw.users",
+            "raw.movie_keys",
+            "raw.user_keys",
+            "ops.quarantine",
+            "ops.files",
+        ):
             con.execute(
                 f"DELETE FROM {table} WHERE list_contains(?::INTEGER[], file_id)", [[row[0] for row in gone]]
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from recengine.errors import BadInput, BadSource, Damaged, NotReady, WarehouseBu
 from recengine.versions import current_version, versions
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import published, warehouse
+
+# A number of 64 bits.
+_NUMBER = re.compile(r"\s*[+-]?\d{1,19}\s*")
 
 
 @contextmanager
@@ -37,8 +41,13 @@ def serving(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
-def top(home: Home, user_id: int, n: int | None = None) -> pd.DataFrame:
+def top(home: Home, user: int | str, n: int | None = None) -> pd.DataFrame:
     """A user's recommendations with titles; an unknown user gets the popular movies.
+
+    Parameters
+    ----------
+    user : int or str
+        The user's id, or it as the source writes it where that is text.
 
     Returns
     -------
@@ -46,8 +55,36 @@ def top(home: Home, user_id: int, n: int | None = None) -> pd.DataFrame:
         Columns rank, movie_id, title, year, genres, score, predicted_rating (missing for popular movies),
         source ("recommendations" or "popular_movies"), at most n rows.
     """
+    if isinstance(user, str) and not _NUMBER.fullmatch(user) and not home.serving_link.exists():
+        raise _no_user(user)
     with serving(home) as con:
-        return sqlfiles.run(con, "reading/top", {"user_id": user_id, "n": n or 1000}).df()
+        return sqlfiles.run(con, "reading/top", {"user_id": _id_of(con, user), "n": n or 1000}).df()
+
+
+def _id_of(con: duckdb.DuckDBPyConnection, user: int | str) -> int | None:
+    """The id that a user's key stands for; None for a key that nobody has."""
+    if isinstance(user, int):
+        return user
+    # Versions published by earlier releases have ids only.
+    keyed = con.execute(
+        "SELECT 1 FROM duckdb_columns() WHERE table_name = 'users' AND column_name = 'user_key'"
+    )
+    if keyed.fetchone():
+        found = con.execute("SELECT user_id FROM users WHERE user_key = ?", [user.strip()]).fetchone()
+        if found:
+            return int(found[0])
+        if con.execute("SELECT 1 FROM users WHERE user_key <> user_id::VARCHAR LIMIT 1").fetchone():
+            return None
+    if not _NUMBER.fullmatch(user):
+        raise _no_user(user)
+    return int(user)
+
+
+def _no_user(user: str) -> BadInput:
+    return BadInput(
+        f"User {user!r} is not known. Input should be a valid integer, or an id as the files of the published data "
+        "write it."
+    )
 
 
 def sql(home: Home, query: str) -> pd.DataFrame:

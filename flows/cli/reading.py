@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def top(
-    user: Annotated[int, typer.Argument(help="User id")],
+    user: Annotated[str, typer.Argument(help="User id")],
     n: Annotated[int | None, typer.Option("--n", min=1, help="Rows; all published when left out")] = None,
     form: FormatOption = "table",
     home: HomeOption = None,

@@ -41,7 +41,7 @@ def _usable(role: Role, file_id: int) -> str:
 
 
 def check_ratings_add_up(con: duckdb.DuckDBPyConnection, source: str) -> None:
-    """Refuse a load of which a usable rating is neither in the core table nor said to be left out.
+    """Refuse a load of which a usable rating is neither in the core table nor said to be left out, or is of two ids.
 
     Raises
     ------
@@ -56,3 +56,19 @@ def check_ratings_add_up(con: duckdb.DuckDBPyConnection, source: str) -> None:
             f"holds {usable:,} usable ratings, of which {counted:,} count or are repeated, superseded or ruled out",
             "load again, and report it if it stays so",
         )
+    _check_keys(con, source)
+
+
+def _check_keys(con: duckdb.DuckDBPyConnection, source: str) -> None:
+    """Refuse a load in which one number stands for two ids that are text; the sentence names them."""
+    for kind in ("user", "movie"):
+        pair = con.execute(
+            f"SELECT min({kind}_key), max({kind}_key) FROM raw.{kind}_keys GROUP BY {kind}_id "
+            f"HAVING min({kind}_key) <> max({kind}_key) ORDER BY 1 LIMIT 1"
+        ).fetchone()
+        if pair is not None:
+            raise BadSource(
+                source,
+                f"the {kind} ids {pair[0]!r} and {pair[1]!r} would be one number (ids of text are hashed to 53 bits)",
+                "rename one of them",
+            )

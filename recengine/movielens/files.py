@@ -14,13 +14,11 @@ from recengine.movielens.facts import FileFacts
 from recengine.movielens.metadata import movie_columns, user_columns
 from recengine.movielens.plain import by_record_of, copy_of, is_read_whole, plain_text
 from recengine.movielens.reader import (
-    elected,
-    overlooked,
     reading_of,
-    with_values,
 )
 from recengine.movielens.records import PER_SECOND, Reading, Time, lines_of, shown, texts_of
 from recengine.movielens.source import Layout, Role, SourceFile
+from recengine.movielens.values import elected, overlooked, with_values
 from recengine.warehouse import sqlfiles
 
 # The macros of ingest/macros.sql that judge a record.
@@ -141,6 +139,7 @@ def _load_by_record(
     plain: Path,
 ) -> int:
     path, lines = by_record_of(file, reading, plain, text, scratch)
+    _remember_keys(con, reading, file_id, path)
     if file.role == "ratings":
         rows, seen = _ratings_by_record(con, file, reading, file_id, path)
         lines -= reading.first_line - 1
@@ -153,6 +152,14 @@ def _load_by_record(
             "look for damage in the file",
         )
     return rows
+
+
+def _remember_keys(con: duckdb.DuckDBPyConnection, reading: Reading, file_id: int, path: Path) -> None:
+    """Keep the ids that are text beside the numbers that stand for them."""
+    for name in sorted(reading.text_ids):
+        fragments = {"kind": name.removesuffix("_id"), "fields": reading.fields(), "text": reading.text(name)}
+        texts = texts_of(path, skip=reading.first_line - 1)
+        sqlfiles.run(con, "ingest/keys", {"file_id": file_id}, texts=texts, **fragments)
 
 
 def _ratings_by_record(

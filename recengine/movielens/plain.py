@@ -40,7 +40,7 @@ def copy_of(file: SourceFile, scratch: Path, what: str) -> Path:
 
 def is_read_whole(reading: Reading, path: Path, text: FileFacts) -> bool:
     """Whether DuckDB's reader is sure to agree with reading record by record, if it leaves no line out."""
-    if text.odd_line_ends or text.overlong:
+    if text.odd_line_ends or text.overlong or reading.text_ids:
         return False
     quotes = reading.quoted and text.quotes
     if not reading.numbers:

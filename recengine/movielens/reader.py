@@ -6,11 +6,9 @@ what they are written in.
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from recengine.errors import BadSource
 from recengine.movielens.copies import normalised
@@ -26,7 +24,7 @@ from recengine.movielens.heads import (
     parquet_columns,
     split_fields,
 )
-from recengine.movielens.records import PER_SECOND, Reading, Time, lines_of, texts_of
+from recengine.movielens.records import Reading, lines_of, texts_of
 from recengine.movielens.source import Layout, Role, SourceFile
 from recengine.movielens.spellings import columns_of, placed
 
@@ -40,7 +38,6 @@ __all__ = [
     "reading_of",
     "stamp_of",
     "texts_of",
-    "with_values",
 ]
 
 # Raised when a file would be read differently than before: unchanged files are then read again.
@@ -86,7 +83,6 @@ _COLUMNS: dict[tuple[str, Role], tuple[str, ...]] = {
     ("ml-10m", "movies"): ("movie_id", "title", "genres"),
 }
 
-FEWEST_TIMES = 3
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # Excel's own first line
 
 
@@ -208,82 +204,6 @@ def refuse_mixed(readings: Mapping[str, Reading]) -> None:
         other = min(set(readings) - set(without))
         raise BadSource(
             without[0],
-            f"names no column of ratings, and {other} does",
+            f"has no column of ratings, and {other} has one",
             "load files of one kind, or name the column",
         )
-
-
-def with_values(reading: Reading, path: Path, earliest: float, latest: float) -> Reading:
-    """The reading of ratings with what most of the first values are written in; whether all are, the load says.
-
-    Parameters
-    ----------
-    path : Path
-        The file as UTF-8.
-    earliest, latest : float
-        Between which times a rating can have been given, in seconds.
-    """
-    if not reading.numbers:
-        return reading
-    return _by_values(reading, _rows(reading, path), earliest, latest)
-
-
-def overlooked(reading: Reading, path: Path) -> str | None:
-    """The first column of numbers that a ratings file has beside those we know, where it has no ratings."""
-    if not reading.numbers or "rating" in reading.columns:
-        return None
-    rows = _rows(reading, path)
-    for at, name in enumerate(reading.columns):
-        values = [row[at] for row in rows if row[at].strip()]
-        if name.startswith("extra_") and values and all(map(_is_number, values)):
-            return reading.header_names[at] if at < len(reading.header_names) else str(at + 1)
-    return None
-
-
-def _rows(reading: Reading, path: Path) -> list[list[str]]:
-    """The first records of a ratings file, as far as they have all fields."""
-    lines = head_of(path, "utf-8").split("\n")[reading.first_line - 1 : -1]
-    if reading.quoted:
-        split = list(csv.reader(lines, delimiter=reading.delimiter))
-    else:
-        split = [line.split(reading.delimiter) for line in lines]
-    return [row for row in split if len(row) == len(reading.columns)]
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"\s*[+-]?\d*[.,]?\d+\s*", text) is not None
-
-
-def _by_values(reading: Reading, rows: list[list[str]], earliest: float, latest: float) -> Reading:
-    ratings = _column(reading, rows, "rating")
-    commas = sum(bool(re.fullmatch(r"\s*-?\d+,\d+\s*", text)) for text in ratings)
-    points = sum("." in text for text in ratings)
-    time = likely_time(_column(reading, rows, "rated_at"), earliest, latest)
-    return replace(reading, time=time, decimal_comma=commas > points)
-
-
-def likely_time(values: Iterable[str], earliest: float, latest: float) -> Time:
-    """What most of the values are written in; seconds where nothing says otherwise."""
-    votes: dict[Time, int] = dict.fromkeys((*PER_SECOND, "text"), 0)
-    for text in values:
-        try:
-            number = float(text)
-        except ValueError:
-            votes["text"] += bool(re.match(r"\s*\d{4}[-/]\d", text))
-            continue
-        for unit, per_second in PER_SECOND.items():
-            votes[unit] += earliest <= number / per_second <= latest
-    return elected(votes)
-
-
-def elected(votes: Mapping[Time, int]) -> Time:
-    """The way to write times that most values fit; a value or two do not speak for another unit than seconds."""
-    heard = {way: n if n >= FEWEST_TIMES or way in ("seconds", "text") else 0 for way, n in votes.items()}
-    return max(heard, key=lambda way: heard[way])
-
-
-def _column(reading: Reading, rows: Iterable[list[str]], name: str) -> list[str]:
-    if name not in reading.columns:
-        return []
-    at = reading.columns.index(name)
-    return [row[at] for row in rows]

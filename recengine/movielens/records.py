@@ -21,7 +21,7 @@ Time = Literal["seconds", "milliseconds", "microseconds", "nanoseconds", "text"]
 PER_SECOND: dict[Time, float] = {"seconds": 1, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
 
 _NUMBERS = ("user_id", "movie_id", "rating", "rated_at")
-_IDS = ("user_id", "movie_id")
+IDS = ("user_id", "movie_id")
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class Reading:
         Our columns -> the file's names of them.
     header_names : tuple[str, ...]
         The fields of the first line.
+    text_ids : frozenset[str]
+        Which of user_id and movie_id are text: read as ``key_of`` in ``ingest/macros.sql`` says.
     """
 
     delimiter: str
@@ -70,6 +72,7 @@ class Reading:
     list_separator: str = "|"
     titles: tuple[tuple[str, str], ...] = ()
     header_names: tuple[str, ...] = ()
+    text_ids: frozenset[str] = frozenset()
 
     @property
     def first_line(self) -> int:
@@ -84,7 +87,7 @@ class Reading:
     @property
     def whole(self) -> frozenset[int]:
         """The places of the columns that cannot hold a line break."""
-        kept = _NUMBERS if self.numbers else _IDS
+        kept = _NUMBERS if self.numbers else IDS
         return frozenset(i for i, name in enumerate(self.columns) if name in kept)
 
     def records_of(self, path: Path) -> str:
@@ -139,13 +142,20 @@ class Reading:
         """SQL select list: our columns from the list ``field``, typed as ``raw.<role>`` wants them."""
         used = [name for name in self.columns if not name.startswith("extra_")]
         if not self.numbers:
-            return ", ".join(f"{self.text(name)} AS {name}" for name in used)
+            # Ids of text are numbers from here on, which the rest reads as such.
+            return ", ".join(
+                f"{f'key_of({self.text(name)})::VARCHAR' if name in self.text_ids else self.text(name)} AS {name}"
+                for name in used
+            )
         rating = f"number(point({self.text('rating')}))" if "rating" in used else "1::DOUBLE"
         time = self.text("rated_at") if "rated_at" in used else "NULL"
         return (
-            f"id_of({self.text('user_id')}) AS user_id, id_of({self.text('movie_id')}) AS movie_id, "
+            f"{self._id('user_id')} AS user_id, {self._id('movie_id')} AS movie_id, "
             f"{rating} AS rating, {self._seconds(f'number({time})', time)} AS rated_at"
         )
+
+    def _id(self, name: str) -> str:
+        return f"{'key' if name in self.text_ids else 'id'}_of({self.text(name)})"
 
     def problem(self) -> str:
         """SQL expression over ``raw``, ``field`` and our columns: why a line cannot be split, or NULL."""
@@ -162,14 +172,17 @@ class Reading:
             f"WHEN {' OR '.join(broken)} THEN {quote if self.quoted else literal('unparsable')}",
         ]
         if self.numbers:
-            odd = " OR ".join(f"({name} IS NULL AND {self.text(name)} IS NOT NULL)" for name in _IDS)
-            cases.append(f"WHEN {odd} THEN 'unparsable id'")
+            numbers = [name for name in IDS if name not in self.text_ids]
+            odd = " OR ".join(f"({name} IS NULL AND {self.text(name)} IS NOT NULL)" for name in numbers)
+            cases.append(f"WHEN {odd or 'false'} THEN 'unparsable id'")
         return f"CASE {' '.join(cases)} END"
 
     def _is_no_number(self, name: str) -> str:
         """SQL expression: a column of ratings has text that is nothing of its kind."""
         text = self.text(name)
-        if name in _IDS:
+        if name in self.text_ids:
+            return "false"
+        if name in IDS:
             return f"{text} IS NOT NULL AND number({text}) IS NULL"
         return f"{text} IS NOT NULL AND {name} IS NULL"
 

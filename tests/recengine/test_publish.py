@@ -31,8 +31,8 @@ def test_readers_get_the_contract(published_home: Home) -> None:
         "title genres year",
         "similar_movies": "movie_id rank similar_movie_id score",
         "popular_movies": "segment rank movie_id score",
-        "movies": "movie_id title year genres ratings mean_rating film_id categories",
-        "users": "user_id gender age occupation ratings first_rated_at last_rated_at attributes",
+        "movies": "movie_id title year genres ratings mean_rating film_id categories movie_key",
+        "users": "user_id gender age occupation ratings first_rated_at last_rated_at attributes user_key",
         "publication": "version dataset input_fingerprint model_id model top_n users recommendations scale metrics "
         "generated_at duckdb_version torch_version recengine_version",
     }

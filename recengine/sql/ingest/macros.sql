@@ -36,6 +36,13 @@ END;
 -- A text without blanks, tabs and line breaks around it.
 CREATE OR REPLACE TEMP MACRO strip(text) AS regexp_replace(text, '^[\s\p{Z}]+|[\s\p{Z}]+$', '', 'g');
 
+-- The number that stands for an id that is text: 53 bits of its hash, or itself where it is written as a number.
+CREATE OR REPLACE TEMP MACRO key_of(text) AS CASE
+    WHEN strip(text) = '' THEN NULL
+    WHEN try_cast(text AS BIGINT)::VARCHAR = strip(text) THEN try_cast(text AS BIGINT)
+    ELSE (md5_number_lower(strip(text)) % 9007199254740992)::BIGINT
+END;
+
 -- A date, or a date and time, as seconds since 1970; it is UTC where it names no zone.
 CREATE OR REPLACE TEMP MACRO seconds_of(text) AS floor(epoch(CASE
     WHEN regexp_matches(text, '^\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}[T ].*:\d\d([.,]\d+)?\s*([zZ]|[+-]\d\d(:?\d\d)?|[A-Za-z][A-Za-z_/]+)\s*$')

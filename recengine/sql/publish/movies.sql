@@ -8,12 +8,12 @@ WITH rated AS (
     FROM features.ratings GROUP BY movie_id
 ),
 films AS (
-    SELECT movie_id, title, year, genres, categories, coalesce(film_id, movie_id) AS film_id
+    SELECT movie_id, title, year, genres, categories, movie_key, coalesce(film_id, movie_id) AS film_id
     FROM core.movies LEFT JOIN features.twins USING (movie_id)
 )
 SELECT
     movie_id, title, year, genres, coalesce(ratings, 0) AS ratings,
     CASE WHEN (SELECT scale_low FROM ops.dataset) IS NOT NULL THEN mean_rating END AS mean_rating,
-    film_id, categories
+    film_id, categories, coalesce(movie_key, movie_id::VARCHAR) AS movie_key
 FROM films LEFT JOIN rated USING (film_id)
 ORDER BY movie_id

@@ -229,5 +229,7 @@ def test_a_column_that_may_be_the_rating_is_not_overlooked(tmp_path: Path) -> No
 
 def test_files_with_and_without_ratings_are_not_mixed(tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {"movies.csv": MOVIES_CSV, "ratings.csv": RATINGS_CSV}
-    with pytest.raises(BadSource, match=r"ratings-2\.csv: names no column of ratings, and ratings\.csv does"):
+    with pytest.raises(
+        BadSource, match=r"ratings-2\.csv: has no column of ratings, and ratings\.csv has one"
+    ):
         loaded(tmp_path, files | {"ratings-2.csv": "userId,movieId\n1,30\n"})
