@@ -6,14 +6,18 @@ import logging
 from dataclasses import replace
 
 import duckdb
+import numpy as np
 
 from recengine.config import IngestConfig
 from recengine.errors import BadInput, BadSource
 from recengine.movielens.description import FILE_NAME
 from recengine.movielens.reader import reading_of
 from recengine.movielens.source import Source
-from recengine.scale import IMPLICIT, SCALE_VERSION, Found, Scale, as_declared, infer, parse
+from recengine.scale import IMPLICIT, LARGEST, SCALE_VERSION, Found, Scale, as_declared, infer, parse
 from recengine.warehouse import sqlfiles
+
+# With more different values among the first ratings, their scale has no grid.
+LOOKED_AT, MOST_VALUES = 100_000, 20_000
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +47,7 @@ def begin(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig) 
 
 def decide(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig) -> tuple[Found, bool]:
     """The scale of all ratings that were read, also set as variables; and whether some are off it."""
-    values = sqlfiles.run(con, "ingest/rating_values").fetchnumpy()
-    ratings, counts = values["rating"], values["often"]
+    continuous, ratings, counts = _values(con)
     text = declared_text(source, config)
     if text is not None:
         found = as_declared(ratings, counts, _parsed(text, source, config))
@@ -60,7 +63,17 @@ def decide(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig)
     for (earlier,) in before.fetchall():
         if earlier != str(found):
             found = replace(found, evidence=f"{found.evidence}; by the load before it was {earlier}")
-    return found, scale is not None and not scale.holds(ratings).all()
+    return found, scale is not None and (continuous or not scale.holds(ratings).all())
+
+
+def _values(con: duckdb.DuckDBPyConnection) -> tuple[bool, np.ndarray, np.ndarray]:
+    """Whether there are too many different ratings to list them, and the ratings, or bins of them, with counts."""
+    [(kinds,)] = sqlfiles.run(con, "ingest/rating_kinds", {"rows": LOOKED_AT}).fetchall()
+    if continuous := kinds > MOST_VALUES:
+        values = sqlfiles.run(con, "ingest/rating_bins", {"largest": LARGEST}).fetchnumpy()
+    else:
+        values = sqlfiles.run(con, "ingest/rating_values").fetchnumpy()
+    return continuous, values["rating"], values["often"]
 
 
 def changes(con: duckdb.DuckDBPyConnection, scale: str) -> bool:

@@ -14,6 +14,7 @@ from recengine import features
 from recengine.config import Home, IngestConfig
 from recengine.errors import BadSource, TooManyBadRows
 from recengine.judging import EvaluateConfig, read_split
+from recengine.movielens import scaling
 
 Files = dict[str, str | bytes]
 OFF = "rating outside the scale"
@@ -195,3 +196,17 @@ def test_a_test_file_of_another_scale_is_judged_by_it(tmp_path: Path) -> None:
     assert split.train.ratings.nnz == 400
     split = read_split(Home.at(tmp_path / "home"), asked.model_copy(update={"scale": "0-10/1"}))
     assert split.train.scale == (0, 10)
+
+
+def test_ratings_of_any_number_are_found_without_a_row_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scaling, "MOST_VALUES", 100)
+    con = warehouse_in_memory()
+    files = ml_1m(
+        lambda i: 99 if i == 7 else 1e9 if i == 8 else round(((i * 0.6180339887) % 1) * 19.8 - 9.9, 5), 6000
+    )
+    report = load(con, write(tmp_path / "f", files))
+    assert (report.scale, report.quarantined_by_reason) == ("-10-10", {OFF: 2})
+    assert len(scaling._values(con)[1]) < 3600
+    assert {line for _, line, *_ in table(con, "quarantine")} == {8, 9}
