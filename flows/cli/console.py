@@ -112,6 +112,12 @@ def show(frame: pd.DataFrame, form: Format, title: str | None = None) -> None:
         out.print(table)
 
 
+def show_list(frame: pd.DataFrame, title: str) -> None:
+    """A list of recommendations to read: predicted ratings only where there are any."""
+    unread = ["source"] + ["predicted_rating"] * bool(frame["predicted_rating"].isna().all())
+    show(frame.drop(columns=unread), "table", title)
+
+
 def show_json(value: Any) -> None:
     """A value as JSON on stdout."""
     print(_escaped(json.dumps(_finite(value), default=str, ensure_ascii=False, indent=1)))
@@ -148,9 +154,9 @@ def _lists_as_json(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell(value: Any) -> str:
-    if value is None or value is not value or str(value) in ("NaT", "<NA>"):
+    if value is None or (str(value) in ("nan", "NaT", "<NA>") and not isinstance(value, str)):
         return ""
-    if isinstance(value, float):
+    if (hasattr(value, "dtype") and value.dtype.kind == "f") or isinstance(value, float):
         return f"{value:.4f}".rstrip("0").rstrip(".")
     if hasattr(value, "tolist") and not isinstance(value, str):
         value = value.tolist()

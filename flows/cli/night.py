@@ -88,8 +88,7 @@ def show_published(home: Home) -> None:
     from recengine import reading
 
     first = int(reading.sql(home, "SELECT min(user_id) AS user_id FROM recommendations")["user_id"][0])
-    frame = reading.top(home, first).drop(columns=["source"])
-    console.show(frame, "table", title=f"Recommendations for user {first}")
+    console.show_list(reading.top(home, first), f"Recommendations for user {first}")
     link = home.serving_link
     print(
         _HOW_TO_QUERY.format(

@@ -31,7 +31,10 @@ def top(
     if popular:
         console.say(f"User {user} is not known: these are the popular movies.")
     title = "Popular movies" if popular else f"Recommendations for user {user}"
-    console.show(frame if form != "table" else frame.drop(columns=["source"]), form, title)
+    if form == "table":
+        console.show_list(frame, title)
+    else:
+        console.show(frame, form)
 
 
 def sql(
