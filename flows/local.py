@@ -96,6 +96,8 @@ def server() -> Iterator[None]:
             env=os.environ
             | {
                 "PREFECT_SERVER_API_BLOCKS_REGISTER_ON_START": "false",  # the flows use none
+                # Two thirds of what a run adds to the database, and nobody looks at them: the runs are kept.
+                "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
                 auth.SERVER: words,
                 "PYTHONPATH": os.pathsep.join(filter(None, (str(_CODE), os.environ.get("PYTHONPATH")))),
             },

@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -160,7 +161,8 @@ def is_aside(path: Path) -> bool:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}")
+    """A name of this thread's own: candidates that are judged side by side may have one and the same file."""
+    return path.with_name(f".{path.name}.{threading.get_native_id()}.{os.getpid()}")
 
 
 def _sum(file: Path) -> tuple[int, int, str]:

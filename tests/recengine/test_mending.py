@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import engine_homes
@@ -223,3 +225,19 @@ def test_no_other_place_renames_what_it_wrote() -> None:
         r"os\.(?:replace|rename|fsync)\(|\.rename\(|(?:partial|staged|fresh|building)\.replace\(|shutil\.move\("
     )
     assert {file.name for file in root.rglob("*.py") if moves.search(file.read_text())} == {"durable.py"}
+
+
+def test_two_threads_write_one_file_at_once(tmp_path: Path) -> None:
+    """As the judgements of two equal candidates."""
+    file, both = tmp_path / "judgement.npz", threading.Barrier(2)
+
+    def write() -> None:
+        with durable.new_file(file) as partial:
+            partial.write_text("whole")
+            both.wait(10)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(write) for _ in range(2)]:
+            done.result()
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+    assert file.read_text() == "whole"
