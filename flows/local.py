@@ -170,7 +170,7 @@ def result_of(state: Any) -> Any:
 def _served(home: Home) -> str | None:
     """Address of the server that runs on this home, None where none answers."""
     try:
-        url = (home.prefect / "api_url").read_text().strip()
+        url = (home.prefect / "api_url").read_text(encoding="utf-8", errors="replace").strip()
         return url if httpx.get(f"{url}/health", timeout=2, trust_env=False).is_success else None
-    except (OSError, httpx.HTTPError, httpx.InvalidURL):
+    except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL):  # ValueError: a port that is none
         return None

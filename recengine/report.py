@@ -25,6 +25,7 @@ from recengine.errors import NotReady
 from recengine.models import store
 from recengine.versions import current_version, versions
 from recengine.warehouse import sqlfiles
+from recengine.warehouse.connection import damage_told
 
 log = logging.getLogger(__name__)
 
@@ -211,9 +212,11 @@ def _attached(con: duckdb.DuckDBPyConnection, home: Home, version: str, before: 
     names = {"published": version} | ({"earlier": before} if before else {})
     for name, file in names.items():
         path = home.serving / f"serving-{file}.duckdb"
-        con.execute(f"ATTACH {sqlfiles.path_literal(path)} AS {name} (READ_ONLY)")
+        with damage_told(path):
+            con.execute(f"ATTACH {sqlfiles.path_literal(path)} AS {name} (READ_ONLY)")
     try:
-        yield
+        with damage_told(home.serving_link):
+            yield
     finally:
         for name in names:
             con.execute(f"DETACH {name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import resource
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,10 +58,19 @@ def told(error: Exception, folder: Path) -> RecengineError | None:
     if isinstance(error, (DiskFull, OutOfMemory)):
         return None
     if is_full(error):
-        return DiskFull(folder, shutil.disk_usage(folder).free)
+        existing = next(parent for parent in (folder.absolute() / "-").parents if parent.exists())
+        return DiskFull(existing, shutil.disk_usage(existing).free)
     if not isinstance(error, RecengineError) and is_out_of_memory(error):
-        return OutOfMemory(memory_bytes(), f" by {MEMORY_LIMIT}" if os.environ.get(MEMORY_LIMIT) else "")
+        return OutOfMemory(*_memory_limit())
     return None
+
+
+def _memory_limit() -> tuple[int, str]:
+    """What the work may take, and by whose word: the setting's, the process's (``ulimit -v``), or the machine's."""
+    planned, (process, _) = memory_bytes(), resource.getrlimit(resource.RLIMIT_AS)
+    if process != resource.RLIM_INFINITY and process < planned:
+        return process, " by ulimit -v"
+    return planned, f" by {MEMORY_LIMIT}" if os.environ.get(MEMORY_LIMIT) else ""
 
 
 @contextmanager

@@ -46,7 +46,9 @@ def generate(
     demographics: Annotated[bool, typer.Option("--demographics", help="csv: also write users.csv")] = False,
 ) -> None:
     """Write MovieLens-shaped data of any size: long tails, real tastes, believable titles."""
+    from recengine.config import Home
     from recengine.movielens import generator as engine
+    from recengine.space import space_told
 
     config = engine.GeneratorConfig(
         layout=layout,
@@ -56,6 +58,6 @@ def generate(
         seed=seed,
         demographics=demographics,
     )
-    with console.progress() as on_progress:
+    with space_told(Home(folder)), console.progress() as on_progress:
         engine.generate(folder, config, on_progress)
     print(folder)

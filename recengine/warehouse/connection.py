@@ -65,7 +65,7 @@ def warehouse(path: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterato
         The file, or a part of it that is read, is not what DuckDB wrote.
     """
     config = settings(path.with_name(path.name + ".tmp"))
-    with _damage_told(path), _locked_open(path, config, wait_seconds) as con:
+    with damage_told(path), _locked_open(path, config, wait_seconds) as con:
         con.execute("SET enable_progress_bar = false")
         migrate(con, path)
         yield con
@@ -85,7 +85,7 @@ def published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     They are set afterwards: DuckDB refuses a second opening in a process that does not ask for what the first did,
     and the first may be a notebook's own.
     """
-    with _damage_told(path), duckdb.connect(str(path.absolute()), read_only=True) as con:
+    with damage_told(path), duckdb.connect(str(path.absolute()), read_only=True) as con:
         for name, value in settings().items():
             con.execute(f"SET {name} = {literal(value)}")
         con.execute("SET enable_progress_bar = false")
@@ -109,7 +109,14 @@ def damage_of(path: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> str | N
 
 
 @contextmanager
-def _damage_told(path: Path) -> Iterator[None]:
+def damage_told(path: Path) -> Iterator[None]:
+    """Turn what DuckDB says of a damaged file into one sentence with its name.
+
+    Raises
+    ------
+    Damaged
+        A part of the file that was read is not what DuckDB wrote.
+    """
     try:
         yield
     except duckdb.Error as error:

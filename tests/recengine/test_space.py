@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from recengine.config import Home
-from recengine.errors import DiskFull
-from recengine.space import is_full, space_told
+from recengine.errors import DiskFull, OutOfMemory
+from recengine.space import is_full, is_out_of_memory, space_told
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,35 @@ def test_each_librarys_way_of_saying_it(tmp_path: Path, error: Exception) -> Non
     wrapped = ValueError("could not save")
     wrapped.__cause__ = error
     assert is_full(wrapped)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 7 GiB"),  # numpy
+        duckdb.OutOfMemoryException("Out of Memory Error: could not allocate block"),
+        RuntimeError(
+            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"
+        ),
+        ImportError("libtorch.so: failed to map segment from shared object"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("can't start new thread"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_each_librarys_way_of_saying_that_memory_is_short(
+    tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECENGINE_MEMORY_LIMIT", "64MB")
+    with (
+        pytest.raises(
+            OutOfMemory, match=r"64 MB by RECENGINE_MEMORY_LIMIT\).*Raise RECENGINE_MEMORY_LIMIT"
+        ) as told,
+        space_told(Home(tmp_path)),
+    ):
+        raise error
+    assert told.value.__cause__ is error
+    assert not is_out_of_memory(ValueError("memory"))
 
 
 def test_other_errors_pass() -> None:
