@@ -18,7 +18,13 @@ from recengine.config import Home
 from recengine.movielens.generator import GeneratorConfig, generate
 from recengine.versions import current_version
 
-OPTIONS = {"ingest": (), "features": (), "train": ("--model", "ease", "--force"), "score": (), "publish": ("--force",)}
+OPTIONS = {
+    "ingest": (),
+    "features": (),
+    "train": ("--model", "ease", "--force"),
+    "score": (),
+    "publish": ("--force",),
+}
 _seeds = count(1)
 
 
