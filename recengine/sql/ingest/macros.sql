@@ -44,12 +44,13 @@ CREATE OR REPLACE TEMP MACRO key_of(text) AS CASE
 END;
 
 -- A date, or a date and time, as seconds since 1970; it is UTC where it names no zone.
-CREATE OR REPLACE TEMP MACRO seconds_of(text) AS floor(epoch(CASE
+CREATE OR REPLACE TEMP MACRO seconds_of(text) AS floor(CASE
+    -- the usual one first: patterns take longer than all the rest
+    WHEN text LIKE '____-__-__ __:__:__' THEN epoch(try_cast(text AS TIMESTAMP))
     WHEN regexp_matches(text, '^\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}[T ].*:\d\d([.,]\d+)?\s*([zZ]|[+-]\d\d(:?\d\d)?|[A-Za-z][A-Za-z_/]+)\s*$')
-        THEN try_cast(regexp_replace(strip(text), '\s+([+-]\d\d(:?\d\d)?)$', '\1') AS TIMESTAMPTZ)
-    WHEN regexp_matches(text, '^\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]|\s*$)')
-        THEN try_cast(strip(text) AS TIMESTAMP)::TIMESTAMP AT TIME ZONE 'UTC'
-END));
+        THEN epoch(try_cast(regexp_replace(strip(text), '\s+([+-]\d\d(:?\d\d)?)$', '\1') AS TIMESTAMPTZ))
+    WHEN regexp_matches(text, '^\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]|\s*$)') THEN epoch(try_cast(strip(text) AS TIMESTAMP))
+END);
 
 -- Why a rating line cannot be used; NULL when it can.
 CREATE OR REPLACE TEMP MACRO rating_reason(user_id, movie_id, rating, rated_at) AS CASE
