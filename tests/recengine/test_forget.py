@@ -266,3 +266,23 @@ def test_what_cannot_be_written_anew_goes_or_is_named(home: Home) -> None:
         store.load(home, model_id)
     (home.root / "notes.txt").unlink()
     assert forget.forget(home, [WHO]).versions == []  # done before
+
+
+def test_ids_that_are_text_are_forgotten_by_their_text(tmp_path: Path) -> None:
+    home, source = Home.at(tmp_path / "home"), write_source(tmp_path / "source")
+    for name in ("ratings.csv", "users.csv"):
+        header, *lines = (source / name).read_text().splitlines()
+        (source / name).write_text(
+            "\n".join([header, *(f"u-{line.replace(',', '-x,', 1)}" for line in lines)]) + "\n"
+        )
+    load(home, source)
+    night(home)
+    key = f"u-{WHO}-x"
+    done = forget.forget(home, [key])
+    assert (done.keys, len(done.versions), done.quoted_lines) == ([key], 1, 3)
+    with (source / "ratings.csv").open("a") as file:
+        file.write(f"{key},5,3,1500000000\n{key},5,,1500000000\n")
+    assert load(home, source).users == 10
+    assert list(everything(home)) == []
+    with pytest.raises(BadInput, match="No user u-8-y is known"):
+        forget.forget(home, ["u-8-y"])
