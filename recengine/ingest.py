@@ -130,7 +130,8 @@ def _load(
     with tempfile.TemporaryDirectory(prefix="recengine-ingest-") as scratch:
         loads = [
             load_file(con, file, source.layout, facts[file.name], reading, Path(scratch))
-            for file in source.files
+            # the large ones first: they tell what the ids of a few lines are
+            for file in sorted(source.files, key=lambda file: -facts[file.name].bytes)
             if kept[file.name] is None
         ]
         report.forgotten_rows = forgotten.leave_out(con)

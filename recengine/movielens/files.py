@@ -63,7 +63,7 @@ def load_file(
     file_id = int(row[0]) if row else 1
     reading = reading_of(file, layout)
     path, text = plain_text(con, file, reading, facts, scratch)
-    reading = with_values(reading, path, *_years(con))
+    reading = with_values(reading, path, *_years(con), _known_texts(con))
     _refuse_overlooked(con, file, reading, path)
     con.execute(f"SET VARIABLE undated = {reading.undated}")
     try:
@@ -83,6 +83,14 @@ def load_file(
     )
     check_adds_up(con, file, file_id, rows)
     return FileLoad(file, file_id, rows, _notes(file, reading))
+
+
+def _known_texts(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Which ids are text in a file that was read before."""
+    found = {
+        kind: con.execute(f"SELECT 1 FROM raw.{kind}_keys LIMIT 1").fetchone() for kind in ("user", "movie")
+    }
+    return frozenset(f"{kind}_id" for kind, row in found.items() if row)
 
 
 def _refuse_overlooked(

@@ -12,9 +12,12 @@ from recengine.movielens.heads import head_of
 from recengine.movielens.records import IDS, PER_SECOND, Reading, Time
 
 FEWEST_TIMES = 3
+FEWEST_TEXTS = 5
 
 
-def with_values(reading: Reading, path: Path, earliest: float, latest: float) -> Reading:
+def with_values(
+    reading: Reading, path: Path, earliest: float, latest: float, known_texts: frozenset[str] = frozenset()
+) -> Reading:
     """The reading with what most of the first values are written in; whether all are, the load says.
 
     Parameters
@@ -23,10 +26,14 @@ def with_values(reading: Reading, path: Path, earliest: float, latest: float) ->
         The file as UTF-8.
     earliest, latest : float
         Between which times a rating can have been given, in seconds.
+    known_texts : frozenset[str]
+        Which of user_id and movie_id are text in a file that was read before.
     """
     rows = _rows(reading, path)
     if reading.header_names:  # the releases without a header have numbers
-        text_ids = frozenset(name for name in IDS if _is_text(_column(reading, rows, name)))
+        text_ids = frozenset(
+            name for name in IDS if _is_text(_column(reading, rows, name), name in known_texts)
+        )
         reading = replace(reading, text_ids=text_ids)
     return _by_values(reading, rows, earliest, latest) if reading.numbers else reading
 
@@ -53,10 +60,11 @@ def _rows(reading: Reading, path: Path) -> list[list[str]]:
     return [row for row in split if len(row) == len(reading.columns)]
 
 
-def _is_text(ids: list[str]) -> bool:
-    """Whether most of the ids are no numbers."""
+def _is_text(ids: list[str], known: bool) -> bool:
+    """Whether most of the ids are no numbers; a few say so only if those of another file are known to be none."""
     given = [text for text in ids if text.strip()]
-    return 2 * sum(not _is_number(text) for text in given) > len(given)
+    texts = sum(not _is_number(text) for text in given)
+    return 2 * texts > len(given) and (known or texts >= FEWEST_TEXTS)
 
 
 def _is_number(text: str) -> bool:
