@@ -192,6 +192,7 @@ class Sae(Model):
         starts = torch.arange(0, snapshot.users, self.config.batch_size)
         optimizer = self._optimizer()
         best, best_epoch = np.inf, epochs
+        what = "sae epochs" if validation else "sae refit"
         for epoch in range(1, epochs + 1):
             self._net.train()
             losses = [
@@ -207,8 +208,9 @@ class Sae(Model):
                 if entry["validation"] < best:
                     best, best_epoch = entry["validation"], epoch
                 self.history.append(entry)
-            on_progress("sae epochs" if validation else "sae refit", epoch, epochs)
+            on_progress(what, epoch, epochs)
             if epoch - best_epoch >= self.config.patience:
+                on_progress(what, epochs, epochs)
                 break
         return best_epoch
 

@@ -70,3 +70,18 @@ def best_unseen(model, data: Snapshot) -> np.ndarray:
     scores = model.score(data, slice(0, data.users)).numpy().copy()
     scores[data.ratings.toarray() > 0] = -np.inf
     return scores.argmax(1)
+
+
+def tastes(seed: int = 0) -> Snapshot:
+    """160 users of four kinds who rate their own kind's dozen of 48 movies, some of which everybody prefers.
+
+    Stars are a user's and a movie's own bias, and .8 more or less by whether the two's kinds get on.
+    """
+    rng = np.random.default_rng(seed)
+    user, movie = np.arange(160)[:, None], np.arange(48)[None]
+    appeal = np.linspace(1.6, 0.2, 48)[rng.permutation(48)]
+    rated = rng.random((160, 48)) < np.where(user % 4 == movie % 4, 0.6, 0.05) * appeal
+    biases = rng.choice([-0.6, 0.6], (160, 1)) + rng.choice([-0.6, 0.6], (1, 48))
+    taste = np.where(user // 4 % 2 == movie // 4 % 2, 0.8, -0.8)
+    stars = np.clip(3 + biases + taste + rng.normal(0, 0.2, (160, 48)), 1, 5)
+    return snapshot(np.where(rated, stars, 0))
