@@ -31,9 +31,10 @@ def test_a_night_with_hostile_titles(client: SyncPrefectClient, home: Home, hits
     assert tasks_of(client, run)["report"].state_name == "Completed"
     found = artifacts_of(client, run)
     assert set(found) == {"load", "decision", "model", "publication", "sample", "night"}
-    for key, artifact in found.items():
-        if artifact.type == "markdown":
-            assert not ACTIVE.search(str(artifact.data)), f"{key} has live text: {artifact.data}"
+    written = {key: str(artifact.data) for key, artifact in found.items() if artifact.type == "markdown"}
+    assert {"load", "decision", "night"} <= set(written)
+    for key, text in written.items():
+        assert not ACTIVE.search(text), f"{key} has live text: {text}"
     night = str(found["night"].data)
     for heading in ("Rows in", "Metrics of the last 2 publications", "Lists before and now"):
         assert f"## {heading}" in night

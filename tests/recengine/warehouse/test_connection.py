@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,10 +70,8 @@ def test_the_holder_of_the_lock_is_named_after_the_wait(
     caplog.set_level("INFO", "recengine")
     path = tmp_path / "w.duckdb"
     with process(HOLDER, path) as holder:
-        began = time.monotonic()
         with pytest.raises(WarehouseBusy) as caught, warehouse(path, wait_seconds=0.6):
             pass
-        assert 0.5 <= time.monotonic() - began < 5
         assert caplog.text.count(f"{path} is in use by process {holder.pid} (") > 1
         assert f"process {holder.pid} (" in caught.value.holder
         assert Path(sys.executable).name in caught.value.holder
