@@ -150,6 +150,7 @@ def test_save_and_load(name: str, fitted: Fitted, small: Snapshot, tmp_path: Pat
     )
     folder = store.save(home, model, manifest, small)
     assert sorted(file.name for file in folder.iterdir()) == [
+        ".sums.json",
         "ids.safetensors",
         "manifest.json",
         "weights.safetensors",
