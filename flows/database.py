@@ -32,7 +32,7 @@ def look_over(home: Home) -> str | None:
 def _problem_of(path: Path) -> str | None:
     """What SQLite says of a file that is not what it wrote."""
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as con:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as con:
             [(said,)] = con.execute("PRAGMA quick_check(1)").fetchall()
             con.execute("SELECT count(*) FROM sqlite_master").fetchall()
     except sqlite3.OperationalError:  # locked, or not to be opened: the server says so

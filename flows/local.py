@@ -13,10 +13,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -87,11 +88,14 @@ def server() -> Iterator[None]:
     home = Home.at()
     database.look_over(home)
     os.environ[auth.CLIENT] = words = f"recengine:{secrets.token_urlsafe(24)}"
+    said = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the server lives; pages of traceback are for nobody
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url, fd = f"http://127.0.0.1:{listening.getsockname()[1]}/api", listening.fileno()
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.temporary_server", str(fd)],
             stdin=subprocess.PIPE,
+            stdout=said,
+            stderr=said,
             pass_fds=(fd,),
             env=os.environ
             | {
@@ -112,14 +116,22 @@ def server() -> Iterator[None]:
     try:
         httpx.get(f"{url}/health", timeout=STARTUP_SECONDS, trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
-        if (free := shutil.disk_usage(home.root).free) < LITTLE_BYTES:
-            raise DiskFull(home.root, free) from error
-        status = process.poll()
-        ended = f"ended with status {status}" if status is not None else f"does not answer ({error})"
-        raise RecengineError(
-            f"Prefect's temporary server under {home.prefect} {ended}; what it printed says why: memory "
-            "(ulimit -v, RECENGINE_MEMORY_LIMIT), permissions of that folder, or this machine's load."
-        ) from error
+        raise _why_not_up(home, process, said, error) from error
+
+
+def _why_not_up(
+    home: Home, process: subprocess.Popen[bytes], said: IO[bytes], error: Exception
+) -> RecengineError:
+    if (free := shutil.disk_usage(home.root).free) < LITTLE_BYTES:
+        return DiskFull(home.root, free)
+    status = process.poll()
+    ended = f"ended with status {status}" if status is not None else f"does not answer ({error})"
+    said.seek(0)
+    last = said.read().decode(errors="replace").strip().rpartition("\n")[2][:300]
+    return RecengineError(
+        f"Prefect's temporary server under {home.prefect} {ended}{last and f', saying: {last}'}; look at the memory "
+        "it may take (ulimit -v), at the permissions of that folder and at this machine's load."
+    )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

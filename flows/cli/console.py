@@ -53,8 +53,8 @@ def complain(text: str) -> None:
 
 
 def printable(text: str) -> str:
-    """Text without the characters that could drive a terminal or turn its writing direction."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "�", text)
+    """Text without what could drive a terminal, turn its writing direction, or is no UTF-8."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", "�", text)
 
 
 def shell(path: os.PathLike[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -23,6 +24,7 @@ from flows.cli.options import (
     use,
 )
 from recengine.config import Home, IngestConfig, checked_dataset
+from recengine.errors import BadInput, legible
 
 _HOW_TO_QUERY = """
 Query them:
@@ -41,6 +43,15 @@ def register(app: typer.Typer) -> None:
     app.command()(run)
 
 
+def _kept(source: Path) -> str:
+    """A path that Prefect can keep with the run: what it keeps is UTF-8."""
+    if legible(source) != str(source):
+        raise BadInput(
+            f"{source} is no UTF-8, which Prefect's notes of a run are; rename it, or give a link to it."
+        )
+    return str(source)
+
+
 def run(
     dataset: NightDatasetOption = None,
     source: SourceOption = None,
@@ -56,6 +67,7 @@ def run(
 ) -> None:
     """The whole nightly flow, through Prefect: files in, published tables out."""
     chosen, known = use(home), checked_dataset(dataset) if dataset else "published"
+    given = _kept(source.absolute()) if source else None
     asked: dict[str, Any] = {}
     if model is not None:  # a wrong name is told before a server starts
         from recengine.models import checked_model
@@ -68,7 +80,7 @@ def run(
 
     state = nightly(
         dataset=known,
-        source=str(source.absolute()) if source else None,
+        source=given,
         top_n=top_n,
         recency=recency,
         seed=seed,

@@ -6,21 +6,33 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import engine_homes
 import pytest
 import stage_commands
 from full_disks import small_disk
 
 from recengine.config import Home
-from recengine.movielens.generator import generate
+from recengine.movielens.generator import GeneratorConfig, generate
+
+SMALL = GeneratorConfig(layout="ml-100k", users=40, movies=60, ratings=1_000, seed=7)
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    home = Home.at(tmp_path_factory.mktemp("published") / "home")
-    engine_homes.scored(home)
-    engine_homes.published(home)
-    return home
+    home, source = (tmp_path_factory.mktemp("published") / name for name in ("home", "source"))
+    generate(source, SMALL)
+    stages = [
+        ("ingest", "--source", source),
+        ("train", "--model", "popularity", "--force"),
+        ("score",),
+        ("publish",),
+    ]
+    assert [stage_commands.start(*stage, "--home", home) for stage in stages] == [0] * 4
+    return Home.at(home)
+
+
+def copy_of(home: Home, root: Path) -> Home:
+    shutil.copytree(home.root, root, symlinks=True)
+    return Home.at(root)
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -53,7 +65,7 @@ def test_a_home_that_is_only_read(
 def test_a_tiny_memory_limit(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    generate(tmp_path / "s", engine_homes.SMALL)
+    generate(tmp_path / "s", SMALL)
     monkeypatch.setenv("RECENGINE_MEMORY_LIMIT", "1MB")
     sentence = said(capsys, "ingest", "--home", tmp_path / "h", "--source", tmp_path / "s")
     assert "(1 MB by RECENGINE_MEMORY_LIMIT)" in sentence
@@ -71,7 +83,7 @@ def test_a_disk_too_small_to_generate_on(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_torn_published_file_is_named(
     tmp_path: Path, published: Home, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
 ) -> None:
-    home = engine_homes.copy_of(published, tmp_path / "home")
+    home = copy_of(published, tmp_path / "home")
     [file] = home.serving.glob("serving-*.duckdb")
     file.chmod(0o644)
     file.write_bytes(file.read_bytes()[:20_000])
@@ -83,10 +95,19 @@ def test_a_torn_published_file_is_named(
 def test_a_torn_model_is_no_bad_option(
     tmp_path: Path, published: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    home = engine_homes.copy_of(published, tmp_path / "home")
+    home = copy_of(published, tmp_path / "home")
     [manifest] = home.models.glob("*/manifest.json")
     manifest.write_text("")
     sentence = said(capsys, "models", "show", manifest.parent.name, "--home", home.root)
     assert f"{manifest} is damaged" in sentence
     assert "--help" not in sentence
     assert stage_commands.start("models", "--home", home.root) == 0
+
+
+def test_a_source_that_prefect_cannot_keep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its stages read it all the same (see test_sources_untouched)."""
+    source = tmp_path / "c\udcff"
+    generate(source, SMALL)
+    sentence = said(capsys, "run", "--home", tmp_path / "h", "--source", source)
+    assert "is no UTF-8" in sentence
+    assert "give a link to it" in sentence
