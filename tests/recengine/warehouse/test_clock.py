@@ -50,7 +50,9 @@ def test_times_of_a_load_and_of_retention_are_utc(tmp_path: Path) -> None:
 
 def test_no_sql_takes_the_local_time() -> None:
     """A TIMESTAMP made of the current time names its zone."""
-    local = r"now\(\)::|\b(?:current_date|current_time\w*|localtime\w*)\b|\btoday\(\)|datetime\.now\(\)|utcnow"
+    local = (
+        r"now\(\)::|\b(?:current_date|current_time\w*|localtime\w*)\b|\btoday\(\)|datetime\.now\(\)|utcnow"
+    )
     files = [file for end in ("py", "sql") for file in (ROOT / "recengine").rglob(f"*.{end}")]
     found = {file.name: re.findall(local, file.read_text(encoding="utf-8")) for file in files}
     assert {name: times for name, times in found.items() if times} == {}
