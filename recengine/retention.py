@@ -64,7 +64,7 @@ def prune(con: duckdb.DuckDBPyConnection, home: Home, config: RetentionConfig) -
     report = RetentionReport(
         models=_models(con, home, config.models),
         history_rows=_history(con, home, config.history_days),
-        unfinished=sum(map(_unfinished, (home.models, home.snapshots, home.sources))),
+        unfinished=sum(map(_unfinished, _rooms(home))),
         files=_files(home.models / "judgements", config.results_days)
         + _files(home.prefect / "storage", config.results_days),
     )
@@ -87,11 +87,21 @@ def _models(con: duckdb.DuckDBPyConnection, home: Home, keep: int) -> list[str]:
     return gone
 
 
+def _rooms(home: Home) -> tuple[Path, ...]:
+    """Folders in which something is written beside its name first (see ``recengine.durable``)."""
+    judgements = home.models / "judgements"
+    rooms = (home.models, judgements, home.snapshots, home.sources, home.scores, home.reports, home.prefect)
+    return (home.root, *rooms)
+
+
 def _unfinished(folder: Path) -> int:
-    """Folders that a killed process was still writing, named ``.<name>.<process id>``."""
+    """What a killed process was still writing, named ``.<name>.<thread id>.<process id>``."""
     found = [path for path in folder.glob(".*.*") if not _lives(path.suffix[1:])]
     for path in found:
-        shutil.rmtree(path)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     return len(found)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recengine import publish, versions
+from recengine import durable, publish
 from recengine.config import Home
 from recengine.warehouse.connection import warehouse
 
@@ -56,9 +56,22 @@ def after_checkpoint() -> None:
     publish._seal = halt  # type: ignore[assignment]
 
 
+def at_rename(number: int) -> None:
+    """Before the publication's first, second ... rename, when what gets a name is on the disk."""
+    replace, before = durable.os.replace, [number - 1]
+
+    def halting(*args: Any) -> None:
+        if not before[0]:
+            halt()
+        before[0] -= 1
+        replace(*args)
+
+    durable.os.replace = halting  # type: ignore[assignment]
+
+
 def before_rename() -> None:
     """Read-only and synced, under its building name."""
-    publish.sync = after(publish.sync)
+    at_rename(1)
 
 
 def after_rename() -> None:
@@ -66,7 +79,7 @@ def after_rename() -> None:
 
 
 def after_staging_the_link() -> None:
-    versions.os.replace = halt  # type: ignore[assignment]
+    at_rename(2)
 
 
 def after_the_link() -> None:
@@ -92,10 +105,13 @@ def main() -> None:
     for line in sys.stdin:
         stage, home = line.rstrip("\n").split(" ", 1)
         if os.fork() == 0:
-            STAGES[stage]()
-            with warehouse(Home(Path(home)).warehouse) as con:
-                publish.publish(con, Home(Path(home)))
-            os._exit(1)  # went through without halting
+            try:
+                STAGES[stage]()
+                with warehouse(Home(Path(home)).warehouse) as con:
+                    publish.publish(con, Home(Path(home)))
+            finally:
+                print("went through without halting", flush=True)
+                os._exit(1)
 
 
 if __name__ == "__main__":

@@ -79,8 +79,11 @@ def test_what_a_killed_process_was_writing_goes(con: duckdb.DuckDBPyConnection, 
         pass
     for name in (f".m-9.{ended.pid}", f".m-9.{os.getpid()}"):
         (home.models / name).mkdir()
-    assert retention.prune(con, home, retention.RetentionConfig()).unfinished == 1
+    (home.root / f".serving.duckdb.1.{ended.pid}").symlink_to("serving")
+    (home.root / f".nights.json.1.{ended.pid}").touch()
+    assert retention.prune(con, home, retention.RetentionConfig()).unfinished == 3
     assert (home.models / f".m-9.{os.getpid()}").exists()
+    assert not [path for path in home.root.iterdir() if path.name.endswith(str(ended.pid))]
 
 
 def test_nothing_to_do_is_fine(tmp_path: Path) -> None:
