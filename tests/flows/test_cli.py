@@ -249,7 +249,7 @@ def test_mistakes_end_in_one_sentence(
 def test_unwritable_home_is_one_sentence(recengine: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert_refused(
-        recengine("status", "--home", tmp_path / "file" / "home"), f"{tmp_path}/file/home: Not a directory"
+        recengine("status", "--home", tmp_path / "file" / "home"), f"{tmp_path}/file/home (Not a directory)"
     )
 
 

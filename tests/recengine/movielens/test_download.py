@@ -193,7 +193,7 @@ def test_a_download_killed_midway_goes_on_where_it_was(shelf, target):
 
 @pytest.mark.parametrize(
     ("moment", "complete"),
-    [("os.fsync = die", False), ("pathlib.Path.rename = die", False), ("download.discard = die", True)],
+    [("os.fsync = die", False), ("os.replace = die", False), ("download.discard = die", True)],
     ids=["while unpacking", "before the rename", "after the rename"],
 )
 def test_a_kill_while_unpacking_leaves_all_or_nothing(shelf, target, moment, complete):
