@@ -9,6 +9,7 @@ import uvicorn
 from deployments.settings import AUTH, address_of
 from flows import auth, database
 from flows.guard import Guard, is_loopback
+from flows.patience import Patient
 from recengine.config import Home
 from recengine.errors import BadInput
 
@@ -29,7 +30,7 @@ def main() -> None:
     where.write_text(f"{address_of(settings.api.host, settings.api.port)}/api\n")
     try:
         uvicorn.run(
-            Guard(create_app(final=True), generated, settings.api.cors_allowed_origins.split(",")),
+            Guard(Patient(create_app(final=True)), generated, settings.api.cors_allowed_origins.split(",")),
             host=settings.api.host,
             port=settings.api.port,
             log_level=settings.logging_level.lower(),
