@@ -49,7 +49,11 @@ class Patient:
             if not busy:
                 await send(message)
 
-        await self.app({**scope}, receive, unless_busy)
+        try:
+            await self.app({**scope}, receive, unless_busy)
+        except Exception:  # what made it answer 503 goes on to the log when the answer went out
+            if not busy:
+                raise
         return not busy
 
 

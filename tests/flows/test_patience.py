@@ -23,14 +23,22 @@ class Busy:
     async def answer(self, request: Request) -> JSONResponse:
         self.bodies.append(await request.body())
         self.left -= 1
-        return JSONResponse({"busy": self.left >= 0}, self.status if self.left >= 0 else 201)
+        if self.left >= 0:
+            raise RuntimeError("database is locked")
+        return JSONResponse({"busy": False}, 201)
+
+    async def told(self, _: Request, __: Exception) -> JSONResponse:
+        """As in Prefect's server: the answer goes out, and the error goes on."""
+        return JSONResponse({"busy": True}, self.status)
 
     def ask(self, method: str, content: bytes = b"") -> httpx.Response:
         routes = [Route("/", self.answer, methods=["GET", "POST", "PATCH"])]
-        app = patience.Patient(Starlette(routes=routes))
+        app = patience.Patient(Starlette(routes=routes, exception_handlers={Exception: self.told}))
 
         async def asked() -> httpx.Response:
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://box") as client:
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://box"
+            ) as client:
                 return await client.request(method, "/", content=content)
 
         return asyncio.run(asked())
