@@ -14,6 +14,7 @@ import base64
 import json
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from flows.peers import account_of
 
 # What proxies add. One that adds nothing and runs as the server's own account is taken for it.
 PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+PAGES_SETTINGS = "/ui-settings"  # from which Prefect's pages learn whether they must ask for a password
 _POLICY_VIOLATION = 1008
 
 
@@ -58,6 +60,8 @@ class Guard:
             await _refuse(scope, receive, send, 403, "Pages of other sites may not talk to this server.")
         elif self.generated is None or not _own_account(scope, headers):
             await self.app(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].endswith(PAGES_SETTINGS):
+            await self.app(_with_words(_plain(scope), headers, self.generated), receive, _without_login(send))
         elif scope["type"] == "http":
             await self.app(_with_words(scope, headers, self.generated), receive, send)
         else:
@@ -106,6 +110,32 @@ def _with_words(scope: Scope, headers: Headers, words: str) -> Scope:
         return scope
     basic = b"Basic " + base64.b64encode(words.encode())
     return {**scope, "headers": [*scope["headers"], (b"authorization", basic)]}
+
+
+def _plain(scope: Scope) -> Scope:
+    """The request for an answer that is not packed."""
+    return {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]}
+
+
+def _without_login(send: Send) -> Send:
+    """The settings of the pages, saying that no password is needed: these requests get the words here."""
+    begun: list[Message] = []
+    body = bytearray()
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            begun.append(message)
+            return
+        body.extend(message.get("body", b""))
+        if not message.get("more_body", False):
+            with suppress(ValueError, TypeError):  # where something else than settings stands there
+                body[:] = json.dumps(json.loads(body) | {"auth": None}).encode()
+            headers = [pair for pair in begun[0]["headers"] if pair[0].lower() != b"content-length"]
+            length = (b"content-length", str(len(body)).encode())
+            await send({**begun[0], "headers": [*headers, length]})
+            await send({"type": "http.response.body", "body": bytes(body)})
+
+    return sent
 
 
 def _with_token(receive: Receive, words: str) -> Receive:

@@ -73,7 +73,7 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Custom run").click()
     form = page.locator("form")
-    for text in ("Recommendations per user", "Which dataset: demo is generated on the spot",
+    for text in ("Recommendations per user", "demo is generated on the spot",
                  "Seed of everything random", "Largest share of unusable rows"):  # fmt: skip
         expect(form.get_by_text(text)).to_be_visible()
     top_n = field(page, "top_n")
@@ -85,7 +85,7 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
     field(page, "keep_versions").scroll_into_view_if_needed()
     shot(page, "form")
 
-    choose(page, "dataset", "ml-latest-small", "demo")
+    choose(page, "dataset", "ml-latest-small", "published")
     choose(page, "model", "popularity")
     runs = count(served)
     top_n = field(page, "top_n")

@@ -39,6 +39,10 @@ async def shown(request: Request) -> JSONResponse:
     return JSONResponse(request.headers.get("authorization"))
 
 
+async def pages_settings(_: Request) -> JSONResponse:
+    return JSONResponse({"auth": "BASIC", "api_url": "/api"})
+
+
 async def repeated(websocket: WebSocket) -> None:
     await websocket.accept()
     for _ in range(2):
@@ -49,7 +53,8 @@ async def repeated(websocket: WebSocket) -> None:
 @contextmanager
 def listening(generated: str | None, host: str = "127.0.0.1") -> Iterator[int]:
     """A guarded app that shows what it is sent; yields its port."""
-    app = Starlette(routes=[Route("/", shown), WebSocketRoute("/", repeated)])
+    routes = [Route("/", shown), Route("/ui-settings", pages_settings), WebSocketRoute("/", repeated)]
+    app = Starlette(routes=routes)
     config = uvicorn.Config(
         Guard(app, generated, ["https://front.example"]), log_level="error", lifespan="off"
     )
@@ -127,6 +132,23 @@ def test_other_accounts_must(port: int) -> None:
         assert asked(stranger) == "null"
         assert asked(root) == f'"{BASIC}"'
         assert asked(stranger) == "null"
+
+
+def settings_seen(sock: socket.socket) -> str:
+    client = http.client.HTTPConnection("localhost")
+    client.sock = sock
+    client.request("GET", "/ui-settings")
+    return json.loads(client.getresponse().read())["auth"]
+
+
+@needs_root
+@needs_lists
+def test_pages_ask_other_accounts_only_for_a_password(port: int, own_words: int) -> None:
+    with connection(port, NOBODY) as stranger, connection(port, os.geteuid()) as owner:
+        assert settings_seen(owner) is None
+        assert settings_seen(stranger) == "BASIC"
+    with connection(own_words, os.geteuid()) as owner:
+        assert settings_seen(owner) == "BASIC", "words of the user's own are for everybody"
 
 
 @needs_root
