@@ -172,9 +172,10 @@ class Reading:
             f"WHEN {' OR '.join(broken)} THEN {quote if self.quoted else literal('unparsable')}",
         ]
         if self.numbers:
-            numbers = [name for name in IDS if name not in self.text_ids]
-            odd = " OR ".join(f"({name} IS NULL AND {self.text(name)} IS NOT NULL)" for name in numbers)
-            cases.append(f"WHEN {odd or 'false'} THEN 'unparsable id'")
+            for name in IDS:
+                if name not in self.text_ids:
+                    text = self.text(name)
+                    cases.append(f"WHEN {name} IS NULL AND {text} IS NOT NULL THEN id_problem({text})")
         return f"CASE {' '.join(cases)} END"
 
     def _is_no_number(self, name: str) -> str:

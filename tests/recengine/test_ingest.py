@@ -45,7 +45,7 @@ def user(layout: str, user_id: object) -> str:
 BAD_RATINGS: list[tuple[tuple[object, ...], str]] = [
     (("", 10, 4, 1000000000), "missing id"),
     ((1, "", 4, 1000000000), "missing id"),
-    ((1, "9" * 20, 4, 1000000000), "unparsable id"),
+    ((1, "9" * 20, 4, 1000000000), "id beyond 64 bits"),
     ((1.5, 10, 4, 1000000000), "unparsable id"),
     ((1, "nan", 4, 1000000000), "unparsable id"),
     (("1_000", 10, 4, 1000000000), "unparsable"),

@@ -71,7 +71,7 @@ def lines(layout: str) -> st.SearchStrategy[Line]:
         bad(
             0,
             ("", "missing id"),
-            ("9" * 20, "unparsable id"),
+            ("9" * 20, "id beyond 64 bits"),
             ("0.5", "unparsable id"),
             ("1_0", "unparsable"),
             ("a", "unparsable"),

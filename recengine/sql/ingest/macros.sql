@@ -36,6 +36,10 @@ END;
 -- A text without blanks, tabs and line breaks around it.
 CREATE OR REPLACE TEMP MACRO strip(text) AS regexp_replace(text, '^[\s\p{Z}]+|[\s\p{Z}]+$', '', 'g');
 
+-- Why a text is no id.
+CREATE OR REPLACE TEMP MACRO id_problem(text) AS
+    CASE WHEN regexp_full_match(strip(text), '[+-]?\d{19,}') THEN 'id beyond 64 bits' ELSE 'unparsable id' END;
+
 -- The number that stands for an id that is text: 53 bits of its hash, or itself where it is written as a number.
 CREATE OR REPLACE TEMP MACRO key_of(text) AS CASE
     WHEN strip(text) = '' THEN NULL
@@ -79,14 +83,14 @@ END;
 -- Why a movie line cannot be used; id is the text of the id field.
 CREATE OR REPLACE TEMP MACRO movie_reason(id, title) AS CASE
     WHEN coalesce(strip(id), '') = '' THEN 'missing id'
-    WHEN id_of(id) IS NULL THEN 'unparsable id'
+    WHEN id_of(id) IS NULL THEN id_problem(id)
     WHEN coalesce(strip(title), '') = '' THEN 'missing title'
 END;
 
 -- Why a user line cannot be used.
 CREATE OR REPLACE TEMP MACRO user_reason(id) AS CASE
     WHEN coalesce(strip(id), '') = '' THEN 'missing id'
-    WHEN id_of(id) IS NULL THEN 'unparsable id'
+    WHEN id_of(id) IS NULL THEN id_problem(id)
 END;
 
 -- The year in "Title (1995)", also in "Title (1995) " and "Title (1995-1997)".
