@@ -46,7 +46,7 @@ def processes_of(home: Path) -> dict[int, str]:
             continue
         try:
             environment = (entry / "environ").read_bytes().split(b"\0")
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
         except OSError:
             continue
         if f"RECENGINE_HOME={home}".encode() in environment and command:
