@@ -6,12 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from hypothesis import HealthCheck, Phase, settings
 
 from recengine.config import IngestConfig
 from recengine.ingest import LoadReport, ingest
 from recengine.movielens.layouts import recognise
 from recengine.warehouse.connection import memory
 from recengine.warehouse.migrations import migrate
+
+# A load is heavy: few examples, and none made smaller.
+fuzzing = settings(
+    max_examples=6,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 FLAGS = {"Action": 1, "Comedy": 5, "Drama": 8}
 

@@ -9,22 +9,15 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from ingest_frames import FRAMES, frame, load, name_of, table, warehouse_in_memory, write
+from ingest_frames import FRAMES, frame, fuzzing, load, name_of, table, warehouse_in_memory, write
 
 from recengine.errors import BadSource
 
 DELIMITER = {"ml-100k": "\t", "ml-1m": "::", "ml-10m": "::", "csv": ","}
 HEADER = "userId,movieId,rating,timestamp"
 Rating = tuple[int, int, float, int]
-
-fuzzing = settings(
-    max_examples=6,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 
 
 @pytest.fixture(scope="module")

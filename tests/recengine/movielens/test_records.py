@@ -11,20 +11,14 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from ingest_frames import RATINGS, frame, load, table, warehouse_in_memory, write
+from ingest_frames import RATINGS, frame, fuzzing, load, table, warehouse_in_memory, write
 
 from recengine.movielens import copies, files
 
 TEXT = st.text(st.sampled_from('ab"",,;\n\r\t |é\x1e\x1c\x00'), max_size=8)
 PLAIN = st.text(st.sampled_from("ab;\t |é"), max_size=6)
-fuzzing = settings(
-    max_examples=6,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 
 
 @pytest.fixture(scope="module")
