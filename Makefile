@@ -36,7 +36,7 @@ browser: .venv/dev ## a Chromium for the browser tests, where this machine lets 
 	    || echo "No Chromium could be installed: the browser tests will be skipped."
 
 test-browser: .venv/dev ## a person's way through the Prefect UI; skipped, saying so, without a Chromium
-	$(BIN)/python -m pytest -m "browser and not slow" -rs tests/deployments/test_browser.py
+	$(BIN)/python -m pytest -m "browser and not slow" -rs tests/flows/server/test_browser.py
 
 clean:           ## remove the virtual environment and caches; data/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

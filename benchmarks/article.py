@@ -19,7 +19,7 @@ from benchmarks.report import markdown, write
 from recengine.evaluation.metrics import rmse, rmse_mean_per_user
 from recengine.evaluation.splits import Split
 from recengine.models.base import Model
-from recengine.models.biases import Biases
+from recengine.models.parts.biases import Biases
 from recengine.models.sae import Sae, SaeConfig
 
 GROUPS = ("ratings", "genres", "attributes", "both")

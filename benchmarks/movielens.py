@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from recengine.config import Home
+from recengine.evaluation.runner import EvaluateConfig, read_split
 from recengine.evaluation.splits import Split
-from recengine.judging import EvaluateConfig, read_split
 
 
 def datasets() -> Path:

@@ -12,12 +12,12 @@ from implicit.als import AlternatingLeastSquares
 from implicit.bpr import BayesianPersonalizedRanking
 from scipy.sparse import csr_matrix
 
+from recengine.dataset import Snapshot
 from recengine.evaluation.evaluate import evaluate
 from recengine.evaluation.splits import Split, temporal
 from recengine.models.base import Model, OnProgress, silent
-from recengine.models.biases import Biases
+from recengine.models.parts.biases import Biases
 from recengine.models.popularity import Popularity
-from recengine.snapshot import Snapshot
 
 SECONDS_PER_DAY = 86_400
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.report import markdown, write
 from recengine.config import Home
-from recengine.movielens.generator import GeneratorConfig, generate
+from recengine.synthetic.generator import GeneratorConfig, generate
 
 RATINGS, NEW_SHARE = 100_000, 0.001
 YEAR = 365
@@ -80,13 +80,13 @@ def served(home: Home, port: int) -> Iterator[None]:
 
 def run_nights(home: Home, source: Path, added: list[list[str]], sweeps: int) -> list[dict[str, int]]:
     """Run the nightly flow after each night's new ratings; returns the sizes in bytes after every night."""
-    from flows import local
+    from flows.server import local
 
     local.settle(home)
     os.environ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
     from flows.nightly import nightly
     from recengine.models.hybrid import HybridConfig
-    from recengine.models.stars import StarsConfig
+    from recengine.models.parts.bayesian_mf import StarsConfig
 
     HybridConfig.model_fields["stars"].default = StarsConfig(sweeps=sweeps)
     HybridConfig.model_rebuild(force=True)
@@ -125,9 +125,9 @@ def sizes_of(home: Home) -> dict[str, int]:
 
 def kept_nights() -> dict[str, int]:
     """After how many nights the settings prune what grows with every night."""
-    from deployments.settings import KEEP_RUNS_DAYS
-    from recengine.report import NIGHTS
-    from recengine.retention import RetentionConfig
+    from flows.server.settings import KEEP_RUNS_DAYS
+    from recengine.serving.report import NIGHTS
+    from recengine.serving.retention import RetentionConfig
 
     results = RetentionConfig().results_days
     return {

@@ -6,7 +6,7 @@ Importing this settles what must stand before Prefect is imported.
 import logging
 import os
 
-from flows.surroundings import keep_loopback_direct
+from flows.server.surroundings import keep_loopback_direct
 
 # The engine logs with the standard library; Prefect shows it in the UI under the task that ran it.
 OWN = {

@@ -9,9 +9,9 @@ from typing import Any
 
 from prefect import flow, task
 
-from flows.common import RETRIED, alone, opened
-from flows.kept import kept
-from flows.notices import LOUD
+from flows.support.alerts import LOUD
+from flows.support.kept import kept
+from flows.support.tasks import RETRIED, alone, opened
 from recengine import features as engine
 from recengine.features import FeatureReport
 

@@ -10,16 +10,16 @@ from typing import Any
 
 from prefect import flow, task
 
-from flows import artifacts
-from flows.common import RETRIED, alone, opened
-from flows.kept import BY_WHAT_IS_PUBLISHED, kept
-from flows.notices import LOUD
+from flows.support import artifacts
+from flows.support.alerts import LOUD
+from flows.support.kept import BY_WHAT_IS_PUBLISHED, kept
+from flows.support.tasks import RETRIED, alone, opened
 from recengine import ingest as engine
-from recengine import standing
-from recengine.config import Home, IngestConfig, NightDataset
-from recengine.ingest import LoadReport
-from recengine.sources import locate
-from recengine.standing import Night, named
+from recengine.config import Home, NightDataset
+from recengine.ingest import IngestConfig, LoadReport
+from recengine.movielens.locating import locate
+from recengine.serving import continuity as standing
+from recengine.serving.continuity import Night, named
 
 
 def _still_loaded(report: LoadReport, given: dict[str, Any]) -> bool:

@@ -13,27 +13,29 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from flows import artifacts, notices
-from flows.common import alone, opened
+from flows import request as engine
 from flows.features import build_features
 from flows.ingest import ingest_files
-from flows.kept import ANEW, kept
-from flows.notices import LOUD
 from flows.publish import publish_tables
 from flows.score import score_users
+from flows.support import alerts as notices
+from flows.support import artifacts
+from flows.support.alerts import LOUD
+from flows.support.kept import ANEW, kept
+from flows.support.tasks import alone, opened
+from flows.support.wanted import still_wanted
 from flows.train import choose, fit
-from flows.wanted import still_wanted
-from recengine import nightly as engine
-from recengine import report, standing
-from recengine.config import Home, IngestConfig, NightDataset
-from recengine.evaluation.gate import GateConfig
-from recengine.ingest import LoadReport
+from recengine.config import Home, NightDataset
+from recengine.ingest import IngestConfig, LoadReport
 from recengine.models import DEFAULT, ModelName
 from recengine.publish import PublishConfig
-from recengine.retention import RetentionConfig, RetentionReport, prune
 from recengine.score import ScoreConfig
-from recengine.selection import CarryConfig, Selection, TrainConfig
-from recengine.standing import Night, named
+from recengine.selection.candidates import CarryConfig, Selection, TrainConfig
+from recengine.selection.gate import GateConfig
+from recengine.serving import continuity as standing
+from recengine.serving import report
+from recengine.serving.continuity import Night, named
+from recengine.serving.retention import RetentionConfig, RetentionReport, prune
 
 
 def _same_answer(new: bool, given: dict[str, Any]) -> bool:

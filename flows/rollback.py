@@ -9,14 +9,15 @@ from typing import Any
 
 from prefect import flow, task
 
-from flows import artifacts, notices
-from flows.common import RETRIED, alone, opened
-from flows.kept import kept
-from flows.notices import LOUD
-from flows.wanted import still_wanted
+from flows.support import alerts as notices
+from flows.support import artifacts
+from flows.support.alerts import LOUD
+from flows.support.kept import kept
+from flows.support.tasks import RETRIED, alone, opened
+from flows.support.wanted import still_wanted
 from recengine import publish as engine
 from recengine.config import Home
-from recengine.versions import current_version
+from recengine.serving.versions import current_version
 
 
 def _still_current(version: str, given: dict[str, Any]) -> bool:

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 from prefect import flow, task
 from pydantic import Field
 
-from flows.common import RETRIED, alone, opened
 from flows.features import build_features
-from flows.kept import kept
-from flows.notices import LOUD
+from flows.support.alerts import LOUD
+from flows.support.kept import kept
+from flows.support.tasks import RETRIED, alone, opened
 from recengine import score as engine
 from recengine.config import Home
 from recengine.models import store

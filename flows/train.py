@@ -11,20 +11,20 @@ from typing import Annotated, Any, Literal
 from prefect import flow, task
 from pydantic import Field
 
-from flows import artifacts
-from flows.common import RETRIED, alone, opened
 from flows.features import build_features
-from flows.kept import BY_WHAT_IS_PUBLISHED, kept
-from flows.notices import LOUD
-from recengine import continuing
-from recengine import selection as engine
+from flows.support import artifacts
+from flows.support.alerts import LOUD
+from flows.support.kept import BY_WHAT_IS_PUBLISHED, kept
+from flows.support.tasks import RETRIED, alone, opened
 from recengine import train as training
 from recengine.config import Home
-from recengine.evaluation.gate import GateConfig
+from recengine.dataset import Snapshot
 from recengine.models import DEFAULT, ModelName, store
 from recengine.models.store import Recipe
-from recengine.selection import CarryConfig, Judgement, Selection, TrainConfig
-from recengine.snapshot import Snapshot
+from recengine.selection import candidates as engine
+from recengine.selection import reuse as continuing
+from recengine.selection.candidates import CarryConfig, Judgement, Selection, TrainConfig
+from recengine.selection.gate import GateConfig
 
 
 @task(name="standing verdict", **kept(by=BY_WHAT_IS_PUBLISHED))

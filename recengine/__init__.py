@@ -1,5 +1,5 @@
 """recengine: the engine of a nightly batch recommender. Imports no Prefect."""
 
-from importlib.metadata import version
+from recengine.config import VERSION as __version__
 
-__version__ = version("recengine")
+__all__ = ["__version__"]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict
 
-from recengine import access
 from recengine.errors import BadInput, legible
-from recengine.paths import meant
-from recengine.scale import PATTERN, parse
+from recengine.runtime import access
+from recengine.runtime.paths import meant
+
+VERSION = version("recengine")
 
 DatasetName = Literal[
     "demo",
@@ -131,39 +133,3 @@ class StageConfig(BaseModel):
     """Base of the stages' configs: unknown names are refused, values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class IngestConfig(StageConfig):
-    """How source files are read into the warehouse."""
-
-    max_bad_share: float = Field(
-        0.01,
-        ge=0,
-        le=1,
-        description="Largest share of unusable rows a load accepts; with more, the previous data stays",
-        json_schema_extra={"position": 0},
-    )
-    earliest_year: int = Field(
-        1990,
-        ge=1970,
-        le=2100,
-        description="Ratings dated before this year are quarantined as absurd (MovieLens began in 1995)",
-        json_schema_extra={"position": 1},
-    )
-    scale: str = Field(
-        "",
-        pattern=rf"^({PATTERN})?$",
-        description="The ratings' scale as low-high/step, such as 0-10/1, or implicit for data without ratings; "
-        "left empty, it is as dataset.toml says, else found from all ratings",
-        json_schema_extra={"position": 2},
-    )
-
-    @field_validator("scale")
-    @classmethod
-    def _is_a_scale(cls, text: str) -> str:
-        try:
-            if text:
-                parse(text)
-        except BadInput as error:
-            raise ValueError(str(error).rstrip(".")) from error
-        return text

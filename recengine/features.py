@@ -19,11 +19,11 @@ from scipy.sparse import csr_array
 
 from recengine import ingest
 from recengine.config import Home
-from recengine.durable import new_folder
+from recengine.dataset import MOVIE_GROUPS, SECONDS_PER_MONTH, USER_GROUPS, Snapshot
 from recengine.errors import NotReady
-from recengine.identity import code_identity
-from recengine.scale import IMPLICIT_RATING, Scale
-from recengine.snapshot import MOVIE_GROUPS, SECONDS_PER_MONTH, USER_GROUPS, Snapshot
+from recengine.movielens.scale import IMPLICIT_RATING, Scale
+from recengine.runtime.durable import new_folder
+from recengine.runtime.identity import code_identity
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.transaction import transaction
 

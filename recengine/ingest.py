@@ -15,21 +15,58 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+from pydantic import Field, field_validator
 
-from recengine import forgotten
-from recengine.config import IngestConfig
-from recengine.errors import BadSource, RecengineError, TooManyBadRows, legible
+from recengine.config import StageConfig
+from recengine.errors import BadInput, BadSource, RecengineError, TooManyBadRows, legible
 from recengine.movielens import scaling
 from recengine.movielens.accounts import check_ratings_add_up
 from recengine.movielens.facts import FileFacts, facts_of, stamp_of
 from recengine.movielens.files import load_file, quarantine_left_out
 from recengine.movielens.layouts import Source
 from recengine.movielens.reader import PARSER_VERSION, reading_of, refuse_mixed
-from recengine.warehouse import sqlfiles
-from recengine.warehouse.loads import LoadReport, fill_from_last_load, log_line, record
+from recengine.movielens.scale import PATTERN, parse
+from recengine.warehouse import forgotten, sqlfiles
+from recengine.warehouse.history import LoadReport, fill_from_last_load, log_line, record
 
 # A clock may be a little ahead; a rating from the day after tomorrow is wrong.
 FUTURE_SECONDS = 86_400
+
+
+class IngestConfig(StageConfig):
+    """How source files are read into the warehouse."""
+
+    max_bad_share: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Largest share of unusable rows a load accepts; with more, the previous data stays",
+        json_schema_extra={"position": 0},
+    )
+    earliest_year: int = Field(
+        1990,
+        ge=1970,
+        le=2100,
+        description="Ratings dated before this year are quarantined as absurd (MovieLens began in 1995)",
+        json_schema_extra={"position": 1},
+    )
+    scale: str = Field(
+        "",
+        pattern=rf"^({PATTERN})?$",
+        description="The ratings' scale as low-high/step, such as 0-10/1, or implicit for data without ratings; "
+        "left empty, it is as dataset.toml says, else found from all ratings",
+        json_schema_extra={"position": 2},
+    )
+
+    @field_validator("scale")
+    @classmethod
+    def _is_a_scale(cls, text: str) -> str:
+        try:
+            if text:
+                parse(text)
+        except BadInput as error:
+            raise ValueError(str(error).rstrip(".")) from error
+        return text
 
 
 def ingest(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig) -> LoadReport:
@@ -108,7 +145,7 @@ def _reading(source: Source, config: IngestConfig) -> str:
     said = source.description.model_dump_json(exclude={"name"}) if source.description else ""
     described = hashlib.sha256(said.encode()).hexdigest()[:12] if said else "no description"
     return (
-        f"{source.layout.name} {scaling.reading_key(source, config)} {config.earliest_year} "
+        f"{source.layout.name} {scaling.reading_key(source, config.scale)} {config.earliest_year} "
         f"v{PARSER_VERSION} {described}"
     )
 
@@ -184,7 +221,7 @@ def _set_variables(con: duckdb.DuckDBPyConnection, source: Source, config: Inges
     }
     for name, value in values.items():
         con.execute(f"SET VARIABLE {name} = {float(value)}::DOUBLE")
-    scaling.begin(con, source, config)
+    scaling.begin(con, source, config.scale)
     con.execute(sqlfiles.load("ingest/macros"))
 
 
@@ -218,7 +255,7 @@ def _build_core(
         "SELECT file_id, name FROM ops.files WHERE role = 'ratings' ORDER BY rows DESC, file_id"
     ).fetchall()
     _join_ratings(con, source, {name: file_id for file_id, name in files})
-    found, some_off_scale = scaling.decide(con, source, config)
+    found, some_off_scale = scaling.decide(con, source, config.scale)
     report.scale, report.scale_evidence = str(found), found.evidence
     some_described = any(file.role == "movies" for file in source.files)
     sqlfiles.run(con, "ingest/core_movies" if some_described else "ingest/core_movies_by_id")
@@ -297,7 +334,7 @@ def _check_still(source: Source, facts: dict[str, FileFacts]) -> None:
 def _remember(
     con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig, report: LoadReport
 ) -> None:
-    scale = scaling.remember(con, source, config, report.scale, report.scale_evidence)
+    scale = scaling.remember(con, source, config.scale, report.scale, report.scale_evidence)
     ends = (scale.low, scale.high, scale.step) if scale else (None, None, None)
     con.execute("DELETE FROM ops.dataset")
     con.execute(

@@ -20,13 +20,14 @@ import torch
 from filelock import FileLock
 from pydantic import BaseModel, Field
 
-from recengine import __version__, access, publications
-from recengine.config import Home, StageConfig
-from recengine.durable import move
+from recengine.config import VERSION, Home, StageConfig
 from recengine.errors import AuditFailed, BadInput, NotReady
-from recengine.guarding import guard_tables
 from recengine.models import store
-from recengine.versions import (
+from recengine.runtime import access
+from recengine.runtime.durable import move
+from recengine.selection.guarding import guard_tables
+from recengine.serving import publications
+from recengine.serving.versions import (
     SIDE_FILES,
     clear_unfinished,
     current_version,
@@ -239,7 +240,7 @@ def write_tables(con: duckdb.DuckDBPyConnection, version: str, metrics: dict[str
             "version": version,
             "metrics": json.dumps(metrics),
             "torch_version": torch.__version__,
-            "recengine_version": __version__,
+            "recengine_version": VERSION,
         },
     }
     with transaction(con):

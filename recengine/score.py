@@ -20,11 +20,11 @@ from pydantic import BaseModel, Field
 
 from recengine import features, ingest
 from recengine.config import Home, StageConfig
+from recengine.dataset import Snapshot
 from recengine.errors import NotReady
 from recengine.models import store
 from recengine.models.base import Model, OnProgress, silent
-from recengine.similar import similar_movies
-from recengine.snapshot import Snapshot
+from recengine.models.kernels.similar import similar_movies
 from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)

@@ -17,10 +17,10 @@ from pydantic import BaseModel
 
 from recengine import ingest
 from recengine.config import Home
-from recengine.continuing import standing, start_of
+from recengine.dataset import Snapshot
 from recengine.models import make, store
 from recengine.models.base import OnProgress, silent
-from recengine.selection import (
+from recengine.selection.candidates import (
     Judgement,
     Selection,
     TrainConfig,
@@ -29,8 +29,8 @@ from recengine.selection import (
     judge,
     select,
 )
-from recengine.sketch import sketch_of
-from recengine.snapshot import Snapshot
+from recengine.selection.reuse import standing, start_of
+from recengine.selection.sketch import sketch_of
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,7 @@ from typing import Any
 import duckdb
 from hypothesis import HealthCheck, Phase, settings
 
-from recengine.config import IngestConfig
-from recengine.ingest import LoadReport, ingest
+from recengine.ingest import IngestConfig, LoadReport, ingest
 from recengine.movielens.layouts import recognise
 from recengine.warehouse.connection import memory
 from recengine.warehouse.migrations import migrate

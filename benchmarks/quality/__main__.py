@@ -10,8 +10,8 @@ from benchmarks.movielens import datasets
 from benchmarks.quality import ablation, new_users, ranking, rolling, stars, timing
 from benchmarks.report import write
 from recengine.config import Home
-from recengine.judging import EvaluateConfig, read_snapshot
-from recengine.snapshot import Snapshot
+from recengine.dataset import Snapshot
+from recengine.evaluation.runner import EvaluateConfig, read_snapshot
 
 
 def main() -> None:

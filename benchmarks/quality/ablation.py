@@ -12,12 +12,13 @@ from benchmarks.movielens import canonical_split
 from benchmarks.parallel import side_by_side
 from benchmarks.quality.new_users import KEPT, cut_down
 from benchmarks.report import markdown
+from recengine.dataset import Snapshot
 from recengine.evaluation.evaluate import evaluate
 from recengine.evaluation.metrics import rmse
 from recengine.evaluation.splits import Split, from_mask, random_per_user
-from recengine.models import make, stars_chain
-from recengine.models.stars import Stars, StarsConfig
-from recengine.snapshot import Snapshot
+from recengine.models import make
+from recengine.models.parts import gibbs as stars_chain
+from recengine.models.parts.bayesian_mf import Stars, StarsConfig
 
 SEEDS = range(5)
 INNER = 4  # inner splits of each training part that lists are averaged over: one alone says .5 % too noisily

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import markdown
+from recengine.dataset import Snapshot
 from recengine.evaluation.bootstrap import Bootstrap, paired_difference
 from recengine.evaluation.evaluate import evaluate
 from recengine.evaluation.splits import Split, from_mask
 from recengine.models import make
-from recengine.snapshot import Snapshot
 
 CUT_USERS = 100
 KEPT = (0, 1, 3, 5)

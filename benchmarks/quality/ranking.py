@@ -10,11 +10,11 @@ import numpy as np
 
 from benchmarks.peers import ALS_GRID, BPR_GRID, Als, Bpr, tuned
 from benchmarks.report import markdown
+from recengine.dataset import Snapshot
 from recengine.evaluation.evaluate import evaluate
 from recengine.evaluation.splits import random_per_user
 from recengine.models import make
 from recengine.models.base import Model
-from recengine.snapshot import Snapshot
 
 METRICS = ("ndcg@10", "precision@10", "recall@10", "map@10")
 SEEDS = range(5)

@@ -18,12 +18,12 @@ from benchmarks.peers import (
     tuned,
 )
 from benchmarks.report import markdown
+from recengine.dataset import Snapshot
 from recengine.evaluation.bootstrap import Bootstrap, paired_difference
 from recengine.evaluation.evaluate import evaluate
 from recengine.evaluation.splits import Split, temporal
 from recengine.models import make
 from recengine.models.base import Model
-from recengine.snapshot import Snapshot
 
 UPPER = (0.6, 0.8, 1.0)
 SHARE = 0.2

@@ -16,7 +16,7 @@ from benchmarks.report import markdown
 from recengine.evaluation.metrics import rmse
 from recengine.evaluation.splits import Split
 from recengine.models import make
-from recengine.models.biases import Biases
+from recengine.models.parts.biases import Biases
 
 NUMBERS = range(1, 6)
 SEEDS = range(3)

@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmarks.report import markdown
 from recengine import features
 from recengine.config import Home
-from recengine.selection import TrainConfig
-from recengine.snapshot import Snapshot
+from recengine.dataset import Snapshot
+from recengine.selection.candidates import TrainConfig
 from recengine.train import train
 
 RUNS = 3

@@ -210,7 +210,7 @@ def ours(folder: Path, out: Path, steps: Steps) -> None:
     import pyarrow.parquet as pq
 
     from recengine.config import Home
-    from recengine.judging import EvaluateConfig, read_snapshot
+    from recengine.evaluation.runner import EvaluateConfig, read_snapshot
     from recengine.models import make
     from recengine.score import RECOMMENDATIONS, recommend
 

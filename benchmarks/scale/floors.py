@@ -20,9 +20,9 @@ import torch
 from safetensors.numpy import load_file
 from scipy.sparse import csr_array
 
-from recengine.models.popular_first import Order, rows_of
+from recengine.dataset import Snapshot
+from recengine.models.kernels.popular_first import Order, rows_of
 from recengine.publish import STORAGE_VERSION
-from recengine.snapshot import Snapshot
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import settings
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from recengine.evaluation.metrics import ranking_metrics
-from recengine.models.ranking import RankingConfig
+from recengine.models.parts.ranking import RankingConfig
 from recengine.warehouse.sqlfiles import path_literal, scan_of
 
 SHARE = 0.2

@@ -37,7 +37,7 @@ def once(way: str, data: Path, out: Path) -> dict[str, float]:
     from threadpoolctl import threadpool_limits
 
     from benchmarks.scale.contenders import Steps, ours
-    from recengine.threads import THREADS, own_threads
+    from recengine.runtime.threads import THREADS, own_threads
 
     steps = Steps()
     with own_threads():  # the blocks within this one leave BLAS as it finds it

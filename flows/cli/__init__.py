@@ -61,7 +61,7 @@ def main() -> None:
 
 def _told(error: Exception) -> str:
     """What the system says of a full disk, of memory, or of a folder that may not be written; else it is a bug."""
-    from recengine.space import told
+    from recengine.runtime.space import told
 
     if sentence := told(error, Path(os.environ.get("RECENGINE_HOME", "."))):
         return str(sentence)

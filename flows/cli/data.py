@@ -9,7 +9,7 @@ import typer
 
 from flows.cli import console
 from flows.cli.options import HomeOption, SeedOption, use
-from recengine.paths import meant
+from recengine.runtime.paths import meant
 
 
 def register(app: typer.Typer) -> None:
@@ -46,9 +46,8 @@ def generate(
     demographics: Annotated[bool, typer.Option("--demographics", help="csv: also write users.csv")] = False,
 ) -> None:
     """Write MovieLens-shaped data of any size: long tails, real tastes, believable titles."""
-    from recengine.config import Home
-    from recengine.movielens import generator as engine
-    from recengine.space import space_told
+    from recengine.runtime.space import space_told
+    from recengine.synthetic import generator as engine
 
     config = engine.GeneratorConfig(
         layout=layout,
@@ -58,6 +57,6 @@ def generate(
         seed=seed,
         demographics=demographics,
     )
-    with space_told(Home(folder)), console.progress() as on_progress:
+    with space_told(folder), console.progress() as on_progress:
         engine.generate(folder, config, on_progress)
     print(folder)

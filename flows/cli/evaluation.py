@@ -19,7 +19,7 @@ from flows.cli.options import (
     SourceOption,
     use,
 )
-from recengine.paths import meant
+from recengine.runtime.paths import meant
 
 Protocol = Literal["temporal", "random", "leave-one-out", "files"]
 
@@ -56,7 +56,7 @@ def evaluate(
     """Metrics of a model, each with a bootstrap interval over users, on held-out ratings."""
     import pandas as pd
 
-    from recengine import judging
+    from recengine.evaluation import runner as judging
     from recengine.models import checked_model
 
     chosen = use(home)

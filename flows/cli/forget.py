@@ -23,9 +23,9 @@ def forget(
     home: HomeOption = None,
 ) -> None:
     """Remove users from every table, kept version, model and page, for good, and leave them out of later loads."""
-    from flows import runs
-    from recengine import forget as engine
-    from recengine.warehouse.turn import turn
+    from flows.support import stored_runs as runs
+    from recengine.upkeep import forget as engine
+    from recengine.warehouse.run_lock import turn
 
     chosen = use(home)
     with turn(chosen, "recengine forget"):

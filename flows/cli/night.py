@@ -7,7 +7,6 @@ from typing import Any
 
 import typer
 
-from flows import local
 from flows.cli import console
 from flows.cli.options import (
     BadShareOption,
@@ -23,8 +22,10 @@ from flows.cli.options import (
     TopNOption,
     use,
 )
-from recengine.config import Home, IngestConfig, checked_dataset
+from flows.server import local
+from recengine.config import Home, checked_dataset
 from recengine.errors import BadInput, legible
+from recengine.ingest import IngestConfig
 
 _HOW_TO_QUERY = """
 Query them:
@@ -76,7 +77,7 @@ def run(
     local.settle(chosen)
     with local.server():
         from flows.nightly import nightly
-        from recengine.selection import CarryConfig
+        from recengine.selection.candidates import CarryConfig
 
     state = nightly(
         dataset=known,
@@ -97,7 +98,7 @@ def run(
 
 def show_published(home: Home) -> None:
     """One user's list, and how to query all of them."""
-    from recengine import reading
+    from recengine.serving import queries as reading
 
     first = int(reading.sql(home, "SELECT min(user_id) AS user_id FROM recommendations")["user_id"][0])
     console.show_list(reading.top(home, first), f"Recommendations for user {first}")

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from recengine.config import Home
-from recengine.paths import meant
-from recengine.scale import parse
+from recengine.movielens.scale import parse
+from recengine.runtime.paths import meant
 
 
 def scale_text(text: str) -> str:

@@ -24,7 +24,7 @@ def top(
     home: HomeOption = None,
 ) -> None:
     """A user's recommendations with titles; an unknown user gets the popular movies."""
-    from recengine import reading
+    from recengine.serving import queries as reading
 
     frame = reading.top(use(home), user, n)
     popular = len(frame) and frame["source"][0] == "popular_movies"
@@ -43,7 +43,7 @@ def sql(
     home: HomeOption = None,
 ) -> None:
     """Any SELECT on the published tables, read-only."""
-    from recengine import reading
+    from recengine.serving import queries as reading
 
     console.show(reading.sql(use(home), query), form)
 
@@ -52,7 +52,7 @@ def status(form: FormatOption = "table", home: HomeOption = None) -> None:
     """What is published, by which model, from which data, and the last runs; exit 0 only if something is."""
     import pandas as pd
 
-    from recengine import reading
+    from recengine.serving import queries as reading
 
     found = reading.status(use(home))
     if form == "json":

@@ -19,7 +19,7 @@ def report(
     home: HomeOption = None,
 ) -> None:
     """The page of what is published: rows, metrics of the last nights, charts, lists before and now."""
-    from recengine import report as engine
+    from recengine.serving import report as engine
     from recengine.warehouse.connection import warehouse
 
     chosen = use(home)

@@ -36,7 +36,7 @@ def serve(
 
     What is said of the night is remembered in the home ('' forgets it); unsaid, it goes on with what is published.
     """
-    from deployments import serve as engine
+    from flows.server import serve as engine
 
     night = {"source": source, "dataset": dataset, "cron": cron, "timezone": timezone}
     engine.serve(use(home), host, port, say=console.say, **night)

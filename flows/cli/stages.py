@@ -28,7 +28,7 @@ from flows.cli.options import (
     use,
 )
 from recengine.config import Home
-from recengine.warehouse.turn import turn
+from recengine.warehouse.run_lock import turn
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 @contextmanager
 def _alone(home: Path | None, command: str) -> Iterator[Home]:
-    from recengine.mending import look_over
+    from recengine.upkeep.repair import look_over
 
     chosen = use(home)
     with turn(chosen, f"recengine {command}"):
@@ -56,9 +56,9 @@ def ingest(
 ) -> None:
     """Load MovieLens files into the warehouse."""
     from recengine import ingest as engine
-    from recengine.config import IngestConfig
-    from recengine.sources import locate
-    from recengine.standing import Night, going_on
+    from recengine.ingest import IngestConfig
+    from recengine.movielens.locating import locate
+    from recengine.serving.continuity import Night, going_on
     from recengine.warehouse.connection import warehouse
 
     with _alone(home, "ingest") as chosen:
@@ -97,7 +97,7 @@ def train(
     from recengine import features as feature_stage
     from recengine import train as engine
     from recengine.models import checked_model
-    from recengine.selection import CarryConfig, TrainConfig
+    from recengine.selection.candidates import CarryConfig, TrainConfig
     from recengine.warehouse.connection import warehouse
 
     carry = CarryConfig(from_scratch=from_scratch)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array
 
-from recengine.snapshot import Snapshot
+from recengine.dataset import Snapshot
 
 
 def incidence(top: np.ndarray, movies: int) -> csr_array:

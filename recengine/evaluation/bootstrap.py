@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recengine.threads import own_threads
+from recengine.runtime.threads import own_threads
 
 _CELLS = 2**22  # draws x users (or x movies) held at once: 32 MB of float64
 

@@ -1,7 +1,7 @@
 """Judge a model by a split: its lists over the full catalogue, its predicted stars, what its lists are like.
 
 Every figure comes with a bootstrap interval over users, and the rank metrics also user by user, for paired
-tests (see ``recengine.evaluation.gate``).
+tests (see ``recengine.selection.gate``).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from recengine.dataset import Snapshot
 from recengine.errors import BadInput, NotFinite
 from recengine.evaluation.bootstrap import Bootstrap
 from recengine.evaluation.figures import (
@@ -25,8 +26,7 @@ from recengine.evaluation.figures import (
 from recengine.evaluation.measuring import Measured, measure, pooled
 from recengine.evaluation.splits import Split
 from recengine.models.base import Model, OnProgress, silent
-from recengine.snapshot import Snapshot
-from recengine.threads import own_threads
+from recengine.runtime.threads import own_threads
 
 _USERS = 4096  # scored between two reports of progress
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recengine.dataset import Snapshot
 from recengine.errors import BadInput
 from recengine.evaluation.splits import Split, dated, leave_one_out, temporal
-from recengine.snapshot import Snapshot
 
 EARLIER_CUTS = 2
 

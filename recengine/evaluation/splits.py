@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 import numpy as np
 from scipy.sparse import csr_array
 
+from recengine.dataset import Snapshot
 from recengine.errors import BadInput
-from recengine.snapshot import Snapshot
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
+from recengine.dataset import Snapshot
 from recengine.errors import NotFinite
-from recengine.resources import memory_bytes
-from recengine.snapshot import Snapshot
-from recengine.threads import own_threads
-from recengine.topn import top_n
+from recengine.models.kernels.topn import top_n
+from recengine.runtime.resources import memory_bytes
+from recengine.runtime.threads import own_threads
 
 BLOCK_CELLS = 2**25  # most users x movies scored at once: 128 MB of float32
 BLOCK_SHARE = 128  # ... and no more than this part of the bytes of memory: a model takes some ten blocks

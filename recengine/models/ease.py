@@ -10,9 +10,10 @@ import torch
 from pydantic import Field
 from scipy.sparse import csr_array, hstack
 
+from recengine.dataset import DECLARED, Snapshot
 from recengine.models.base import Model, ModelConfig, OnProgress, part_of, silent
-from recengine.models.biases import BiasConfig, Biases
-from recengine.models.gram import (
+from recengine.models.parts.biases import BiasConfig, Biases
+from recengine.models.parts.gram import (
     TOO_LITTLE_MEMORY,
     add_features,
     pair_sums,
@@ -21,8 +22,7 @@ from recengine.models.gram import (
     user_weights,
     zero_diagonal_ridge,
 )
-from recengine.resources import MEMORY_LIMIT
-from recengine.snapshot import DECLARED, Snapshot
+from recengine.runtime.resources import MEMORY_LIMIT
 
 log = logging.getLogger(__name__)
 

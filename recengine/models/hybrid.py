@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from recengine.dataset import Snapshot
 from recengine.errors import NotFinite
 from recengine.models.base import Model, ModelConfig, OnProgress, Start, part_of, silent
-from recengine.models.gram import TOO_LITTLE_MEMORY
-from recengine.models.ranking import Ranking, RankingConfig
-from recengine.models.recency import Recency, RecencyConfig
-from recengine.models.stars import Stars, StarsConfig
-from recengine.resources import MEMORY_LIMIT
-from recengine.snapshot import Snapshot
-from recengine.threads import own_threads
+from recengine.models.parts.bayesian_mf import Stars, StarsConfig
+from recengine.models.parts.gram import TOO_LITTLE_MEMORY
+from recengine.models.parts.ranking import Ranking, RankingConfig
+from recengine.models.parts.recency_boost import Recency, RecencyConfig
+from recengine.runtime.resources import MEMORY_LIMIT
+from recengine.runtime.threads import own_threads
 
 log = logging.getLogger(__name__)
 

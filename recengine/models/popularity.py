@@ -7,9 +7,9 @@ from typing import ClassVar, Self
 import numpy as np
 import torch
 
+from recengine.dataset import Snapshot
 from recengine.models.base import Model, OnProgress, silent
-from recengine.models.biases import Biases
-from recengine.snapshot import Snapshot
+from recengine.models.parts.biases import Biases
 
 
 class Popularity(Model):

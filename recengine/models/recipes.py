@@ -17,6 +17,12 @@ class Recipe(BaseModel):
     config: dict[str, Any] = {}
 
 
+def recipe_for(model: str, **asked: Any) -> Recipe:
+    """The recipe of a model with those of the asked knobs that it has."""
+    fields = MODELS[model].Config.model_fields
+    return Recipe(model=model, config={name: value for name, value in asked.items() if name in fields})
+
+
 def same_recipe(one: Recipe, other: Recipe) -> bool:
     """Whether both train the same model."""
     return (

@@ -19,10 +19,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from recengine.dataset import DECLARED, Snapshot
 from recengine.errors import BadInput
 from recengine.models.base import Model, ModelConfig, OnProgress, silent
-from recengine.models.biases import Biases
-from recengine.snapshot import DECLARED, Snapshot
+from recengine.models.parts.biases import Biases
 
 Shape = Literal["3", "5", "7", "9"]
 

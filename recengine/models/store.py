@@ -21,15 +21,15 @@ from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from recengine import __version__, durable
-from recengine.config import Home
-from recengine.durable import new_file, new_folder
+from recengine.config import VERSION, Home
+from recengine.dataset import Snapshot
 from recengine.errors import BadInput, BadSource, Damaged, NotReady
-from recengine.identity import code_identity
 from recengine.models import MODELS
 from recengine.models.base import Model
 from recengine.models.recipes import Recipe, understood
-from recengine.snapshot import Snapshot
+from recengine.runtime import durable
+from recengine.runtime.durable import new_file, new_folder
+from recengine.runtime.identity import code_identity
 
 log = logging.getLogger(__name__)
 
@@ -70,14 +70,14 @@ class Manifest(BaseModel):
     ratings: int = 0
     started_from: str | None = None
     judged: Judged | None = None
-    sketch: str = ""  # of the ratings that were judged: see recengine.sketch
+    sketch: str = ""  # of the ratings that were judged: see recengine.selection.sketch
     measured: Measurement | None = None
     code: str = ""
     trained_at: datetime
     seconds: float
     metrics: dict[str, float | None] = {}
     history: list[dict[str, float]] = []
-    recengine_version: str = __version__
+    recengine_version: str = VERSION
     torch_version: str = torch.__version__
 
     @property

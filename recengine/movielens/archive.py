@@ -23,8 +23,8 @@ from typing import NoReturn
 
 from filelock import FileLock
 
-from recengine import durable
 from recengine.errors import BadInput, BadSource
+from recengine.runtime import durable
 
 log = logging.getLogger(__name__)
 

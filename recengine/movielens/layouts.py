@@ -9,8 +9,8 @@ from pathlib import Path
 from recengine.errors import BadInput, BadSource, UnknownLayout, legible
 from recengine.movielens import description, folders
 from recengine.movielens.description import Description
+from recengine.movielens.scale import HALF_STARS, WHOLE_STARS, Scale
 from recengine.movielens.source import Layout, LayoutName, Role, Source, SourceFile
-from recengine.scale import HALF_STARS, WHOLE_STARS, Scale
 
 __all__ = [
     "LAYOUTS",

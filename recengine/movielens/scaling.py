@@ -8,12 +8,20 @@ from dataclasses import replace
 import duckdb
 import numpy as np
 
-from recengine.config import IngestConfig
 from recengine.errors import BadInput, BadSource
 from recengine.movielens.description import FILE_NAME
 from recengine.movielens.reader import reading_of
+from recengine.movielens.scale import (
+    IMPLICIT,
+    LARGEST,
+    SCALE_VERSION,
+    Found,
+    Scale,
+    as_declared,
+    infer,
+    parse,
+)
 from recengine.movielens.source import Source
-from recengine.scale import IMPLICIT, LARGEST, SCALE_VERSION, Found, Scale, as_declared, infer, parse
 from recengine.warehouse import sqlfiles
 
 # With more different values among the first ratings, their scale has no grid.
@@ -22,17 +30,17 @@ LOOKED_AT, MOST_VALUES = 100_000, 20_000
 log = logging.getLogger(__name__)
 
 
-def declared_text(source: Source, config: IngestConfig) -> str | None:
+def declared_text(source: Source, asked: str) -> str | None:
     """The scale as the option or ``dataset.toml`` says it, the option first; None where neither does."""
-    return config.scale or (source.description.scale if source.description else None) or None
+    return asked or (source.description.scale if source.description else None) or None
 
 
-def reading_key(source: Source, config: IngestConfig) -> str:
+def reading_key(source: Source, asked: str) -> str:
     """What of the scale decides how a file is read, besides the ratings themselves."""
-    return f"scale {declared_text(source, config) or 'found'} v{SCALE_VERSION}"
+    return f"scale {declared_text(source, asked) or 'found'} v{SCALE_VERSION}"
 
 
-def begin(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig) -> None:
+def begin(con: duckdb.DuckDBPyConnection, source: Source, asked: str) -> None:
     """Set what judging single lines needs: whether a rating may be missing.
 
     Raises
@@ -40,17 +48,17 @@ def begin(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig) 
     BadInput, BadSource
         The declared scale is none.
     """
-    text = declared_text(source, config)
-    implicit = text is not None and _parsed(text, source, config) is None
+    text = declared_text(source, asked)
+    implicit = text is not None and _parsed(text, source, asked) is None
     con.execute(f"SET VARIABLE implicit = {implicit}")
 
 
-def decide(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig) -> tuple[Found, bool]:
+def decide(con: duckdb.DuckDBPyConnection, source: Source, asked: str) -> tuple[Found, bool]:
     """The scale of all ratings that were read, also set as variables; and whether some are off it."""
     continuous, ratings, counts = _values(con)
-    text = declared_text(source, config)
+    text = declared_text(source, asked)
     if text is not None:
-        found = as_declared(ratings, counts, _parsed(text, source, config))
+        found = as_declared(ratings, counts, _parsed(text, source, asked))
     elif without := _without_ratings(source):
         found = Found(None, False, f"{IMPLICIT}: {without}")
     else:
@@ -82,11 +90,11 @@ def changes(con: duckdb.DuckDBPyConnection, scale: str) -> bool:
 
 
 def remember(
-    con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig, scale: str, evidence: str
+    con: duckdb.DuckDBPyConnection, source: Source, asked: str, scale: str, evidence: str
 ) -> Scale | None:
     """Note the scale in ``ops.scale`` and in the log; returns it."""
     liked_from = source.description.liked_from if source.description else None
-    declared = declared_text(source, config) is not None
+    declared = declared_text(source, asked) is not None
     con.execute("DELETE FROM ops.scale")
     con.execute("INSERT INTO ops.scale VALUES (?, ?, ?, ?)", [scale, declared, liked_from, evidence])
     log.info("ingest: %s", evidence)
@@ -105,11 +113,11 @@ def _without_ratings(source: Source) -> str | None:
     )
 
 
-def _parsed(text: str, source: Source, config: IngestConfig) -> Scale | None:
+def _parsed(text: str, source: Source, asked: str) -> Scale | None:
     try:
         return parse(text)
     except BadInput as error:
-        if config.scale:
+        if asked:
             raise
         path = source.folder / FILE_NAME
         problem = f"scale: {str(error).partition(';')[0]}"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from recengine.movielens.description import Description, Movies, Ratings, Users
+from recengine.movielens.scale import Scale
 from recengine.movielens.spellings import Role
-from recengine.scale import Scale
 
 LayoutName = Literal["ml-100k", "ml-1m", "ml-10m", "csv"]
 

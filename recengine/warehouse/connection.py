@@ -13,7 +13,7 @@ import duckdb
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from recengine.errors import BadSource, Damaged, WarehouseBusy
-from recengine.resources import cores, memory_bytes
+from recengine.runtime.resources import cores, memory_bytes
 from recengine.warehouse.migrations import migrate
 from recengine.warehouse.sqlfiles import literal
 

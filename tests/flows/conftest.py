@@ -13,7 +13,7 @@ from small_releases import popularity_wins
 
 import flows
 from recengine.config import Home
-from recengine.movielens.generator import GeneratorConfig, generate
+from recengine.synthetic.generator import GeneratorConfig, generate
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,10 @@ import pytest
 from full_disks import fill, small_disk
 from stage_commands import start
 
-from recengine import reading
 from recengine.config import Home
-from recengine.movielens.generator import GeneratorConfig, generate
-from recengine.versions import current_version
+from recengine.serving import queries as reading
+from recengine.serving.versions import current_version
+from recengine.synthetic.generator import GeneratorConfig, generate
 
 OPTIONS = {
     "ingest": (),

@@ -19,11 +19,11 @@ from flows.nightly import nightly
 from flows.publish import publish
 from flows.train import train
 from recengine import publish as publishing
-from recengine import reading
 from recengine.config import Home
 from recengine.errors import TooManyBadRows
-from recengine.selection import CarryConfig
-from recengine.versions import current_version, versions
+from recengine.selection.candidates import CarryConfig
+from recengine.serving import queries as reading
+from recengine.serving.versions import current_version, versions
 
 pytestmark = pytest.mark.prefect
 
@@ -163,7 +163,9 @@ def test_log_lines_of_the_engine_appear_under_their_task(
 ) -> None:
     run, _ = start(client, nightly, source=str(demo), model="popularity")
     tasks = tasks_of(client, run, expected=len(STAGES))
-    logs_of(client, tasks["ingest"].id, "recengine.warehouse.loads: ingest: small-demo loaded, 6,000 ratings")
+    logs_of(
+        client, tasks["ingest"].id, "recengine.warehouse.history: ingest: small-demo loaded, 6,000 ratings"
+    )
     logs_of(client, tasks["publish"].id, "recengine.publish: publish: version")
 
 

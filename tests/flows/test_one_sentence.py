@@ -11,7 +11,7 @@ import stage_commands
 from full_disks import small_disk
 
 from recengine.config import Home
-from recengine.movielens.generator import GeneratorConfig, generate
+from recengine.synthetic.generator import GeneratorConfig, generate
 
 SMALL = GeneratorConfig(layout="ml-100k", users=40, movies=60, ratings=1_000, seed=7)
 

@@ -18,8 +18,8 @@ from small_releases import everything_rated
 from flows.ingest import ingest
 from flows.nightly import nightly
 from recengine import publish as publishing
-from recengine import reading
 from recengine.config import Home
+from recengine.serving import queries as reading
 
 pytestmark = pytest.mark.prefect
 

@@ -9,9 +9,9 @@ from flow_runs import start
 from prefect.client.orchestration import SyncPrefectClient
 
 from flows.nightly import nightly
-from recengine import reading
 from recengine.config import Home
-from recengine.selection import CarryConfig
+from recengine.selection.candidates import CarryConfig
+from recengine.serving import queries as reading
 
 EARLIER = Path(__file__).parents[1] / "fixtures" / "home-0.1.0.tar.xz"
 

@@ -8,7 +8,7 @@ import engine_homes
 import pytest
 
 from recengine.config import Home
-from recengine.snapshot import Snapshot
+from recengine.dataset import Snapshot
 
 
 @pytest.fixture(scope="session")

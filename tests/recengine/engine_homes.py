@@ -9,12 +9,13 @@ from pathlib import Path
 import duckdb
 
 from recengine import features, ingest, publish, score
-from recengine.config import Home, IngestConfig
+from recengine.config import Home
+from recengine.dataset import Snapshot
+from recengine.ingest import IngestConfig
 from recengine.models import make, store
-from recengine.movielens.generator import GeneratorConfig, generate
 from recengine.movielens.layouts import recognise
-from recengine.sketch import sketch_of
-from recengine.snapshot import Snapshot
+from recengine.selection.sketch import sketch_of
+from recengine.synthetic.generator import GeneratorConfig, generate
 from recengine.warehouse.connection import memory, warehouse
 from recengine.warehouse.migrations import migrate
 

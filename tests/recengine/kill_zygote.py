@@ -14,8 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recengine import durable, publish
+from recengine import publish
 from recengine.config import Home
+from recengine.runtime import durable
 from recengine.warehouse.connection import warehouse
 
 

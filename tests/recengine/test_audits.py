@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from recengine import features, publish, score
 from recengine.config import Home
 from recengine.errors import AuditFailed
+from recengine.models.kernels.similar import similar_movies
 from recengine.models.popularity import Popularity
-from recengine.similar import similar_movies
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import warehouse
 

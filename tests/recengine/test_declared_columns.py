@@ -9,11 +9,13 @@ import pytest
 from engine_homes import core_of, trained
 from ingest_frames import warehouse_in_memory, write
 
-from recengine import features, ingest, publish, reading, score
-from recengine.config import Home, IngestConfig
+from recengine import features, ingest, publish, score
+from recengine.config import Home
+from recengine.dataset import DECLARED, Snapshot
+from recengine.ingest import IngestConfig
 from recengine.models import make
 from recengine.movielens.layouts import recognise
-from recengine.snapshot import DECLARED, Snapshot
+from recengine.serving import queries as reading
 from recengine.warehouse.connection import warehouse
 
 TOML = """

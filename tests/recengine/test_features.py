@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from recengine import features
 from recengine.config import Home
+from recengine.dataset import Snapshot
 from recengine.errors import NotReady
-from recengine.snapshot import Snapshot
 from recengine.warehouse.connection import memory
 from recengine.warehouse.migrations import migrate
 

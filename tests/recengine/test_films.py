@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from ingest_frames import load, warehouse_in_memory
 from test_audits import publish_into_memory
 
-from recengine import features, judging, publish
+from recengine import features, publish
 from recengine.config import Home
-from recengine.similar import similar_movies
+from recengine.evaluation import runner as judging
+from recengine.models.kernels.similar import similar_movies
 
 T0 = "2020-01-01 00:00:00"
 LATER = "2020-06-01 00:00:00"

@@ -8,10 +8,12 @@ import pytest
 from engine_homes import trained
 from ingest_frames import load, table, warehouse_in_memory
 
-from recengine import features, ingest, publish, reading, score
-from recengine.config import Home, IngestConfig
-from recengine.judging import EvaluateConfig, evaluate
+from recengine import features, ingest, publish, score
+from recengine.config import Home
+from recengine.evaluation.runner import EvaluateConfig, evaluate
+from recengine.ingest import IngestConfig
 from recengine.movielens.layouts import recognise
+from recengine.serving import queries as reading
 from recengine.warehouse.connection import warehouse
 
 pytestmark = pytest.mark.real_data

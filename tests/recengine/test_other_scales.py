@@ -12,16 +12,19 @@ from engine_homes import copy_of, trained
 from ingest_frames import frame, write
 from scipy.sparse import csr_array
 
-from recengine import features, ingest, publish, reading, report, score
-from recengine.config import Home, IngestConfig
+from recengine import features, ingest, publish, score
+from recengine.config import Home
+from recengine.dataset import Snapshot
 from recengine.errors import AuditFailed, BadInput
 from recengine.evaluation.bootstrap import Bootstrap
 from recengine.evaluation.evaluate import evaluate
 from recengine.evaluation.splits import random_per_user
+from recengine.ingest import IngestConfig
 from recengine.models import make
 from recengine.models.hybrid import Hybrid
 from recengine.movielens.layouts import recognise
-from recengine.snapshot import Snapshot
+from recengine.serving import queries as reading
+from recengine.serving import report
 from recengine.warehouse.connection import warehouse
 
 QUICK = {"stars": {"sweeps": 6}, "recency": "off"}

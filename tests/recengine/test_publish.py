@@ -10,10 +10,11 @@ import duckdb
 import pytest
 from engine_homes import published
 
-from recengine import publish, report
+from recengine import publish
 from recengine.config import Home
 from recengine.errors import AuditFailed, BadInput, GuardFailed, NotReady
-from recengine.versions import current_version, point_to, versions
+from recengine.serving import report
+from recengine.serving.versions import current_version, point_to, versions
 from recengine.warehouse.connection import warehouse
 
 STORAGE_OF_1_4 = 67  # as DuckDB writes it into the header of a file for 1.4 clients
@@ -129,7 +130,7 @@ def test_current_version_is_never_pruned(home: Home) -> None:
     assert made[0] not in versions(home)
     older, newer = versions(home)[0], [published(home) for _ in range(3)]
     point_to(home, older)
-    from recengine.versions import prune
+    from recengine.serving.versions import prune
 
     assert prune(home, 2) == [newer[0]]
     assert versions(home) == [older, *newer[1:]]

@@ -16,7 +16,7 @@ from kill_zygote import STAGES
 
 from recengine import publish
 from recengine.config import Home
-from recengine.versions import current_version, versions
+from recengine.serving.versions import current_version, versions
 from recengine.warehouse.connection import warehouse
 
 

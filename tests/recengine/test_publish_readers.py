@@ -9,7 +9,7 @@ from pathlib import Path
 
 from recengine import publish
 from recengine.config import Home
-from recengine.versions import current_version
+from recengine.serving.versions import current_version
 from recengine.warehouse.connection import warehouse
 
 PUBLICATIONS = 50

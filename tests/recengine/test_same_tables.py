@@ -20,7 +20,7 @@ import recengine.models
 from recengine import publish, score, train
 from recengine.config import Home
 from recengine.models import DEFAULT
-from recengine.selection import TrainConfig
+from recengine.selection.candidates import TrainConfig
 from recengine.warehouse.connection import warehouse
 
 # What a publication is called and when it was made differ; everything else may not.
@@ -82,7 +82,7 @@ SCORED = """
 import hashlib
 import numpy as np
 from scipy.sparse import csr_array
-from recengine.models.blocks import Block, Catalogue
+from recengine.models.kernels.blocks import Block, Catalogue
 
 rng = np.random.default_rng(0)
 def drawn(*shape):
@@ -107,11 +107,11 @@ def test_the_process_that_compiles_scores_as_the_one_after_it(tmp_path: Path) ->
 
 def test_a_loop_that_another_calls_is_compiled_into_it() -> None:
     """As a function of its own it rounds in the process that compiles it as it does in no later one."""
-    models = [f"recengine.models.{module.name}" for module in pkgutil.iter_modules(recengine.models.__path__)]
+    walk = pkgutil.walk_packages(recengine.models.__path__, "recengine.models.")
     found = [
         loop
-        for name in ["recengine.similar", *models]
-        for loop in vars(importlib.import_module(name)).values()
+        for module in walk
+        for loop in vars(importlib.import_module(module.name)).values()
         if isinstance(loop, Dispatcher)
     ]
     assert len(found) > 20

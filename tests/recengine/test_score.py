@@ -17,10 +17,10 @@ import torch
 
 from recengine import score
 from recengine.config import Home
+from recengine.dataset import Snapshot
 from recengine.errors import NotFinite, NotReady
 from recengine.models import make, store
 from recengine.models.popularity import Popularity
-from recengine.snapshot import Snapshot
 from recengine.warehouse.connection import warehouse
 
 
@@ -78,7 +78,7 @@ def test_another_process_without_the_warehouse(home: Home, tmp_path: Path) -> No
         from recengine import score
         from recengine.config import Home
         from recengine.models import store
-        from recengine.snapshot import Snapshot
+        from recengine.dataset import Snapshot
         try:
             duckdb.connect({str(home.warehouse)!r})
         except duckdb.IOException:

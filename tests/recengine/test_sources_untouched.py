@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from ingest_frames import FRAMES, load, table, warehouse_in_memory, write
 
-from recengine import judging
-from recengine.config import Home, IngestConfig
-from recengine.ingest import ingest
-from recengine.movielens.generator import GeneratorConfig, generate
+from recengine.config import Home
+from recengine.evaluation import runner as judging
+from recengine.ingest import IngestConfig, ingest
 from recengine.movielens.layouts import recognise
-from recengine.sources import locate
+from recengine.movielens.locating import locate
+from recengine.synthetic.generator import GeneratorConfig, generate
 from recengine.warehouse.connection import warehouse
 
 ODD = ["rating=5", "user_id=x", "*", "a\nb", "[u]*", "a\\?'\"", "c\udcff", "{file_id}"]

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from scipy.sparse import csr_array, random_array
 
+from recengine.dataset import Snapshot
 from recengine.models.base import Model, OnProgress, silent
-from recengine.snapshot import Snapshot
 
 GENRES = ("genre=Action", "genre=Comedy", "genre=Drama")
 

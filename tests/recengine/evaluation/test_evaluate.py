@@ -11,13 +11,13 @@ from evaluation_fakes import TableModel, random_snapshot, snapshot_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recengine.dataset import Snapshot
 from recengine.errors import BadInput
 from recengine.evaluation.bootstrap import Bootstrap
 from recengine.evaluation.evaluate import evaluate, recommend
 from recengine.evaluation.metrics import RANKING_METRICS, mae, rmse, rmse_mean_per_user
 from recengine.evaluation.splits import from_mask, random_per_user, temporal
 from recengine.models import base
-from recengine.snapshot import Snapshot
 
 QUICK = Bootstrap(draws=200)
 

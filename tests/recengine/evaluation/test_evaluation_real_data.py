@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from evaluation_fakes import TableModel, snapshot_of
 
+from recengine.dataset import Snapshot
 from recengine.evaluation.bootstrap import Bootstrap
 from recengine.evaluation.evaluate import Evaluation, evaluate
 from recengine.evaluation.splits import Split, from_mask, random_per_user, temporal
-from recengine.snapshot import Snapshot
 
 pytestmark = pytest.mark.real_data
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from evaluation_fakes import random_snapshot
 
+from recengine.dataset import Snapshot
 from recengine.evaluation.bootstrap import Bootstrap
 from recengine.evaluation.evaluate import evaluate
 from recengine.evaluation.splits import Split, leave_one_out, temporal
 from recengine.models.popularity import Popularity
-from recengine.snapshot import Snapshot
 
 DRAWS = Bootstrap(draws=50)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from evaluation_fakes import snapshot_of
 
+from recengine.dataset import Snapshot
 from recengine.evaluation.slices import EARLIER_CUTS, slices_of
-from recengine.snapshot import Snapshot
 
 
 def history(first: np.ndarray, ratings: int = 10) -> Snapshot:

@@ -8,6 +8,7 @@ from evaluation_fakes import random_snapshot, snapshot_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recengine.dataset import Snapshot
 from recengine.errors import BadInput
 from recengine.evaluation.splits import (
     Split,
@@ -17,7 +18,6 @@ from recengine.evaluation.splits import (
     sample_users,
     temporal,
 )
-from recengine.snapshot import Snapshot
 
 
 def _random_mask(snapshot: Snapshot) -> Split:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_array
 
-from recengine.snapshot import Snapshot, _genre_counts, _registration_months
+from recengine.dataset import Snapshot, _genre_counts, _registration_months
 
 DAY = 86_400
 

@@ -18,15 +18,15 @@ from scipy.sparse import csr_array
 
 from recengine import features, score
 from recengine.config import Home
+from recengine.dataset import Snapshot
 from recengine.evaluation.bootstrap import Bootstrap
 from recengine.evaluation.evaluate import evaluate
 from recengine.evaluation.metrics import rmse
 from recengine.evaluation.splits import Split, random_per_user
-from recengine.identity import code_identity
 from recengine.models import MODELS, make, store
 from recengine.models.base import Model
-from recengine.resources import MEMORY_LIMIT
-from recengine.snapshot import Snapshot
+from recengine.runtime.identity import code_identity
+from recengine.runtime.resources import MEMORY_LIMIT
 
 SEED = {"seed": 3}
 # Less work for what does not need it: fewer sweeps of the stars, a smaller sample of users to choose the lift by.

@@ -3,9 +3,9 @@ import pytest
 import torch
 from planted import best_unseen, checkerboard, snapshot, tiny
 
-from recengine.models.biases import BiasConfig, Biases
 from recengine.models.ease import Ease, EaseConfig
-from recengine.models.gram import pair_sums, user_weights, zero_diagonal_ridge
+from recengine.models.parts.biases import BiasConfig, Biases
+from recengine.models.parts.gram import pair_sums, user_weights, zero_diagonal_ridge
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from planted import DAY, best_unseen, checkerboard, snapshot, tiny
 from scipy.sparse import csr_array
 
 from recengine.models.hybrid import Hybrid, HybridConfig
-from recengine.models.low_rank import LowRank, LowRankConfig
-from recengine.models.prior import Prior, PriorConfig
-from recengine.models.ranking import RankingConfig
-from recengine.models.recency import RecencyConfig
-from recengine.models.stars import StarsConfig
+from recengine.models.parts.attribute_prior import Prior, PriorConfig
+from recengine.models.parts.bayesian_mf import StarsConfig
+from recengine.models.parts.ials import LowRank, LowRankConfig
+from recengine.models.parts.ranking import RankingConfig
+from recengine.models.parts.recency_boost import RecencyConfig
 
 FEW = StarsConfig(factors=2, sweeps=4)
 SMALL = RankingConfig(ridge=1.0, min_ratings=1, low_rank=LowRankConfig(factors=4))

@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from recengine.config import Home
+from recengine.dataset import Snapshot
 from recengine.evaluation.metrics import rmse, rmse_mean_per_user
+from recengine.evaluation.runner import EvaluateConfig, _split
 from recengine.evaluation.splits import Split
-from recengine.judging import EvaluateConfig, _split
 from recengine.models import make
-from recengine.models.biases import Biases
+from recengine.models.parts.biases import Biases
 from recengine.models.sae import SHAPES, Sae, SaeConfig
-from recengine.snapshot import Snapshot
-from recengine.sources import locate
+from recengine.movielens.locating import locate
 from recengine.warehouse.connection import memory
 
 

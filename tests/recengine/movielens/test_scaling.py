@@ -11,9 +11,10 @@ import pytest
 from ingest_frames import MOVIES, frame, load, table, warehouse_in_memory, write
 
 from recengine import features
-from recengine.config import Home, IngestConfig
+from recengine.config import Home
 from recengine.errors import BadSource, TooManyBadRows
-from recengine.judging import EvaluateConfig, read_split
+from recengine.evaluation.runner import EvaluateConfig, read_split
+from recengine.ingest import IngestConfig
 from recengine.movielens import scaling
 
 Files = dict[str, str | bytes]

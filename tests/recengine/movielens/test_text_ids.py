@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from ingest_frames import load, warehouse_in_memory, write
 
-from recengine import features, publish, reading, score
+from recengine import features, publish, score
 from recengine.config import Home
 from recengine.errors import BadInput, BadSource
+from recengine.serving import queries as reading
 from recengine.warehouse.connection import warehouse
 
 USERS = ["ann@shop.example", "bob", "7", "007", "Zoë Ä"]

@@ -12,7 +12,7 @@ import pytest
 from ingest_frames import FRAMES, load, write
 
 from recengine.config import Home
-from recengine.retention import RetentionConfig, prune
+from recengine.serving.retention import RetentionConfig, prune
 from recengine.warehouse.connection import warehouse
 
 ROOT = Path(__file__).parents[3]

@@ -29,7 +29,7 @@ LOADER = """
 import sys
 from pathlib import Path
 import recengine.ingest as ingest
-from recengine.config import IngestConfig
+from recengine.ingest import IngestConfig
 from recengine.movielens.layouts import recognise
 from recengine.warehouse.connection import warehouse
 

@@ -1,0 +1,57 @@
+"""What one night asks for, and whether it has been answered already."""
+
+from __future__ import annotations
+
+import json
+
+import duckdb
+
+from recengine.config import Home
+from recengine.runtime.identity import code_identity
+from recengine.score import ScoreConfig
+from recengine.selection.candidates import Selection, TrainConfig, challenger_of
+from recengine.serving.publications import remember
+from recengine.serving.versions import current_version, versions
+
+
+def request_of(train: TrainConfig, score: ScoreConfig) -> str:
+    """What is asked for as canonical JSON: recipe, sizes, gate, and the code that answers."""
+    asked = {
+        "recipe": challenger_of(train).model_dump(),
+        "gate": train.gate.model_dump(),
+        "holdout_share": train.holdout_share,
+        "score": score.model_dump(),
+        "code": code_identity(),
+    }
+    return json.dumps(asked, sort_keys=True)
+
+
+def already_answered(
+    con: duckdb.DuckDBPyConnection, home: Home, request: str, input_fingerprint: str
+) -> bool:
+    """Whether the last decision was about this request on this data, so that a run could change nothing.
+
+    A rollback in between does not count: who rolled back does not want the same tables again.
+    """
+    if current_version(home) is None:
+        return False
+    last = con.execute(
+        "SELECT request::VARCHAR, input_fingerprint FROM ops.publications "
+        "WHERE action IN ('published', 'kept') ORDER BY rowid DESC LIMIT 1"
+    ).fetchall()
+    return last == [(request, input_fingerprint)] and _is_whole(con, home)
+
+
+def _is_whole(con: duckdb.DuckDBPyConnection, home: Home) -> bool:
+    """Whether the last publication's file and model are there: one found damaged was set aside."""
+    query = "FROM ops.publications SELECT version, model_id WHERE action = 'published' ORDER BY rowid DESC LIMIT 1"
+    found = con.execute(query).fetchall()
+    return all(version in versions(home) and (home.models / model).exists() for version, model in found)
+
+
+def remember_kept(
+    con: duckdb.DuckDBPyConnection, dataset: str, input_fingerprint: str, selection: Selection, request: str
+) -> None:
+    """Note in ``ops.publications`` that the published tables stay, and why."""
+    about = (dataset, None, input_fingerprint)
+    remember(con, "kept", None, about, selection.reason, selection.figures, request)

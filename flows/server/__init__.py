@@ -1,0 +1,1 @@
+"""Prefect's server on this box: started, guarded, set up."""

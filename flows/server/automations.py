@@ -1,0 +1,125 @@
+"""What the server does by itself about a run whose process vanished: mark it as crashed, and tell of it.
+
+A flow tells of its own end (``flows.support.alerts``); a process killed together with its worker cannot.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import Any
+
+from prefect.blocks.webhook import Webhook
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ActionTypes, CallWebhook, ChangeFlowRunState
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.types import SecretDict
+from pydantic import SecretStr
+
+from flows.server.settings import START_WITHIN_SECONDS, ZOMBIE_AFTER_SECONDS
+from flows.support.alerts import WEBHOOK
+
+ZOMBIES = "recengine: runs whose process vanished"
+STILLBORN = "recengine: runs whose process never started"
+TELL = "recengine: tell of runs whose process vanished"
+BLOCK = "recengine-webhook"
+
+# Names of the states in which a run is over; the nightly flow's own are among them: events carry names.
+LAST_STATES = ("Completed", "Failed", "Cancelled", "Crashed", "Published", "Kept", "Unchanged")
+
+SILENT = f"No sign of life for {ZOMBIE_AFTER_SECONDS} s: the process is gone."
+NEVER_STARTED = (
+    f"No sign of life within {START_WITHIN_SECONDS} s of being handed to the worker: it could not start."
+)
+LOST = "Its process went down with the worker."
+_STANDING = "What is published stays; retry the run or wait for the next one."
+
+_MESSAGE = """\
+{"text": {{ ("recengine: the " ~ flow.name ~ " run " ~ flow_run.name ~ " crashed: "
+             ~ event.resource["prefect.state-message"] ~ " " ~ flow_run|ui_url) | tojson }}}"""
+
+
+def message_of(reason: str) -> str:
+    """A state's message: what happened, and what to do."""
+    return f"{reason} {_STANDING}"
+
+
+async def set_up(client: PrefectClient) -> None:
+    """Make or renew the automations; without a webhook in the environment the one that tells goes."""
+    await _renew(client, _zombies())
+    await _renew(client, _stillborn())
+    if url := os.environ.get(WEBHOOK):
+        block = Webhook(url=SecretStr(url), headers=SecretDict({"Content-Type": "application/json"}))
+        await _renew(client, _tell(await block.asave(BLOCK, overwrite=True)))
+    else:
+        for found in await client.read_automations_by_name(TELL):
+            await client.delete_automation(found.id)
+
+
+def _zombies() -> AutomationCore:
+    """Prefect Cloud watches heartbeats by itself; an own server has to be told."""
+    return AutomationCore(
+        name=ZOMBIES,
+        description=f"A run that was silent for {ZOMBIE_AFTER_SECONDS} s has lost its process.",
+        trigger=EventTrigger(
+            posture=Posture.Proactive,
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            for_each={"prefect.resource.id"},
+            after={"prefect.flow-run.heartbeat"},
+            expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{name}" for name in LAST_STATES)},
+            threshold=1,
+            within=timedelta(seconds=ZOMBIE_AFTER_SECONDS),
+        ),
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=message_of(SILENT))],
+    )
+
+
+def _stillborn() -> AutomationCore:
+    """A process that could not even report that it runs, because the disk was full, sends no heartbeat."""
+    begun = ("Running", "Retrying", "Cancelling", "Scheduled", "AwaitingRetry")
+    return AutomationCore(
+        name=STILLBORN,
+        description=f"A run that does not start within {START_WITHIN_SECONDS} s has no process.",
+        trigger=EventTrigger(
+            posture=Posture.Proactive,
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            for_each={"prefect.resource.id"},
+            after={"prefect.flow-run.Pending"},
+            expect={f"prefect.flow-run.{name}" for name in (*begun, *LAST_STATES)},
+            threshold=1,
+            within=timedelta(seconds=START_WITHIN_SECONDS),
+        ),
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=message_of(NEVER_STARTED))],
+    )
+
+
+def _tell(block: Any) -> AutomationCore:
+    """One message per run that was marked as crashed from outside; its own hooks did not run."""
+    action: ActionTypes = CallWebhook(block_document_id=block, payload=_MESSAGE)
+    return AutomationCore(
+        name=TELL,
+        description=f"Calls the webhook of {WEBHOOK}.",
+        trigger=EventTrigger(
+            posture=Posture.Reactive,
+            match={
+                "prefect.resource.id": "prefect.flow-run.*",
+                "prefect.state-message": [f"{SILENT}*", f"{NEVER_STARTED}*", f"{LOST}*"],
+            },
+            for_each={"prefect.resource.id"},
+            expect={"prefect.flow-run.Crashed"},
+            threshold=1,
+            within=timedelta(0),
+        ),
+        actions=[action],
+    )
+
+
+async def _renew(client: PrefectClient, wanted: AutomationCore) -> None:
+    """An automation that a person switched off stays off."""
+    found = await client.read_automations_by_name(wanted.name)
+    if found:
+        wanted.enabled = found[0].enabled
+        await client.update_automation(found[0].id, wanted)
+    else:
+        await client.create_automation(wanted)

@@ -1,0 +1,106 @@
+"""Loud ends: a run that fails, crashes or keeps the old tables says so, as an event and to a webhook.
+
+``RECENGINE_WEBHOOK_URL`` (Slack, Mattermost, or anything that takes ``{"text": ...}``) gets one message with
+the reason and what to do. A webhook that does not answer never fails a run.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import httpx
+from prefect import Flow
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.events import emit_event
+from prefect.logging.loggers import flow_run_logger, get_logger
+from prefect.utilities.urls import url_for
+
+from recengine.config import Home
+from recengine.ingest import LoadReport
+from recengine.publish import PublishReport
+from recengine.serving.versions import current_version
+
+WEBHOOK = "RECENGINE_WEBHOOK_URL"
+WEBHOOK_SECONDS = 5.0
+
+log = get_logger("recengine.notices")
+
+
+def ended_badly(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """State hook: the run failed or crashed; what readers see is as it was."""
+    reason = state.message or state.name or "no reason given"
+    emit_event(
+        f"recengine.run.{'crashed' if state.is_crashed() else 'failed'}",
+        resource=_resource("run", str(flow_run.id), flow_run.name),
+        payload={"flow": flow.name, "reason": reason},
+    )
+    ended = "crashed" if state.is_crashed() else "failed"
+    flow_run_logger(flow_run, flow).info("Readers still have %s.", _standing())
+    _post(
+        f"recengine: the {flow.name} run {flow_run.name} {ended}: {reason} Readers still have {_standing()}. "
+        "Next: mend what it says, then retry the run (of its finished tasks, what still stands is kept): "
+        f"{_address(flow_run)}"
+    )
+
+
+# Every flow ends loudly: @flow(..., **LOUD). Prefect stores the exception that ended a run: as JSON, not as a pickle.
+LOUD: dict[str, Any] = {
+    "on_failure": [ended_badly],
+    "on_crashed": [ended_badly],
+    "result_serializer": "json",
+    "persist_result": False,
+}
+
+
+def published(report: PublishReport, reason: str) -> None:
+    """Event: readers see new tables."""
+    emit_event(
+        "recengine.publication.published",
+        resource=_resource("publication", report.version, report.dataset),
+        payload=report.model_dump(mode="json", exclude={"path"}) | {"reason": reason},
+    )
+
+
+def kept(load: LoadReport, reason: str) -> None:
+    """Event and message: the gate objects, the published tables stay."""
+    version = current_version(Home.at()) or "none"
+    emit_event(
+        "recengine.publication.kept",
+        resource=_resource("publication", version, load.dataset),
+        payload={"reason": reason, "input_fingerprint": load.input_fingerprint},
+    )
+    _post(
+        f"recengine: {load.dataset} keeps {_standing()}: {reason} Next: look at the decision artifact of the "
+        "run; publish anyway with force."
+    )
+
+
+def rolled_back(version: str) -> None:
+    """Event: readers see an earlier publication."""
+    emit_event("recengine.publication.rolled-back", resource=_resource("publication", version, version))
+
+
+def _resource(kind: str, name: str, label: str) -> dict[str, str]:
+    return {"prefect.resource.id": f"recengine.{kind}.{name}", "prefect.resource.name": label}
+
+
+def _standing() -> str:
+    version = current_version(Home.at())
+    return f"version {version}" if version else "nothing yet, as before"
+
+
+def _address(flow_run: FlowRun) -> str:
+    return url_for(flow_run) or f"prefect flow-run retry {flow_run.id}"
+
+
+def _post(text: str) -> None:
+    url = os.environ.get(WEBHOOK)
+    if not url:
+        return
+    try:
+        httpx.post(url, json={"text": text}, timeout=WEBHOOK_SECONDS).raise_for_status()
+    except httpx.HTTPStatusError as error:  # its text has the address, which is a secret
+        log.warning("The webhook of %s answered with status %s.", WEBHOOK, error.response.status_code)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        log.warning("The webhook of %s could not be reached: %s.", WEBHOOK, type(error).__name__)

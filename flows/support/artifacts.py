@@ -1,0 +1,217 @@
+"""What a person wants to see on a run: rows, metrics, loss curve, lists with titles, the publication.
+
+Titles come from source files and are shown to people: everything is escaped for Markdown here.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from recengine.config import Home
+from recengine.ingest import LoadReport
+from recengine.models import store
+from recengine.publish import PublishReport
+from recengine.selection.candidates import Judgement, Selection
+from recengine.serving import queries as reading
+from recengine.serving import report
+from recengine.serving.report import Night
+
+SAMPLE_USERS = 5
+CURVE_POINTS = 40
+
+_HOW_TO_QUERY = """```sql
+-- duckdb -readonly serving.duckdb
+SELECT rank, title, predicted_rating FROM recommendations_detailed WHERE user_id = 1 ORDER BY rank;
+```"""
+
+_SAMPLE = f"""
+SELECT
+    user_id, rank, title, year, array_to_string(genres, ', ') AS genres,
+    round(score, 4) AS score, round(predicted_rating, 2) AS predicted_rating
+FROM recommendations_detailed
+WHERE user_id IN (SELECT user_id FROM users ORDER BY user_id LIMIT {SAMPLE_USERS})
+ORDER BY user_id, rank
+"""
+
+
+def loaded(load: LoadReport) -> None:
+    """Counts of a load, and quarantined rows by reason."""
+    rows = [
+        ("Ratings", load.ratings),
+        ("Movies", load.movies),
+        ("Users", load.users),
+        ("Users without attributes", load.users_without_attributes),
+        ("Exact repeats dropped", load.repeated_ratings),
+        ("Older ratings superseded", load.superseded_ratings),
+        (
+            "Files read / unchanged / removed",
+            f"{load.files_read} / {load.files_unchanged} / {load.files_removed}",
+        ),
+        ("Ratings' scale", plain(load.scale_evidence or "")),
+        ("Rows quarantined", load.quarantined),
+        *((f"Quarantined: {reason}", count) for reason, count in load.quarantined_by_reason.items()),
+    ]
+    text = f"# {plain(load.dataset)}: {load.status}\n\n{_table(('What', 'Count'), rows)}"
+    create_markdown_artifact(text, key="load", description="Rows loaded and quarantined")
+
+
+def judged(judgements: dict[str, Judgement], selection: Selection) -> None:
+    """The candidates' figures on the newest ratings, and the gate's decision; none where an earlier one stands."""
+    metrics = ("ndcg@10", "precision@10", "recall@10", "map@10", "coverage@10", "rmse")
+    rows = []
+    for name, judgement in judgements.items():
+        figures = [
+            f"{judgement.metrics[m]:.4f} [{low:.4f}, {high:.4f}]" if m in judgement.metrics else "-"
+            for m in metrics
+            for low, high in [judgement.intervals.get(m, (float("nan"), float("nan")))]
+        ]
+        rows.append((name, judgement.recipe.model, *figures, f"{judgement.seconds:.1f}"))
+    description = next((judgement.description for judgement in judgements.values()), "")
+    table = _table(("Candidate", "Model", *metrics, "Seconds"), rows) if rows else ""
+    text = (
+        f"# {'Publish' if selection.action == 'publish' else 'Keep what is published'}: "
+        f"{plain(selection.recipe.model)}\n\n{plain(selection.reason)}\n\n"
+        f"{table}\n\n{plain(description)}\n\n{plain(store.said(selection.measured))}"
+    )
+    create_markdown_artifact(
+        text, key="decision", description="Candidates on the newest ratings, and the gate"
+    )
+
+
+def fitted(home: Home, model_id: str) -> None:
+    """A model's metrics and its loss curve."""
+    manifest = store.manifest_of(home, model_id)
+    figures = [(name, f"{value:.4f}") for name, value in manifest.metrics.items() if value is not None]
+    measured = plain(store.said(manifest.measured))
+    text = (
+        f"# {model_id}\n\n{_curve(manifest.history)}\n\n{measured}\n\n{_table(('Metric', 'Value'), figures)}"
+    )
+    create_markdown_artifact(text, key="model", description="Model metrics and loss curve")
+
+
+def published(home: Home, done: PublishReport, reason: str) -> None:
+    """The publication, and some users' lists with titles."""
+    rows = [
+        ("Version", done.version),
+        ("Dataset", plain(done.dataset)),
+        ("Model", done.model_id),
+        ("Users", f"{done.users:,}"),
+        ("Recommendations", f"{done.recommendations:,}"),
+        ("Size", f"{done.megabytes:.1f} MB"),
+        ("Why", plain(reason)),
+    ]
+    text = f"# Published\n\n{_table(('What', 'Value'), rows)}\n\n{_HOW_TO_QUERY}"
+    create_markdown_artifact(text, key="publication", description="What readers now see")
+    sample = reading.sql(home, _SAMPLE)
+    rows_shown = sample.astype(object).where(sample.notna(), None).to_dict("records")
+    create_table_artifact(rows_shown, key="sample", description=f"The lists of {SAMPLE_USERS} users")
+
+
+def rolled_back(home: Home, version: str) -> None:
+    """What readers see after a rollback."""
+    publication = reading.status(home)["publication"]
+    rows = [(name, plain(str(value))) for name, value in publication.items() if name != "metrics"]
+    text = f"# Rolled back to {version}\n\n{_table(('What', 'Value'), rows)}"
+    create_markdown_artifact(text, key="publication", description="What readers now see")
+
+
+def summarised(night: Night, page: Path) -> None:
+    """The night on one page: rows in, the metrics of the last nights, some lists before and now."""
+    about = night.publication
+    rows = [(name.capitalize(), value) for name, value in report.load_rows(night)]
+    metrics = [
+        (
+            entry["version"],
+            entry["model_id"],
+            *(_figure(entry["metrics"].get(name)) for name in report.METRICS),
+            plain(report.measured(entry["metrics"])),
+        )
+        for entry in night.history
+    ]
+    lists = [
+        (user, rank, plain(before or ""), plain(now or ""))
+        for user, listed in night.lists.items()
+        for rank, now, before in listed
+    ]
+    tenths = [
+        (row["tenth"], *(f"{row[name]:.1%}" for name in ("share_of_ratings", "share_of_lists", "coverage")))
+        for row in night.popularity
+    ]
+    text = f"""# {plain(about["dataset"])} published as {about["version"]}
+
+{plain(night.reason)}
+
+The whole page, with charts: {plain(str(page))} on the worker's machine, or `recengine report`.
+
+## Rows in
+
+{_table(("What", "Count"), rows)}
+
+## Metrics of the last {len(metrics)} publications
+
+{_chart("ndcg@10", [entry["metrics"].get("ndcg@10") for entry in night.history])}
+
+{_table(("Version", "Model", *report.METRICS, "Measured"), metrics)}
+
+## Coverage and popularity, by tenth of the catalogue (1: most rated)
+
+{_table(("Tenth", "Of ratings", "Of recommendations", "Of its movies in any list"), tenths)}
+
+## Lists before and now
+
+{_table(("User", "Rank", "Before", "Now"), lists)}
+"""
+    create_markdown_artifact(text, key="night", description="The night in short")
+
+
+def plain(text: str) -> str:
+    """Text that Markdown, HTML and table cells show as it is written."""
+    escaped = html.escape(re.sub(r"[\x00-\x1f\x7f]", " ", text), quote=False)
+    return re.sub(r"([\\`*_{}\[\]()#+!|~])", r"\\\1", escaped)
+
+
+def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    lines += [
+        "| " + " | ".join(f"{v:,}" if isinstance(v, int) else str(v) for v in row) + " |" for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _chart(name: str, values: Sequence[float | None]) -> str:
+    """A mermaid line; left out where there is nothing to compare."""
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return ""
+    line = ", ".join(f"{value:.4f}" for value in known)
+    return f'```mermaid\nxychart-beta\ntitle "{name}, oldest first"\nline [{line}]\n```'
+
+
+def _curve(history: list[dict[str, float]]) -> str:
+    """A mermaid chart of what was logged per epoch, thinned to be readable."""
+    if not history:
+        return "This model is solved in closed form: there is no loss curve."
+    thinned = history[:: max(1, len(history) // CURVE_POINTS)]
+    names = [name for name in thinned[0] if name != "step"]
+    steps = ", ".join(f"{entry['step']:.0f}" for entry in thinned)
+    lines = [f"line [{', '.join(f'{entry.get(name, 0):.4f}' for entry in thinned)}]" for name in names]
+    return "\n".join(
+        [
+            f"Per epoch: {' and '.join(names)}",
+            "",
+            "```mermaid",
+            "xychart-beta",
+            f"x-axis [{steps}]",
+            *lines,
+            "```",
+        ]
+    )

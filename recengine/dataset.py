@@ -1,0 +1,264 @@
+"""A feature snapshot: everything a model may see, as arrays in a folder that any process can map.
+
+The features stage writes it from DuckDB; training, scoring and evaluation read it and never open the
+warehouse, so a shard of the work can run in another process or on another host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from scipy.sparse import csr_array, hstack
+
+from recengine.runtime import durable
+
+FIVE_STARS = (1.0, 5.0)
+GENRE_LIKED_FROM = 3.0  # the article counts a user's movies rated at least three stars, per genre
+YEARS_PER_AGE = 100.0  # the column "age" is scaled so that 100 years are 1
+SECONDS_PER_MONTH = 365.2425 / 12 * 86_400
+
+# The groups of columns that every data set may have; a declared column never has such a name.
+USER_GROUPS = ("age", "age_band", "gender", "occupation", "zip")
+MOVIE_GROUPS = ("genre", "year", "year_bin")
+DECLARED = "*"
+
+_CSR_FIELDS = ("ratings", "genre_counts", "user_features", "movie_features")
+_ARRAY_FIELDS = ("rated_at", "registration_months", "user_ids", "movie_ids")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Ratings and features of U users and M movies, with dense indices in the order of their ids.
+
+    Attributes
+    ----------
+    fingerprint : str
+        Hash of the inputs; the same data gives the same fingerprint.
+    dataset : str
+        Name of the dataset the ratings come from.
+    scale : tuple[float, float] or None
+        Lowest and highest rating the data's scale allows; None for data that has no ratings but only who took
+        what (every stored rating is 1 then, and nothing predicts stars).
+    user_ids, movie_ids : ndarray of int64, shapes (U,) and (M,)
+        The data's own ids, ascending. Movies nobody rated and users without ratings are included. A film under
+        several ids is one movie here, with its lowest id.
+    ratings : csr_array of float32, shape (U, M)
+        Star ratings; a stored entry is a rating, rows sorted by movie.
+    rated_at : ndarray of int64, shape (nnz,)
+        Seconds since 1970 (UTC) of each stored rating, in the order of ``ratings.data``.
+    genre_counts : csr_array of float32, shape (U, G)
+        How many movies of each genre the user rated >= ``liked_from`` (the article's extra columns).
+    registration_months : ndarray of float32, shape (U,)
+        Months between the user's first rating and the newest rating in the data; NaN without ratings.
+    user_features : csr_array of float32, shape (U, A)
+        Attribute columns named by ``user_columns`` ("gender=F", "age", "age_band=25", "occupation=writer",
+        "zip=9" ..., and those of declared attributes, "country=DE"). A = 0 where the data has no attributes.
+    movie_features : csr_array of float32, shape (M, C)
+        Columns named by ``movie_columns``: "genre=Drama" ..., "year_bin=1995" ..., "year" (scaled), and those of
+        declared categories ("director=Lynch").
+    liked_from : float
+        The rating from which on a movie counts as liked: 3 of 1..5 stars, and its like on other scales.
+    """
+
+    fingerprint: str
+    dataset: str
+    scale: tuple[float, float] | None
+    user_ids: np.ndarray
+    movie_ids: np.ndarray
+    ratings: csr_array
+    rated_at: np.ndarray
+    genre_counts: csr_array
+    registration_months: np.ndarray
+    user_features: csr_array
+    movie_features: csr_array
+    user_columns: tuple[str, ...]
+    movie_columns: tuple[str, ...]
+    liked_from: float = GENRE_LIKED_FROM
+
+    @property
+    def users(self) -> int:
+        """Number of users U."""
+        return len(self.user_ids)
+
+    @property
+    def movies(self) -> int:
+        """Number of movies M."""
+        return len(self.movie_ids)
+
+    @property
+    def implicit(self) -> bool:
+        """Whether the data has no ratings, only who took what."""
+        return self.scale is None
+
+    @property
+    def star(self) -> float:
+        """One star of five in the data's own points: what models tuned on stars measure by."""
+        low, high = self.scale or FIVE_STARS
+        return 1.0 if 4 <= high - low <= 5 else (high - low) / 4
+
+    @property
+    def rating_users(self) -> np.ndarray:
+        """User index of every stored rating, int64 of shape (nnz,)."""
+        return np.repeat(np.arange(self.users), np.diff(self.ratings.indptr))
+
+    @property
+    def tenure(self) -> np.ndarray:
+        """Registration months scaled to 0..1 by the longest, 0 without ratings, float32 of shape (U,)."""
+        months = np.nan_to_num(self.registration_months)
+        return months / max(months.max(initial=0), np.float32(1e-6))
+
+    def article_rows(self, users: slice = slice(None)) -> csr_array:
+        """The article's matrix: [ratings | genre counts | female, male, age, registration months].
+
+        Parameters
+        ----------
+        users : slice
+            Range of user indices, B users.
+
+        Returns
+        -------
+        csr_array of float32, shape (B, M + G + 4)
+            Unscaled as in the article: stars, counts, 0 or 1, years, months. The columns of attributes that
+            the data does not have are absent.
+        """
+        return csr_array(
+            hstack(
+                [self.ratings[users], self.genre_counts[users], self.article_attributes(users)],
+                dtype=np.float32,
+            )
+        )
+
+    def article_attributes(self, users: slice = slice(None)) -> csr_array:
+        """Female, male, age in years and registration months, shape (B, 4); fewer where the data has none."""
+        years = self.user_group("age")[users].toarray() * np.float32(YEARS_PER_AGE)
+        months = np.nan_to_num(self.registration_months[users])
+        return csr_array(
+            hstack([self.user_group("gender")[users], np.rint(years), months[:, None]], dtype=np.float32)
+        )
+
+    def user_group(self, *groups: str) -> csr_array:
+        """Columns of ``user_features`` whose name is a group or starts with ``group=``, shape (U, k).
+
+        ``DECLARED`` stands for all attributes that the data's ``dataset.toml`` declares.
+        """
+        return self.user_features[:, _columns_of(self.user_columns, groups, USER_GROUPS)]
+
+    def movie_group(self, *groups: str) -> csr_array:
+        """Columns of ``movie_features``, shape (M, k), as in ``user_group``; ``DECLARED`` are the categories."""
+        return self.movie_features[:, _columns_of(self.movie_columns, groups, MOVIE_GROUPS)]
+
+    def where(self, keep: np.ndarray) -> Self:
+        """The snapshot as if only some ratings existed: what a split's training part may see.
+
+        Parameters
+        ----------
+        keep : ndarray of bool, shape (nnz,)
+            Which stored ratings stay, in the order of ``ratings.data``.
+
+        Returns
+        -------
+        Snapshot
+            Same users, movies and indices; genre counts and registration months are counted anew from
+            the ratings that stay, so nothing of the rest leaks in.
+        """
+        per_user = np.bincount(self.rating_users[keep], minlength=self.users)
+        indptr = np.concatenate([[0], np.cumsum(per_user)]).astype(self.ratings.indptr.dtype)
+        kept = (self.ratings.data[keep], self.ratings.indices[keep], indptr)
+        ratings = csr_array(kept, shape=self.ratings.shape)
+        rated_at = self.rated_at[keep]
+        return replace(
+            self,
+            fingerprint=f"{self.fingerprint}-{hashlib.sha256(np.packbits(keep).tobytes()).hexdigest()[:8]}",
+            ratings=ratings,
+            rated_at=rated_at,
+            genre_counts=_genre_counts(ratings, self.movie_group("genre"), self.liked_from),
+            registration_months=_registration_months(ratings, rated_at),
+        )
+
+    def of_users(self, users: np.ndarray) -> Self:
+        """The snapshot as if only some users existed, ascending (B,), numbered anew; all movies stay."""
+        ratings = self.ratings[users]
+        lengths, starts = np.diff(ratings.indptr), np.asarray(self.ratings.indptr, dtype=np.int64)[users]
+        places = np.repeat(starts - ratings.indptr[:-1], lengths) + np.arange(ratings.nnz)
+        return replace(
+            self,
+            fingerprint=f"{self.fingerprint}-{hashlib.sha256(users.tobytes()).hexdigest()[:8]}",
+            user_ids=self.user_ids[users],
+            ratings=ratings,
+            rated_at=self.rated_at[places],
+            genre_counts=self.genre_counts[users],
+            registration_months=self.registration_months[users],
+            user_features=self.user_features[users],
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write the snapshot as ``.npy`` files and a manifest; ``load`` maps them without copying."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in _ARRAY_FIELDS:
+            np.save(folder / f"{name}.npy", getattr(self, name))
+        for name in _CSR_FIELDS:
+            matrix = getattr(self, name)
+            for part in ("data", "indices", "indptr"):
+                np.save(folder / f"{name}.{part}.npy", getattr(matrix, part))
+        shapes = {name: list(getattr(self, name).shape) for name in _CSR_FIELDS}
+        plain = ("fingerprint", "dataset", "scale", "liked_from", "user_columns", "movie_columns")
+        manifest = {"shapes": shapes} | {name: getattr(self, name) for name in plain}
+        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
+
+    @classmethod
+    def problem_of(cls, folder: Path) -> str | None:
+        """What is wrong with a saved snapshot, None where nothing is."""
+        try:
+            if durable.is_sealed(folder):
+                return durable.problem_of(folder)
+            cls.load(folder)
+        except (FileNotFoundError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return " ".join(str(error).split())[:160]
+        return None
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Map a saved snapshot read-only; pages are read as they are touched."""
+        manifest = json.loads((folder / "manifest.json").read_text())
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAY_FIELDS}
+        matrices = {
+            name: csr_array(
+                tuple(
+                    np.load(folder / f"{name}.{part}.npy", mmap_mode="r")
+                    for part in ("data", "indices", "indptr")
+                ),
+                shape=shape,
+            )
+            for name, shape in manifest.pop("shapes").items()
+        }
+        for name in ("scale", "user_columns", "movie_columns"):
+            manifest[name] = manifest[name] and tuple(manifest[name])
+        return cls(**manifest, **arrays, **matrices)
+
+
+def _columns_of(columns: tuple[str, ...], groups: tuple[str, ...], own: tuple[str, ...]) -> list[int]:
+    of_group = [name.split("=", 1)[0] for name in columns]
+    return [i for i, g in enumerate(of_group) if g in groups or (DECLARED in groups and g not in own)]
+
+
+def _genre_counts(ratings: csr_array, genres: csr_array, liked_from: float = GENRE_LIKED_FROM) -> csr_array:
+    liked = ratings.copy()
+    liked.data = (ratings.data >= np.float32(liked_from)).astype(np.float32)
+    counts = csr_array(liked @ genres)
+    counts.eliminate_zeros()
+    counts.sort_indices()
+    return counts
+
+
+def _registration_months(ratings: csr_array, rated_at: np.ndarray) -> np.ndarray:
+    months = np.full(ratings.shape[0], np.nan, dtype=np.float32)
+    if len(rated_at):
+        rated = np.diff(ratings.indptr) > 0
+        first = np.minimum.reduceat(rated_at, ratings.indptr[:-1][rated])
+        months[rated] = ((rated_at.max() - first) / SECONDS_PER_MONTH).astype(np.float32)
+    return months

@@ -1,0 +1,1 @@
+"""Compiled loops and top-N, with no knowledge of any model."""

@@ -1,0 +1,1 @@
+"""What ``hybrid`` is made of, one method a file."""

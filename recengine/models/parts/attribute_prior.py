@@ -1,0 +1,68 @@
+"""What is known of a user before any rating: which movies people with these attributes rate."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.sparse import csr_array, hstack
+
+from recengine.dataset import DECLARED, Snapshot
+from recengine.models.parts.gram import rated, user_weights
+
+ATTRIBUTES = ("gender", "age_band", "age", "occupation", DECLARED)
+
+
+class PriorConfig(BaseModel):
+    """The knobs; defaults chosen on validation parts of ml-100k with users cut to few ratings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    count_exponent: float = Field(0.5, ge=0, le=1, description="Users count (mean n / own n) ** this")
+    ridge: float = Field(300.0, gt=0, description="Penalty on the attributes' weights, in users")
+    strength: float = Field(0.3, ge=0, description="Weight of the prior for a user without ratings")
+    fades_over: float = Field(10.0, gt=0, description="Ratings after which half of that weight is left")
+
+
+class Prior:
+    """Rows regressed on the users' attributes; the more a user rated, the less it counts.
+
+    The constant is not penalised, so that where attributes say nothing the prior is popularity.
+    """
+
+    def __init__(self, config: PriorConfig | None = None) -> None:
+        self.config = config if config is not None else PriorConfig()
+        self.weights = np.zeros((0, 0), dtype=np.float32)  # (1 + A, M)
+
+    def fit(self, snapshot: Snapshot) -> Self:
+        """Weighted ridge regression of the rated-at-all rows on a constant and the attributes."""
+        inputs = self._inputs(snapshot)
+        weights = user_weights(snapshot, self.config.count_exponent)
+        weighted = csr_array(inputs.multiply(weights[:, None]))
+        normal = (inputs.T @ weighted).toarray().astype(np.float64)  # (1 + A, 1 + A)
+        normal[np.diag_indices(len(normal))] += np.r_[1e-6, np.full(len(normal) - 1, self.config.ridge)]
+        target = (weighted.T @ rated(snapshot)).toarray()  # (1 + A, M)
+        self.weights = np.linalg.solve(normal, target).astype(np.float32)
+        return self
+
+    def left(self, snapshot: Snapshot, users: np.ndarray) -> np.ndarray:
+        """Factors (B, 1 + A) of users (B,): times ``weights`` their expected rows, as far as the prior counts."""
+        config, counts = self.config, np.diff(snapshot.ratings.indptr)[users]
+        left = config.strength * config.fades_over / (config.fades_over + counts)
+        return np.asarray(self._inputs(snapshot)[users].toarray() * left[:, None])
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """The learned weights."""
+        return {"weights": torch.from_numpy(self.weights)}
+
+    def restore(self, state: dict[str, torch.Tensor]) -> Self:
+        """Take back what ``state`` gave."""
+        self.weights = state["weights"].numpy()
+        return self
+
+    @staticmethod
+    def _inputs(snapshot: Snapshot) -> csr_array:
+        constant = csr_array(np.ones((snapshot.users, 1), dtype=np.float32))
+        return csr_array(hstack([constant, snapshot.user_group(*ATTRIBUTES)], format="csr", dtype=np.float32))

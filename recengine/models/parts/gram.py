@@ -1,0 +1,148 @@
+"""The shallow autoencoder's mathematics: co-rating sums, and the zero-diagonal ridge solve on them.
+
+A shallow (one-layer, linear) autoencoder reconstructs a user's row of movies from itself, ``Z ~ Z B``, where
+no movie may explain itself (B's diagonal is 0). Its least-squares solution needs only the Gram matrix
+``A = Z'Z`` and one inverse [1]_. Builder and solver are separate so that a faster path can replace either.
+
+.. [1] H. Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+
+from recengine.dataset import Snapshot
+from recengine.models.kernels.compiled import COMPILED
+from recengine.models.kernels.cooccurrence import mirror
+from recengine.runtime.resources import memory_bytes
+from recengine.runtime.threads import in_parts
+
+BANDS = 64  # the Gram's rows are summed in this many bands, whatever the number of threads
+PART = 512
+COUNT_FLOOR = 20  # ratings
+CANDIDATES = 2  # that are judged side by side: both fit at once
+SOLVING = 2 * 4  # bytes per pair of inputs while a closed form is solved: two float32 matrices
+
+TOO_LITTLE_MEMORY = (
+    "%s: memory holds the closed form of the %s most rated of %s movies; more with a higher %s"
+)
+
+
+def solvable(side_by_side: int = 1) -> int:
+    """How many inputs a closed form may have: as many as half of the memory holds.
+
+    Parameters
+    ----------
+    side_by_side : int
+        How many closed forms one fit may solve at once.
+    """
+    return math.isqrt(memory_bytes() // 2 // (CANDIDATES * side_by_side * SOLVING))
+
+
+def rated(snapshot: Snapshot) -> csr_array:
+    """Which movies a user rated at all, 1.0 per rating, csr_array of float32, shape (U, M)."""
+    ones = np.ones(snapshot.ratings.nnz, dtype=np.float32)
+    return csr_array((ones, snapshot.ratings.indices, snapshot.ratings.indptr), shape=snapshot.ratings.shape)
+
+
+def user_weights(snapshot: Snapshot, exponent: float) -> np.ndarray:
+    """Weight of each user's row, ((mean + 20) / (n_u + 20)) ** exponent; float32, (U,), 0 without ratings.
+
+    Without it one user with a thousand ratings adds as many pairs as ten thousand users with ten; the
+    constant keeps users with hardly any rating from drowning the rest.
+    """
+    counts = np.diff(snapshot.ratings.indptr)
+    mean = counts[counts > 0].mean() if snapshot.ratings.nnz else 0.0
+    weights = ((mean + COUNT_FLOOR) / (counts + COUNT_FLOOR)) ** exponent
+    return np.where(counts > 0, weights, 0).astype(np.float32)
+
+
+def pair_sums(rows: csr_array, weights: np.ndarray, beside: int = 0) -> np.ndarray:
+    """Weighted number of users who rated both movies.
+
+    Parameters
+    ----------
+    rows : csr_array, shape (U, M)
+        A stored entry is a rating; rows sorted by movie.
+    weights : ndarray of float32, shape (U,)
+        Weight of each user.
+    beside : int
+        Further rows and columns A that the matrix shall have, zeros.
+
+    Returns
+    -------
+    ndarray of float32, shape (M + A, M + A)
+        Symmetric; the sums are made in a fixed order, so that they are the same with any number of threads.
+    """
+    movies = rows.shape[1]
+    gram = np.zeros((movies + beside, movies + beside), dtype=np.float32)
+    indptr, indices = np.asarray(rows.indptr, dtype=np.int64), np.asarray(rows.indices, dtype=np.int32)
+    given = (indptr, indices, np.asarray(weights, dtype=np.float32), gram)
+    in_parts(lambda first, last: _add_pairs(first, last, *given), movies, -(-movies // BANDS) or 1)
+    in_parts(lambda first, last: mirror(first, last, gram), movies, PART)
+    return gram
+
+
+@COMPILED
+def _add_pairs(
+    first: int, last: int, indptr: np.ndarray, movies: np.ndarray, weights: np.ndarray, gram: np.ndarray
+) -> None:  # pragma: no cover - compiled
+    """Rows first .. last of the upper triangle."""
+    for user in range(len(weights)):
+        every = movies[indptr[user] : indptr[user + 1]]
+        for one in range(np.searchsorted(every, first), np.searchsorted(every, last)):
+            row = gram[every[one]]
+            for other in range(one, len(every)):
+                row[every[other]] += weights[user]
+
+
+def add_features(gram: np.ndarray, features: csr_array, weight: float) -> None:
+    """Add a training row per feature, of that weight, to the leading part of a Gram matrix, band by band.
+
+    Parameters
+    ----------
+    gram : ndarray of float32, shape (>= M, >= M)
+    features : csr_array, shape (M, C)
+    weight : float
+    """
+    size = features.shape[0]
+    for first in range(0, size, PART):
+        both = (features[first : first + PART] @ features.T).toarray()
+        both *= weight**2
+        gram[:size, :size][first : first + PART] += both
+
+
+def zero_diagonal_ridge(gram: np.ndarray, ridge: float, *, outputs: int, device: str = "cpu") -> np.ndarray:
+    """Weights B of the best linear reconstruction in which no input explains itself.
+
+    Minimises ``|Z - Z B|^2 + ridge |B|^2`` with diag(B) = 0: with ``P = (Z'Z + ridge I)^-1``,
+    ``B = I - P diag(1 / diag P)``.
+
+    Parameters
+    ----------
+    gram : ndarray of float32, shape (N, N)
+        ``Z'Z``; overwritten. A caller that does not hold it leaves room for the inverse.
+    ridge : float
+        Strength of the penalty, > 0, in ratings.
+    outputs : int
+        How many leading columns are wanted (the movies; further inputs are only inputs).
+    device : str
+        Torch device of the inverse.
+
+    Returns
+    -------
+    ndarray of float32, shape (N, outputs)
+    """
+    inner = torch.from_numpy(gram).to(device)
+    inner.diagonal().add_(ridge)
+    factor = torch.linalg.cholesky(inner)
+    del gram, inner
+    inverse = torch.cholesky_inverse(factor).mT  # symmetric; transposed, its rows lie one after the other
+    del factor
+    weights = inverse[:, :outputs].div_(-inverse.diagonal()[:outputs].clone())
+    weights.diagonal().zero_()
+    return np.ascontiguousarray(weights.cpu().numpy())

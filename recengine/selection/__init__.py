@@ -1,0 +1,1 @@
+"""Which recipe is published tonight, and whether its tables may be."""

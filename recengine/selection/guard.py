@@ -1,0 +1,223 @@
+"""The guard of the published tables: do the new ones look like recommendations, and like the last ones?
+
+It knows only tables, so it also catches what happens after a model was judged: a wrong file, a scoring
+fault, a collapse in which everyone gets the same movies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from recengine.selection.gate import POPULARITY
+
+
+class Table(Protocol):
+    """Columns user_id, rank (1..N), movie_id and score: an Arrow table or a dict of arrays."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
+
+
+class GuardConfig(BaseModel):
+    """What new tables may look like, by themselves and next to the published ones."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_users: int = Field(
+        20, ge=2, description="With fewer users, lists may be alike by chance: not checked"
+    )
+    min_catalogue: float = Field(
+        5.0, ge=1, description="With fewer movies than this many lists hold, lists must be alike: not checked"
+    )
+    max_same_list: float = Field(0.5, gt=0, le=1, description="Share of the users who may get one same list")
+    max_head: float = Field(
+        0.9, gt=0, le=1, description="Share of all rows that the N most recommended movies may take"
+    )
+    min_coverage_ratio: float = Field(
+        0.5, ge=0, le=1, description="Least coverage of the catalogue, as a share of the published tables'"
+    )
+    min_kept: float = Field(
+        0.02, ge=0, le=1, description="Least mean share of a user's published movies that stay on the list"
+    )
+    max_score_shift: float = Field(
+        3.0, gt=0, description="How many published standard deviations the mean score may move"
+    )
+    max_score_spread: float = Field(
+        4.0, gt=1, description="Factor by which the scores' standard deviation may grow or shrink"
+    )
+
+
+@dataclass(frozen=True)
+class GuardReport:
+    """What the guard saw.
+
+    Attributes
+    ----------
+    failures : list of str
+        A sentence for each reason not to publish; empty if there is none.
+    figures : dict of str to float
+        ``users``; ``distinct_lists`` (different lists per user), ``same_list`` (share of the users with the
+        most frequent list), ``head`` (share of the rows with the N most recommended movies), ``coverage``
+        (share of the catalogue), ``score_mean``, ``score_sd``. With published tables also
+        ``coverage_ratio`` (new to published), ``changed_lists`` (share of the users of both whose list is
+        not the same), ``kept`` (mean share of their published movies that are still there),
+        ``score_shift`` (of the mean, in published standard deviations) and ``score_spread``
+        (new to published standard deviation).
+    """
+
+    failures: list[str]
+    figures: dict[str, float]
+
+    @property
+    def ok(self) -> bool:
+        """Nothing stands against the publication."""
+        return not self.failures
+
+
+def guard(
+    new: Table,
+    old: Table | None,
+    config: GuardConfig | None = None,
+    *,
+    movies: int,
+    model: str,
+    old_model: str | None = None,
+    why_empty: str = "",
+) -> GuardReport:
+    """Look at tables about to be published.
+
+    Parameters
+    ----------
+    new : Table
+        The new recommendations; leave out users without ratings, who all get the fallback.
+    old : Table, optional
+        The published ones; None before the first publication or if they are of another dataset.
+    config : GuardConfig, optional
+        Thresholds.
+    movies : int
+        Size M of the catalogue.
+    model : str
+        Name of the new tables' model. ``popularity`` may give everyone the same and cover little.
+    old_model : str, optional
+        Name of the published tables' model; scores are compared only between tables of one model, as each
+        has its own scale.
+    why_empty : str
+        What a table without rows comes of, as far as it is known.
+
+    Returns
+    -------
+    GuardReport
+    """
+    config = config or GuardConfig()
+    scores = np.asarray(new["score"], dtype=np.float64)
+    if not len(scores):
+        return GuardReport([f"The new table has no rows{why_empty and f': {why_empty}'}."], {"users": 0.0})
+    if not np.isfinite(scores).all():
+        bad = int((~np.isfinite(scores)).sum())
+        return GuardReport([f"{bad:,} of {len(scores):,} scores are not finite."], {})
+    users, lists = _lists(new)
+    figures = _own_figures(lists, movies) | {"score_mean": scores.mean(), "score_sd": scores.std()}
+    if old is not None and len(np.asarray(old["score"])):
+        published = _lists(old)
+        figures["coverage_ratio"] = figures["coverage"] / _coverage(published[1], movies)
+        figures |= _changes(users, lists, *published)
+        if model == old_model:
+            before = np.asarray(old["score"], dtype=np.float64)
+            sd = max(before.std(), np.finfo(np.float32).eps)
+            figures |= {
+                "score_shift": (scores.mean() - before.mean()) / sd,
+                "score_spread": scores.std() / sd,
+            }
+    failures: list[str] = []
+    if len(users) >= config.min_users and movies >= config.min_catalogue * lists.shape[1]:
+        failures += _collapse(figures, config, model)
+    failures += _drift(figures, config, model)
+    return GuardReport(failures, {name: float(figure) for name, figure in figures.items()})
+
+
+def _collapse(figures: dict[str, float], config: GuardConfig, model: str) -> Iterator[str]:
+    if figures["score_sd"] == 0:
+        yield "Every score is the same."
+    if model == POPULARITY:
+        return
+    if figures["same_list"] > config.max_same_list:
+        yield (
+            f"{figures['same_list']:.0%} of the users get one same list, more than "
+            f"{config.max_same_list:.0%}."
+        )
+    if figures["head"] > config.max_head:
+        yield (
+            f"A single list's worth of movies takes {figures['head']:.0%} of all rows, more than "
+            f"{config.max_head:.0%}: nearly everyone gets the same."
+        )
+
+
+def _drift(figures: dict[str, float], config: GuardConfig, model: str) -> Iterator[str]:
+    if model != POPULARITY and figures.get("coverage_ratio", 1) < config.min_coverage_ratio:
+        yield (
+            f"The new lists cover {figures['coverage_ratio']:.0%} as many movies as the published ones, "
+            f"less than {config.min_coverage_ratio:.0%}."
+        )
+    if figures["users"] >= config.min_users and figures.get("kept", 1) < config.min_kept:
+        yield (
+            f"Users keep {figures['kept']:.1%} of their published movies on average, less than "
+            f"{config.min_kept:.1%}."
+        )
+    if abs(figures.get("score_shift", 0)) > config.max_score_shift:
+        yield (
+            f"The mean score moved by {figures['score_shift']:+.1f} of the published standard deviations, "
+            f"more than {config.max_score_shift:g}."
+        )
+    spread = figures.get("score_spread", 1)
+    if not 1 / config.max_score_spread <= spread <= config.max_score_spread:
+        yield (
+            f"The scores spread {spread:.2g} times as wide as the published ones; allowed is up to "
+            f"{config.max_score_spread:g} times wider or narrower."
+        )
+
+
+def _lists(table: Table) -> tuple[np.ndarray, np.ndarray]:
+    """User ids, ascending, and their lists of movie ids, shape (U, N), -1 where a list is shorter."""
+    users, row = np.unique(np.asarray(table["user_id"]), return_inverse=True)
+    rank = np.asarray(table["rank"]).astype(np.int64)
+    lists = np.full((len(users), rank.max()), -1, dtype=np.int64)
+    lists[row, rank - 1] = np.asarray(table["movie_id"])
+    return users, lists
+
+
+def _own_figures(lists: np.ndarray, movies: int) -> dict[str, float]:
+    _, users_of_list = np.unique(lists, axis=0, return_counts=True)
+    _, rows_of_movie = np.unique(lists[lists >= 0], return_counts=True)
+    head = np.sort(rows_of_movie)[-lists.shape[1] :].sum() / rows_of_movie.sum()
+    return {
+        "users": len(lists),
+        "distinct_lists": len(users_of_list) / len(lists),
+        "same_list": users_of_list.max() / len(lists),
+        "head": head,
+        "coverage": len(rows_of_movie) / movies,
+    }
+
+
+def _coverage(lists: np.ndarray, movies: int) -> float:
+    return len(np.unique(lists[lists >= 0])) / movies
+
+
+def _changes(
+    users: np.ndarray, lists: np.ndarray, old_users: np.ndarray, old_lists: np.ndarray
+) -> dict[str, float]:
+    """Over the users of both tables, as far down as the shorter of both goes; nothing if there are none."""
+    _, here, there = np.intersect1d(users, old_users, return_indices=True)
+    if not len(here):
+        return {}
+    width = min(lists.shape[1], old_lists.shape[1])
+    now, before = lists[here, :width], old_lists[there, :width]
+    stays = np.zeros(before.shape, dtype=bool)
+    for rank in range(width):  # comparing column by column is far faster than looking ids up
+        stays |= before == now[:, rank, None]
+    listed = before >= 0
+    kept = (stays & listed).sum(axis=1) / listed.sum(axis=1)
+    return {"changed_lists": float((now != before).any(axis=1).mean()), "kept": float(kept.mean())}

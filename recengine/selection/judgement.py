@@ -1,0 +1,135 @@
+"""A candidate's judgement: its figures on what was held out, and where its per-user figures lie."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel
+
+from recengine.config import Home
+from recengine.dataset import Snapshot
+from recengine.errors import BadInput
+from recengine.evaluation import evaluate as evaluation
+from recengine.evaluation.bootstrap import Bootstrap
+from recengine.evaluation.slices import Slices
+from recengine.models import make, store
+from recengine.models.base import OnProgress, silent
+from recengine.models.recipes import Recipe
+from recengine.models.store import Measurement
+from recengine.runtime.durable import new_file
+
+log = logging.getLogger(__name__)
+
+
+class Judgement(BaseModel):
+    """A recipe's figures on the newest ratings; the per-user vectors lie in ``file``.
+
+    Where nothing can be held out there are no users and no figures.
+    """
+
+    recipe: Recipe
+    description: str
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    history: list[dict[str, float]] = []
+    seconds: float
+    ratings: int
+    file: Path
+    judged_on: str = ""
+    measured: Measurement | None = None
+
+
+def made(
+    home: Home,
+    snapshot: Snapshot,
+    recipe: Recipe,
+    slices: Slices,
+    *,
+    metric: str,
+    bootstrap: Bootstrap,
+    device: str = "cpu",
+    on_progress: OnProgress = silent,
+) -> Judgement:
+    """Fit a recipe's lighter model on each slice's training part and measure it on what was held out."""
+    began = time.perf_counter()
+    model = make(recipe.model, **recipe.config).lighter()
+    parts = " ".join(split.train.fingerprint for split in slices.splits)
+    name = f"{store.id_of(model, snapshot)}-{hashlib.sha256(parts.encode()).hexdigest()[:8]}"
+    found = Judgement(
+        recipe=recipe,
+        description=slices.description,
+        metrics={},
+        intervals={},
+        seconds=0,
+        ratings=snapshot.ratings.nnz,
+        file=home.models / "judgements" / f"{name}.npz",
+        judged_on=slices.said,
+    )
+    found.file.parent.mkdir(parents=True, exist_ok=True)
+    if not slices.splits:
+        log.info("train: %s can be judged on %s", recipe.model, slices.said)
+        _keep(found.file, users=np.empty(0, dtype=np.int64))
+        return found
+    result = evaluation.evaluate(
+        lambda: make(recipe.model, **recipe.config).lighter(),
+        slices.splits,
+        ks=sorted({10, int(metric.rpartition("@")[2])}),
+        bootstrap=bootstrap,
+        device=device,
+        on_progress=on_progress,
+    )
+    _keep(found.file, users=result.users, **result.per_user)
+    found.metrics, found.intervals, found.history = result.metrics, result.intervals, result.history
+    found.measured = Measurement(
+        at=store.now(),
+        on=slices.said,
+        users=len(result.users),
+        ratings=snapshot.ratings.nnz,
+        snapshot=snapshot.fingerprint,
+        recipe=Recipe(model=model.name, config=model.config.model_dump(mode="json")),
+    )
+    found.seconds = time.perf_counter() - began
+    log.info(
+        "train: judged %s, %s %.4f on %s users in %.2f s",
+        recipe.model,
+        metric,
+        found.metrics[metric],
+        f"{len(result.users):,}",
+        found.seconds,
+    )
+    return found
+
+
+def _keep(file: Path, **vectors: np.ndarray) -> None:
+    with new_file(file) as partial, partial.open("wb") as content:
+        np.savez(content, **vectors)  # type: ignore[arg-type]
+
+
+def evaluation_of(judgement: Judgement) -> evaluation.Evaluation:
+    """A judgement as the gate compares it.
+
+    Raises
+    ------
+    BadInput
+        Its file is gone.
+    """
+    if not judgement.file.exists():
+        raise BadInput(f"{judgement.file} is gone; run the training again from its start.")
+    with np.load(judgement.file) as stored:
+        vectors = {name: stored[name] for name in stored.files}
+    return evaluation.Evaluation(
+        model=judgement.recipe.model,
+        protocol="temporal",
+        description=judgement.description,
+        metrics=judgement.metrics,
+        intervals=judgement.intervals,
+        users=vectors.pop("users"),
+        per_user=vectors,
+        counts={},
+        seconds={},
+        confidence=0.95,
+    )

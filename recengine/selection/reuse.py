@@ -1,0 +1,112 @@
+"""What a night may take over from the last one, when large data has hardly changed since.
+
+The verdict of the gate stands, and training starts from the published model, until more than ``CarryConfig.growth``
+of the ratings have come, gone or changed since the gate judged, ``CarryConfig.days`` have passed, or the code is
+another; then a night judges and trains from nothing again. Data smaller than ``least_ratings`` gets such a night
+every time, so that its tables depend on nothing but the data.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import numpy as np
+
+from recengine.config import Home
+from recengine.dataset import Snapshot
+from recengine.models import store
+from recengine.models.base import Model, Start
+from recengine.models.recipes import same_recipe, understood
+from recengine.runtime.identity import code_identity
+from recengine.selection.candidates import Selection, TrainConfig, challenger_of
+from recengine.selection.champion import champion_of
+from recengine.selection.sketch import share_gone
+
+log = logging.getLogger(__name__)
+
+
+def standing(home: Home, snapshot: Snapshot, config: TrainConfig) -> Selection | None:
+    """The verdict that chose the published model, where it still stands; None where the gate has to judge.
+
+    It does while the same recipe challenges under the same rules and by the same code, the data has hardly changed
+    since it was judged, and that is not long ago.
+    """
+    champion = champion_of(home, snapshot.dataset)
+    if snapshot.ratings.nnz < config.carry.least_ratings or champion is None or champion.judged is None:
+        return None
+    judged = champion.judged
+    changed = _changed(champion, judged.ratings, snapshot)
+    ended = _ended(champion, judged, changed, config)
+    if ended:
+        log.info("train: the verdict of %s UTC on %s ends: %s", _when(judged), champion.model_id, ended)
+        return None
+    return Selection(
+        action="publish",
+        recipe=champion.recipe,
+        reason=f"The verdict of {_when(judged)} UTC for {champion.model} stands: since then the ratings grew by "
+        f"{snapshot.ratings.nnz / judged.ratings - 1:.2%} and {changed:.2%} came, left or changed, no more than "
+        f"{config.carry.growth:.2%}.",
+        metrics=champion.metrics,
+        history=champion.history,
+        judged=judged,
+        sketch=champion.sketch,
+        measured=champion.measured,
+        continues=champion.model_id,
+    )
+
+
+def _ended(champion: store.Manifest, judged: store.Judged, changed: float, config: TrainConfig) -> str:
+    """Why a verdict stands no longer, empty where it does."""
+    carry, age = config.carry, store.now() - judged.at
+    if carry.from_scratch:
+        return "a training from scratch is asked for"
+    if {judged.code, champion.code} != {code_identity()}:
+        return "the engine's code or a library is another"
+    recipe, left_out = understood(champion.recipe)
+    asked = challenger_of(config)
+    if judged.rules != config.rules or recipe is None or left_out or not same_recipe(recipe, asked):
+        return "another recipe or other rules are asked for"
+    if changed > carry.growth:
+        return f"{changed:.2%} of the ratings came, left or changed, more than {carry.growth:.2%}"
+    if age > timedelta(days=carry.days):
+        return f"it is {age.days} days old, more than {carry.days}"
+    return ""
+
+
+def _changed(champion: store.Manifest, before: int, snapshot: Snapshot) -> float:
+    """Share of the judged ratings that left or changed since, or of those that came: whichever is larger."""
+    if not before or not champion.sketch:
+        return 1.0
+    gone = share_gone(champion.sketch, snapshot)
+    came = snapshot.ratings.nnz / before - 1 + gone
+    return max(gone, came)
+
+
+def _when(judged: store.Judged) -> str:
+    return f"{judged.at:%Y-%m-%d %H:%M}"
+
+
+def start_of(home: Home, snapshot: Snapshot, model: Model, earlier: str) -> Start | None:
+    """A stored model, by its id, as the start of ``model``'s fit on grown data.
+
+    None where models of its kind begin anew, and where it is gone, of another recipe or other code, or knows users or
+    movies that the data has no more.
+    """
+    if not model.goes_on or not (home.models / earlier / "ids.safetensors").exists():
+        return None
+    made = store.manifest_of(home, earlier)
+    asked = (model.name, model.config.model_dump(mode="json"), code_identity())
+    if (made.model, made.config, made.code) != asked:
+        return None
+    users, movies = store.rows_of(home, earlier)
+    if not (np.isin(users, snapshot.user_ids).all() and np.isin(movies, snapshot.movie_ids).all()):
+        return None
+    places = _places(users, snapshot.user_ids), _places(movies, snapshot.movie_ids)
+    return Start(store.load(home, earlier), *places, len(users))
+
+
+def _places(earlier: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """Where each id of ``now`` stands among the ascending ids of ``earlier``; -1: nowhere."""
+    found = np.searchsorted(earlier, now).clip(max=max(len(earlier) - 1, 0))
+    return np.where(earlier[found] == now, found, -1) if len(earlier) else np.full(len(now), -1)

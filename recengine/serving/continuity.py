@@ -1,0 +1,162 @@
+"""What a night goes on with when nobody says what to read, and what it must not replace unasked.
+
+A home holds one dataset's published tables. A run that names neither dataset nor source goes on with theirs:
+the same source, and, where they are left at their defaults, the same limits and top N. They are remembered
+in ``nights.json`` when a night publishes; of a home without that file the history of loads tells the source.
+
+A dataset is known by its name. Another name over the published one needs ``force``. The same name from
+another path is the same dataset, copied or moved, if it holds the published movies; else it needs force too.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import get_args
+
+import duckdb
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from recengine.config import DatasetName, Home, NightDataset
+from recengine.errors import BadInput
+from recengine.ingest import IngestConfig
+from recengine.runtime.json_files import read_json, write_json
+from recengine.runtime.paths import meant
+from recengine.serving.versions import current_version
+from recengine.warehouse.connection import published
+
+log = logging.getLogger(__name__)
+
+# Less than this share of the smaller catalogue in common, by id and title: another dataset of the same name.
+SAME_MOVIES = 0.5
+
+
+class Night(BaseModel):
+    """What a night reads, how, and how many recommendations a user gets; None is not said."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    dataset: str | None = None
+    source: str | None = None
+    limits: IngestConfig = IngestConfig()
+    top_n: int | None = None
+
+
+def named(dataset: NightDataset) -> str | None:
+    """The dataset that a form names; None for the published one."""
+    return None if dataset == "published" else dataset
+
+
+def going_on(con: duckdb.DuckDBPyConnection, home: Home, asked: Night) -> Night:
+    """The night that was asked for; where it names nothing to read, the one that stands.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+        An open warehouse.
+    home : Home
+        Whose published tables count; without any, what was loaded last; on an empty home, the demo.
+    asked : Night
+        What the person or the schedule said.
+    """
+    if source := meant(asked.source):
+        return asked.model_copy(update={"source": str(source.absolute())})
+    if asked.dataset is not None:
+        return asked.model_copy(update={"source": None})
+    published = published_dataset(home)
+    night = remembered(home).get(published or "") or _last_load(con, published) or Night(dataset="demo")
+    log.info("night: goes on with %s", night.source or night.dataset)
+    limits = night.limits if asked.limits == IngestConfig() else asked.limits
+    return night.model_copy(update={"limits": limits, "top_n": asked.top_n or night.top_n})
+
+
+def remember(home: Home, dataset: str, night: Night) -> None:
+    """Note that ``dataset`` was published by this night."""
+    nights = remembered(home) | {dataset: night}
+    write_json(_file(home), {name: known.model_dump(mode="json") for name, known in nights.items()})
+
+
+def remembered(home: Home) -> dict[str, Night]:
+    """The nights that published, by dataset; what cannot be read counts as not there."""
+    found: dict[str, Night] = {}
+    for name, night in read_json(_file(home)).items():
+        try:
+            found[name] = Night.model_validate(night)
+        except ValidationError:
+            log.warning("%s: what it says of %s cannot be read and is left out", _file(home), name)
+    return found
+
+
+def refuse_to_replace(home: Home, dataset: str, *, force: bool = False) -> None:
+    """Another dataset than the published one needs ``force``.
+
+    Raises
+    ------
+    BadInput
+        Readers see another dataset's tables.
+    """
+    published = published_dataset(home)
+    if force or published is None or published == dataset:
+        return
+    raise BadInput(
+        f"{published!r} is published in {home.root}; {dataset!r} would replace it: "
+        "use --force (the form's force), or another --home."
+    )
+
+
+def refuse_other_movies(con: duckdb.DuckDBPyConnection, home: Home, *, force: bool = False) -> None:
+    """What is loaded under the published dataset's name from another path must hold its movies.
+
+    Raises
+    ------
+    BadInput
+        It holds others: two folders that only share a name.
+    """
+    if force or current_version(home) is None:
+        return
+    with published(home.serving_link) as readers:
+        [(dataset, fingerprint)] = readers.execute(
+            "SELECT dataset, input_fingerprint FROM publication"
+        ).fetchall()
+        [paths] = con.execute(
+            "SELECT (SELECT arg_max(source, started_at) FROM ops.loads WHERE input_fingerprint = ?), "
+            "(SELECT arg_max(source, started_at) FROM ops.loads WHERE status <> 'failed' "
+            "AND input_fingerprint = (SELECT input_fingerprint FROM ops.dataset))",
+            [fingerprint],
+        ).fetchall()
+        if None in paths or paths[0] == paths[1]:
+            return
+        old = set(readers.execute("SELECT movie_id, title FROM movies").fetchall())
+    new = set(con.execute("SELECT movie_id, title FROM core.movies").fetchall())
+    if len(old & new) < SAME_MOVIES * min(len(old), len(new)):
+        raise BadInput(
+            f"{dataset!r} is published in {home.root} from {paths[0]}; {paths[1]} has the same name but other "
+            "movies and would replace it: use --force (the form's force), or another --home."
+        )
+
+
+def published_dataset(home: Home) -> str | None:
+    """Name of the dataset whose tables readers see, None when they see nothing."""
+    if current_version(home) is None:
+        return None
+    with published(home.serving_link) as readers:
+        [(dataset,)] = readers.execute("SELECT dataset FROM publication").fetchall()
+    return str(dataset)
+
+
+def _last_load(con: duckdb.DuckDBPyConnection, dataset: str | None) -> Night | None:
+    """What was loaded last, of this dataset if one is named."""
+    found = con.execute(
+        "SELECT dataset, source FROM ops.loads WHERE status <> 'failed' AND dataset = coalesce(?, dataset) "
+        "ORDER BY started_at DESC LIMIT 1",
+        [dataset],
+    ).fetchone()
+    if found is None:
+        return None
+    name, folder = str(found[0]), Path(found[1])
+    by_name = name in get_args(DatasetName) and (folder.parent.name, folder.name) == ("sources", name)
+    return Night(dataset=name) if by_name else Night(source=str(folder))
+
+
+def _file(home: Home) -> Path:
+    return home.root / "nights.json"

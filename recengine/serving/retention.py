@@ -1,0 +1,137 @@
+"""What is thrown away after a night: old models, judgements, history rows and Prefect's kept results.
+
+Published versions and pages are pruned where they are made. A model that a kept version names always stays:
+a rollback must find it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+from pathlib import Path
+
+import duckdb
+from pydantic import BaseModel, Field
+
+from recengine.config import Home, StageConfig
+from recengine.models import store
+from recengine.serving.versions import versions
+
+log = logging.getLogger(__name__)
+
+SECONDS_PER_DAY = 86_400
+
+
+class RetentionConfig(StageConfig):
+    """What is kept after a night."""
+
+    models: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="Newest trained models to keep, besides those of kept versions",
+        json_schema_extra={"position": 0},
+    )
+    history_days: int = Field(
+        400,
+        ge=1,
+        le=10_000,
+        description="Days that loads and publications stay in the history (ops.loads, ops.publications)",
+        json_schema_extra={"position": 1},
+    )
+    results_days: int = Field(
+        30,
+        ge=1,
+        le=10_000,
+        description="Days that a failed run can be retried from its last finished task",
+        json_schema_extra={"position": 2},
+    )
+
+
+class RetentionReport(BaseModel):
+    """What was removed."""
+
+    models: list[str]
+    unfinished: int
+    history_rows: int
+    files: int
+
+
+def prune(con: duckdb.DuckDBPyConnection, home: Home, config: RetentionConfig) -> RetentionReport:
+    """Remove what is older than the settings say."""
+    report = RetentionReport(
+        models=_models(con, home, config.models),
+        history_rows=_history(con, home, config.history_days),
+        unfinished=sum(map(_unfinished, _rooms(home))),
+        files=_files(home.models / "judgements", config.results_days)
+        + _files(home.prefect / "storage", config.results_days),
+    )
+    log.info(
+        "retention: removed %s models, %s history rows, %s files",
+        len(report.models),
+        f"{report.history_rows:,}",
+        f"{report.files:,}",
+    )
+    return report
+
+
+def _models(con: duckdb.DuckDBPyConnection, home: Home, keep: int) -> list[str]:
+    query = "SELECT DISTINCT model_id FROM ops.publications WHERE list_contains(?::VARCHAR[], version)"
+    needed = {model for (model,) in con.execute(query, [versions(home)]).fetchall()}
+    gone = [m.model_id for m in store.stored(home)[keep:] if m.model_id not in needed]
+    for model_id in gone:
+        shutil.rmtree(home.models / model_id)
+    con.execute("DELETE FROM ops.models WHERE list_contains(?::VARCHAR[], model_id)", [gone])
+    return gone
+
+
+def _rooms(home: Home) -> tuple[Path, ...]:
+    """Folders in which something is written beside its name first (see ``recengine.runtime.durable``)."""
+    judgements = home.models / "judgements"
+    rooms = (home.models, judgements, home.snapshots, home.sources, home.scores, home.reports, home.prefect)
+    return (home.root, *rooms)
+
+
+def _unfinished(folder: Path) -> int:
+    """What a killed process was still writing, named ``.<name>.<thread id>.<process id>``."""
+    found = [path for path in folder.glob(".*.*") if not _lives(path.suffix[1:])]
+    for path in found:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return len(found)
+
+
+def _lives(pid: str) -> bool:
+    if not pid.isdigit():
+        return True  # not one of ours
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
+
+
+def _history(con: duckdb.DuckDBPyConnection, home: Home, days: int) -> int:
+    """Old rows but those about versions on disk: a rollback needs them, and so does the model they name."""
+    old = "< now() AT TIME ZONE 'UTC' - to_days(?::INTEGER)"
+    kept = "version IN (SELECT unnest(?::VARCHAR[]))"
+    removed = con.execute(f"DELETE FROM ops.loads WHERE started_at {old}", [days]).fetchall()
+    removed += con.execute(
+        f"DELETE FROM ops.publications WHERE happened_at {old} AND NOT coalesce({kept}, false)",
+        [days, versions(home)],
+    ).fetchall()
+    return sum(count for (count,) in removed)
+
+
+def _files(folder: Path, days: int) -> int:
+    oldest = time.time() - days * SECONDS_PER_DAY
+    old = [path for path in folder.glob("*") if path.is_file() and path.stat().st_mtime < oldest]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)

@@ -1,0 +1,55 @@
+"""The morning's page from a hand-made night."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+import pytest
+
+from recengine.config import Home
+from recengine.errors import NotReady
+from recengine.serving import report
+from recengine.serving.report import Night
+from recengine.warehouse.connection import memory
+
+NIGHT = Night(
+    publication={"dataset": "<b>ml</b>", "version": "20260102-000000-000", "model_id": "m-1",
+                 "top_n": 2, "users": 2, "recommendations": 4, "generated_at": datetime(2026, 1, 2)},
+    reason="m published: good & better",
+    load={"ratings": 12345, "movies": 3, "users": 2, "users_without_attributes": 0, "repeated_ratings": 1,
+          "quarantined": 2, "quarantined_by_reason": '{"unknown movie <x>": 2}'},
+    history=[{"version": "20260101-000000-000", "model_id": "m-0", "metrics": {"ndcg@10": 0.25}},
+             {"version": "20260102-000000-000", "model_id": "m-1",
+              "metrics": {"ndcg@10": 0.5, "rmse": None}}],
+    curve=[{"step": 1.0, "loss": 0.9}, {"step": 2.0, "loss": 0.5}],
+    popularity=[{"tenth": n, "share_of_ratings": 0.1, "share_of_lists": 0.2, "coverage": 0.5}
+                for n in (1, 2)],
+    lists={1: [(1, "Stays", "Goes"), (2, "Comes $x^2$", "Stays")], 2: [(1, "<script>x</script>", None)]},
+    before="20260101-000000-000",
+)  # fmt: skip
+
+
+def test_the_page_holds_every_fact_and_no_live_text() -> None:
+    page = report.page(NIGHT)
+    for part in ("&lt;b&gt;ml&lt;/b&gt;", "good &amp; better", "12,345",
+                 "quarantined: unknown movie &lt;x&gt;",
+                 "0.2500", "0.5000", "&lt;script&gt;x", "Comes $x^2$"):  # fmt: skip
+        assert part in page, part
+    assert page.count("<svg") == 3
+    assert not re.search(r"<script|(src|href)=.http|@import", page)
+
+
+def test_what_is_new_in_a_list_is_marked() -> None:
+    cells = re.findall(r"<td class=new>([^<]*)<", report.page(NIGHT))
+    assert cells == ["Comes $x^2$", "&lt;script&gt;x&lt;/script&gt;"]
+
+
+def test_a_page_is_the_same_each_time() -> None:
+    ids = re.compile(r'(id="|#|url\(#)[\w-]+')
+    assert ids.sub("", report.page(NIGHT)) == ids.sub("", report.page(NIGHT))
+
+
+def test_nothing_published_is_said(tmp_path: object) -> None:
+    with pytest.raises(NotReady, match="Nothing is published"):
+        report.gather(memory(), Home.at(str(tmp_path)))
