@@ -21,10 +21,9 @@ from typing import IO, Any
 
 import httpx
 
-from flows import OWN
 from flows.server import auth, database
 from flows.server.children import ended_with_parent
-from flows.server.surroundings import prefects
+from flows.server.surroundings import OWN, prefects
 from recengine.config import Home
 from recengine.errors import BadInput, DiskFull, RecengineError
 

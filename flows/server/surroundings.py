@@ -11,6 +11,15 @@ from collections.abc import Iterable, Mapping, MutableMapping
 
 log = logging.getLogger("recengine")
 
+# The engine logs with the standard library; Prefect shows it in the UI under the task that ran it.
+OWN = {
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "recengine",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    # A temporary server on a busy machine may take longer than Prefect's 20 s.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+}
+
 _DIRECT = ("127.0.0.1", "localhost", "::1")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 # Who a client is and whom it talks to; where the API lies below an address. The rest may be set for a server of ours.

@@ -1,0 +1,1 @@
+"""The private database: opened, migrated, locked, and its history written."""
