@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 
 from recengine.runtime import durable
@@ -68,12 +69,12 @@ class Snapshot:
     fingerprint: str
     dataset: str
     scale: tuple[float, float] | None
-    user_ids: np.ndarray
-    movie_ids: np.ndarray
+    user_ids: NDArray[np.int64]
+    movie_ids: NDArray[np.int64]
     ratings: csr_array
-    rated_at: np.ndarray
+    rated_at: NDArray[np.int64]
     genre_counts: csr_array
-    registration_months: np.ndarray
+    registration_months: NDArray[np.float32]
     user_features: csr_array
     movie_features: csr_array
     user_columns: tuple[str, ...]
@@ -102,18 +103,18 @@ class Snapshot:
         return 1.0 if 4 <= high - low <= 5 else (high - low) / 4
 
     @property
-    def rating_users(self) -> np.ndarray:
+    def rating_users(self) -> NDArray[np.int64]:
         """User index of every stored rating, int64 of shape (nnz,)."""
         return np.repeat(np.arange(self.users), np.diff(self.ratings.indptr))
 
     @property
-    def tenure(self) -> np.ndarray:
-        """Registration months scaled to 0..1 by the longest, 0 without ratings, float32 of shape (U,)."""
-        months = np.nan_to_num(self.registration_months)
-        return months / max(months.max(initial=0), np.float32(1e-6))
+    def interactions(self) -> csr_array:
+        """Implicit feedback: 1.0 where a user rated a movie, whatever the stars; float32 of shape (U, M)."""
+        ones = np.ones(self.ratings.nnz, dtype=np.float32)
+        return csr_array((ones, self.ratings.indices, self.ratings.indptr), shape=self.ratings.shape)
 
-    def article_rows(self, users: slice = slice(None)) -> csr_array:
-        """The article's matrix: [ratings | genre counts | female, male, age, registration months].
+    def article_attributes(self, users: slice = slice(None)) -> csr_array:
+        """The article's columns of a user, unscaled: female, male, age in years, registration months.
 
         Parameters
         ----------
@@ -122,19 +123,9 @@ class Snapshot:
 
         Returns
         -------
-        csr_array of float32, shape (B, M + G + 4)
-            Unscaled as in the article: stars, counts, 0 or 1, years, months. The columns of attributes that
-            the data does not have are absent.
+        csr_array of float32, shape (B, 4)
+            Narrower where the data has no gender or no age.
         """
-        return csr_array(
-            hstack(
-                [self.ratings[users], self.genre_counts[users], self.article_attributes(users)],
-                dtype=np.float32,
-            )
-        )
-
-    def article_attributes(self, users: slice = slice(None)) -> csr_array:
-        """Female, male, age in years and registration months, shape (B, 4); fewer where the data has none."""
         years = self.user_group("age")[users].toarray() * np.float32(YEARS_PER_AGE)
         months = np.nan_to_num(self.registration_months[users])
         return csr_array(
@@ -152,7 +143,7 @@ class Snapshot:
         """Columns of ``movie_features``, shape (M, k), as in ``user_group``; ``DECLARED`` are the categories."""
         return self.movie_features[:, _columns_of(self.movie_columns, groups, MOVIE_GROUPS)]
 
-    def where(self, keep: np.ndarray) -> Self:
+    def where(self, keep: NDArray[np.bool_]) -> Self:
         """The snapshot as if only some ratings existed: what a split's training part may see.
 
         Parameters
@@ -168,19 +159,19 @@ class Snapshot:
         """
         per_user = np.bincount(self.rating_users[keep], minlength=self.users)
         indptr = np.concatenate([[0], np.cumsum(per_user)]).astype(self.ratings.indptr.dtype)
-        kept = (self.ratings.data[keep], self.ratings.indices[keep], indptr)
-        ratings = csr_array(kept, shape=self.ratings.shape)
+        entries = (self.ratings.data[keep], self.ratings.indices[keep], indptr)
+        ratings = csr_array(entries, shape=self.ratings.shape)
         rated_at = self.rated_at[keep]
         return replace(
             self,
             fingerprint=f"{self.fingerprint}-{hashlib.sha256(np.packbits(keep).tobytes()).hexdigest()[:8]}",
             ratings=ratings,
             rated_at=rated_at,
-            genre_counts=_genre_counts(ratings, self.movie_group("genre"), self.liked_from),
-            registration_months=_registration_months(ratings, rated_at),
+            genre_counts=genre_counts(ratings, self.movie_group("genre"), self.liked_from),
+            registration_months=registration_months(ratings, rated_at),
         )
 
-    def of_users(self, users: np.ndarray) -> Self:
+    def of_users(self, users: NDArray[np.int64]) -> Self:
         """The snapshot as if only some users existed, ascending (B,), numbered anew; all movies stay."""
         ratings = self.ratings[users]
         lengths, starts = np.diff(ratings.indptr), np.asarray(self.ratings.indptr, dtype=np.int64)[users]
@@ -241,12 +232,27 @@ class Snapshot:
         return cls(**manifest, **arrays, **matrices)
 
 
-def _columns_of(columns: tuple[str, ...], groups: tuple[str, ...], own: tuple[str, ...]) -> list[int]:
-    of_group = [name.split("=", 1)[0] for name in columns]
-    return [i for i, g in enumerate(of_group) if g in groups or (DECLARED in groups and g not in own)]
+def _columns_of(columns: tuple[str, ...], groups: tuple[str, ...], common: tuple[str, ...]) -> list[int]:
+    """Positions of the columns of some groups; a group that is not among the common ones is a declared one."""
+    group_of = [name.split("=", 1)[0] for name in columns]
+    return [i for i, g in enumerate(group_of) if g in groups or (DECLARED in groups and g not in common)]
 
 
-def _genre_counts(ratings: csr_array, genres: csr_array, liked_from: float = GENRE_LIKED_FROM) -> csr_array:
+def genre_counts(ratings: csr_array, genres: csr_array, liked_from: float = GENRE_LIKED_FROM) -> csr_array:
+    """How many movies of each genre every user liked: what ``sql/features/genre_counts.sql`` counts, of a split.
+
+    Parameters
+    ----------
+    ratings : csr_array of float32, shape (U, M)
+    genres : csr_array of float32, shape (M, G)
+        1 where a movie is of a genre.
+    liked_from : float
+        The rating from which on a movie counts as liked.
+
+    Returns
+    -------
+    csr_array of float32, shape (U, G)
+    """
     liked = ratings.copy()
     liked.data = (ratings.data >= np.float32(liked_from)).astype(np.float32)
     counts = csr_array(liked @ genres)
@@ -255,7 +261,20 @@ def _genre_counts(ratings: csr_array, genres: csr_array, liked_from: float = GEN
     return counts
 
 
-def _registration_months(ratings: csr_array, rated_at: np.ndarray) -> np.ndarray:
+def registration_months(ratings: csr_array, rated_at: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Months from a user's first rating to the newest of all: ``sql/features/registration_months.sql``, of a split.
+
+    Parameters
+    ----------
+    ratings : csr_array, shape (U, M)
+    rated_at : ndarray of int64, shape (nnz,)
+        Seconds since 1970 (UTC) of each stored rating.
+
+    Returns
+    -------
+    ndarray of float32, shape (U,)
+        NaN for a user without ratings.
+    """
     months = np.full(ratings.shape[0], np.nan, dtype=np.float32)
     if len(rated_at):
         rated = np.diff(ratings.indptr) > 0

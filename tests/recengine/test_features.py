@@ -43,11 +43,9 @@ def test_article_matrix() -> None:
         [0, 3, 0, 0, 1, 0, 1, 57, 0],
         [0, 0, 0, 0, 0, 0, 0, 0, 0],
     ]
-    np.testing.assert_allclose(built.article_rows().toarray(), np.float32(expected), rtol=1e-6)
-    np.testing.assert_array_equal(
-        built.article_rows(slice(1, 2)).toarray(), built.article_rows().toarray()[1:2]
-    )
-    np.testing.assert_allclose(built.tenure, [1, 0, 0])
+    parts = [part.toarray() for part in (built.ratings, built.genre_counts, built.article_attributes())]
+    np.testing.assert_allclose(np.hstack(parts), np.float32(expected), rtol=1e-6)
+    np.testing.assert_array_equal(built.article_attributes(slice(1, 2)).toarray(), parts[2][1:2])
 
 
 def test_long_tables_whole() -> None:
@@ -102,7 +100,7 @@ def test_missing_demographics_give_no_columns() -> None:
     built = features.snapshot(core_of(users=nobody))
     assert built.user_columns == ()
     assert built.user_features.shape == (3, 0)
-    assert built.article_rows().shape == (3, 3 + 2 + 1)  # the months remain
+    assert built.article_attributes().shape == (3, 1)  # the months remain
 
 
 def test_only_some_attributes() -> None:

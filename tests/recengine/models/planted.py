@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_array
 
-from recengine.dataset import Snapshot, _genre_counts, _registration_months
+from recengine.dataset import Snapshot, genre_counts, registration_months
 
 DAY = 86_400
 
@@ -40,8 +40,8 @@ def snapshot(
         movie_ids=np.arange(1, stars.shape[1] + 1),
         ratings=ratings,
         rated_at=rated_at,
-        genre_counts=_genre_counts(ratings, genres),
-        registration_months=_registration_months(ratings, rated_at),
+        genre_counts=genre_counts(ratings, genres),
+        registration_months=registration_months(ratings, rated_at),
         user_features=features(user_columns, stars.shape[0]),
         movie_features=movie_features,
         user_columns=tuple(user_columns),

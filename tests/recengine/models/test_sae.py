@@ -22,6 +22,12 @@ from recengine.movielens.locating import locate
 from recengine.warehouse.connection import memory
 
 
+def article_rows(snapshot: Snapshot) -> np.ndarray:
+    """The article's matrix: [ratings | genre counts | female, male, age, registration months], (U, M + G + 4)."""
+    parts = (snapshot.ratings, snapshot.genre_counts, snapshot.article_attributes())
+    return np.hstack([part.toarray() for part in parts]).astype(np.float32)
+
+
 def widths(model: Sae) -> list[int]:
     return [layer.out_features for layer in model._net if isinstance(layer, nn.Linear)]
 
@@ -52,7 +58,7 @@ def test_column_groups(columns: str, width: int | str, small: Snapshot) -> None:
     rows = model._rows(small, 3, 9).numpy()
     np.testing.assert_array_equal(rows[:, : small.movies], small.ratings[3:9].toarray())
     if columns == "both":
-        np.testing.assert_array_equal(rows, small.article_rows(slice(3, 9)).toarray())
+        np.testing.assert_array_equal(rows, article_rows(small)[3:9])
 
 
 def article_loop(model: Sae, snapshot: Snapshot, epochs: int) -> list[torch.Tensor]:
@@ -63,9 +69,10 @@ def article_loop(model: Sae, snapshot: Snapshot, epochs: int) -> list[torch.Tens
         net.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
     criterion = nn.MSELoss()
+    rows = article_rows(snapshot)
     for _ in range(epochs):
         for user in range(snapshot.users):
-            row = torch.from_numpy(snapshot.article_rows(slice(user, user + 1)).toarray())
+            row = torch.from_numpy(rows[user : user + 1])
             target = row[:, : snapshot.movies].clone()
             if torch.sum(target > 0) > 0:
                 output = net(row)
