@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recengine.errors import BadInput, legible
 from recengine.runtime import access
@@ -133,3 +134,34 @@ class StageConfig(BaseModel):
     """Base of the stages' configs: unknown names are refused, values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def refusal(error: ValidationError, kind: type[BaseModel], within: str = "") -> str:
+    """What a config refuses, in words: the knob by its dotted name, and what it takes or what was meant.
+
+    Parameters
+    ----------
+    error : ValidationError
+        What ``kind`` raised.
+    kind : type of BaseModel
+    within : str
+        What the names stand in, such as ``train``.
+    """
+    found = error.errors()[0]
+    path = [str(part) for part in found["loc"]]
+    dotted = ".".join([*filter(None, [within]), *path])
+    if found["type"] == "extra_forbidden":
+        fields = _fields_at(kind, path[:-1])
+        meant = difflib.get_close_matches(path[-1], fields, n=1)
+        hint = f"did you mean {meant[0]}?" if meant else f"choose one of {', '.join(fields)}."
+        return f"There is no knob {dotted}; {hint}"
+    wrong = found["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if found["type"] == "value_error":
+        return wrong if dotted in wrong else f"{dotted}: {wrong.rstrip('.')}."
+    return f"{dotted} is {found['input']!r}; it should be {wrong}."
+
+
+def _fields_at(kind: Any, path: list[str]) -> list[str]:
+    for name in path:
+        kind = kind.model_fields[name].annotation
+    return list(kind.model_fields)

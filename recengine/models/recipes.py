@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from recengine.config import refusal
 from recengine.models import MODELS, make
 
 
@@ -21,6 +22,21 @@ def recipe_for(model: str, **asked: Any) -> Recipe:
     """The recipe of a model with those of the asked knobs that it has."""
     fields = MODELS[model].Config.model_fields
     return Recipe(model=model, config={name: value for name, value in asked.items() if name in fields})
+
+
+def checked_knobs(model: str, knobs: dict[str, Any], within: str = "") -> dict[str, Any]:
+    """A model's own knobs, known to be such, as their types; ``within`` is what a refusal names them in.
+
+    Raises
+    ------
+    ValueError
+        The model has no such knob, or takes no such value.
+    """
+    kind = MODELS[model].Config
+    try:
+        return kind(**knobs).model_dump(mode="json", exclude_unset=True)
+    except ValidationError as refused:
+        raise ValueError(refusal(refused, kind, within)) from None
 
 
 def same_recipe(one: Recipe, other: Recipe) -> bool:

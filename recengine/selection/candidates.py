@@ -11,7 +11,7 @@ import logging
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from recengine.config import Home, StageConfig
 from recengine.dataset import Snapshot
@@ -20,7 +20,7 @@ from recengine.evaluation.slices import slices_of
 from recengine.evaluation.splits import sample_users
 from recengine.models import DEFAULT, ModelName, store
 from recengine.models.base import OnProgress, silent
-from recengine.models.recipes import Recipe, recipe_for, same_recipe
+from recengine.models.recipes import Recipe, checked_knobs, recipe_for, same_recipe
 from recengine.models.store import Judged, Measurement
 from recengine.runtime.identity import code_identity
 from recengine.selection import judgement
@@ -92,11 +92,25 @@ class TrainConfig(StageConfig):
         description="When the last verdict stands and training starts from the published model",
         json_schema_extra={"position": 6},
     )
+    knobs: dict[str, Any] = Field(
+        {},
+        description='The model\'s own knobs where they are not to be the defaults, such as {"ridge": 500}',
+        json_schema_extra={"position": 7},
+    )
+
+    @field_validator("knobs")
+    @classmethod
+    def _are_the_models(cls, knobs: dict[str, Any], rest: ValidationInfo) -> dict[str, Any]:
+        if doubled := knobs.keys() & {"seed", "recency"}:
+            raise ValueError(f"{', '.join(sorted(doubled))} stands beside the model's knobs, not among them")
+        return checked_knobs(rest.data["model"], knobs, "train.knobs") if "model" in rest.data else knobs
 
     @property
     def rules(self) -> str:
         """How candidates are judged, as canonical JSON."""
-        return json.dumps(self.model_dump(mode="json", exclude={"carry", "model", "recency"}), sort_keys=True)
+        return json.dumps(
+            self.model_dump(mode="json", exclude={"carry", "model", "recency", "knobs"}), sort_keys=True
+        )
 
 
 class Selection(BaseModel):
@@ -122,7 +136,7 @@ class Selection(BaseModel):
 
 def challenger_of(config: TrainConfig) -> Recipe:
     """The recipe a config asks for."""
-    return recipe_for(config.model, seed=config.seed, recency=config.recency)
+    return recipe_for(config.model, seed=config.seed, recency=config.recency, **config.knobs)
 
 
 def candidates(home: Home, snapshot_folder: Path, config: TrainConfig) -> dict[str, Recipe]:

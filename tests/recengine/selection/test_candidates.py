@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import engine_homes
 import numpy as np
 import pytest
 from engine_homes import published
+from pydantic import ValidationError
 
 from flows import request as nightly
 from recengine import publish, score, train
@@ -17,11 +19,35 @@ from recengine.errors import BadInput
 from recengine.models import store
 from recengine.models.store import Recipe
 from recengine.selection import candidates as selection
-from recengine.selection.candidates import Judgement, Selection, TrainConfig
+from recengine.selection.candidates import Judgement, Selection, TrainConfig, challenger_of
 from recengine.selection.gate import GateConfig
 from recengine.warehouse.connection import warehouse
 
 CONFIG = TrainConfig(model="sae")
+
+
+def test_a_models_knobs_are_its_challengers() -> None:
+    config = TrainConfig(knobs={"ranking": {"ridge": "500"}})
+    assert challenger_of(config).config == {"seed": 0, "recency": "auto", "ranking": {"ridge": 500.0}}
+    assert nightly.request_of(config, score.ScoreConfig()) != nightly.request_of(
+        TrainConfig(), score.ScoreConfig()
+    )
+
+
+@pytest.mark.parametrize(
+    ("knobs", "sentence"),
+    [
+        (
+            {"ranking": {"rigde": 5}},
+            r"There is no knob train\.knobs\.ranking\.rigde; did you mean ridge\?",
+        ),
+        ({"ranking": {"ridge": -1}}, r"train\.knobs\.ranking\.ridge is -1; it should be greater than 0\."),
+        ({"seed": 3}, "seed stands beside the model's knobs"),
+    ],
+)
+def test_a_knob_that_no_model_has_is_refused(knobs: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        TrainConfig(knobs=knobs)
 
 
 def judgement(folder: Path, model: str, ndcg: float, users: int = 200) -> Judgement:
