@@ -6,9 +6,9 @@ Importing this settles what must stand before Prefect is imported.
 import logging
 import os
 
-from flows.server.surroundings import OWN, keep_loopback_direct
+from flows.server.environment import OWN, bypass_proxies_for_loopback
 
 for name, value in OWN.items():
     os.environ.setdefault(name, value)
 logging.getLogger("recengine").setLevel(logging.INFO)
-keep_loopback_direct(os.environ)
+bypass_proxies_for_loopback(os.environ)

@@ -9,27 +9,27 @@ from typing import Any
 
 from prefect import flow, task
 
-from flows.support.alerts import LOUD
-from flows.support.kept import kept
-from flows.support.tasks import RETRIED, alone, opened
+from flows.support.alerts import ALERTING
+from flows.support.result_cache import cached
+from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import features as engine
 from recengine.features import FeatureReport
 
 
-def _still_there(built: FeatureReport, given: dict[str, Any]) -> bool:
-    with opened() as (_, con):
+def _still_there(built: FeatureReport, parameters: dict[str, Any]) -> bool:
+    with open_warehouse() as (_, con):
         return engine.fingerprint_of(con) == built.fingerprint and built.folder.is_dir()
 
 
-@task(name="features", **kept(_still_there), **RETRIED)
+@task(name="build features", **cached(_still_there), **RETRIED)
 def build_features(input_fingerprint: str) -> FeatureReport:
     """Build the feature tables in SQL and write the snapshot."""
-    with opened() as (home, con):
+    with open_warehouse() as (home, con):
         return engine.build(con, home)
 
 
-@flow(name="features", **LOUD)
+@flow(name="features", **ALERTING)
 def features() -> FeatureReport:
     """Build the feature matrices of the ingested data."""
-    with alone():
+    with run_lock():
         return build_features("what the warehouse holds")

@@ -18,13 +18,12 @@ from flows.features import build_features
 from flows.ingest import ingest_files
 from flows.publish import publish_tables
 from flows.score import score_users
-from flows.support import alerts as notices
-from flows.support import artifacts
-from flows.support.alerts import LOUD
-from flows.support.kept import ANEW, kept
-from flows.support.tasks import alone, opened
-from flows.support.wanted import still_wanted
-from flows.train import choose, fit
+from flows.support import alerts, artifacts
+from flows.support.alerts import ALERTING
+from flows.support.cancellation import stop_if_cancelled
+from flows.support.result_cache import UNCACHED, cached
+from flows.support.tasks import open_warehouse, run_lock
+from flows.train import evaluate_and_select, fit
 from recengine.config import Home, NightDataset
 from recengine.ingest import IngestConfig, LoadReport
 from recengine.models import DEFAULT, ModelName
@@ -32,50 +31,49 @@ from recengine.publish import PublishConfig
 from recengine.score import ScoreConfig
 from recengine.selection.candidates import CarryConfig, Selection, TrainConfig
 from recengine.selection.gate import GateConfig
-from recengine.serving import continuity as standing
-from recengine.serving import report
+from recengine.serving import continuity, report
 from recengine.serving.continuity import Night, named
 from recengine.serving.retention import RetentionConfig, RetentionReport, prune
 
 
-def _same_answer(new: bool, given: dict[str, Any]) -> bool:
-    return bool(anything_new.fn(**given) == new)
+def _same_answer(changed: bool, parameters: dict[str, Any]) -> bool:
+    return bool(check_for_changes.fn(**parameters) == changed)
 
 
-@task(name="anything new", **kept(_same_answer))
-def anything_new(load: LoadReport, request: str) -> bool:
+@task(name="check for changes", **cached(_same_answer))
+def check_for_changes(load: LoadReport, request: str) -> bool:
     """Whether the last decision was about other data or another request."""
-    with opened() as (home, con):
+    with open_warehouse() as (home, con):
         return not engine.already_answered(con, home, request, load.input_fingerprint)
 
 
-@task(name="keep", **ANEW)
-def keep(load: LoadReport, selection: Selection, request: str) -> str:
+@task(name="keep published tables", **UNCACHED)
+def keep_published(load: LoadReport, selection: Selection, request: str) -> str:
     """Note that the published tables stay, and why."""
-    still_wanted()
-    with opened() as (_, con):
+    stop_if_cancelled()
+    with open_warehouse() as (_, con):
         engine.remember_kept(con, load.dataset, load.input_fingerprint, selection, request)
-    notices.kept(load, selection.reason)
+    alerts.kept(load, selection.reason)
     return selection.reason
 
 
-@task(name="tidy", **ANEW)
-def tidy(retention: RetentionConfig) -> RetentionReport:
+@task(name="clean up", **UNCACHED)
+def clean_up(retention: RetentionConfig) -> RetentionReport:
     """Throw away what is older than the settings say."""
-    with opened() as (home, con):
+    with open_warehouse() as (home, con):
         return prune(con, home, retention)
 
 
-@task(name="report", **ANEW)
+@task(name="write report", **UNCACHED)
 def write_report(version: str) -> str:
     """The morning's page under ``reports/``, and the same in short as an artifact."""
-    with opened() as (home, con):
+    with open_warehouse() as (home, con):
         page = report.write(con, home)
         artifacts.summarised(report.gather(con, home), page)
     return str(page)
 
 
-@flow(name="nightly", **LOUD)
+@flow(name="nightly", **ALERTING)
 def nightly(
     dataset: NightDataset = "published",
     source: str | None = None,
@@ -108,13 +106,13 @@ def nightly(
     """
     training = TrainConfig(model=model, recency=recency, seed=seed, gate=gate, carry=carry)
     publishing = PublishConfig(keep_versions=keep_versions)
-    said = None if top_n == ScoreConfig().top_n else top_n
-    asked = Night(dataset=named(dataset), source=source, limits=limits, top_n=said)
-    with alone():
-        with opened() as (home, con):
-            night = standing.going_on(con, home, asked)
+    chosen_top_n = None if top_n == ScoreConfig().top_n else top_n
+    asked = Night(dataset=named(dataset), source=source, limits=limits, top_n=chosen_top_n)
+    with run_lock():
+        with open_warehouse() as (home, con):
+            night = continuity.going_on(con, home, asked)
         state = _night(night, training, publishing, force)
-        tidy(retention, return_state=True)  # what fails after the night is red, not the night
+        clean_up(retention, return_state=True)  # what fails after the night is red, not the night
         return state
 
 
@@ -122,16 +120,16 @@ def _night(night: Night, training: TrainConfig, publishing: PublishConfig, force
     scoring = ScoreConfig(top_n=night.top_n) if night.top_n else ScoreConfig()
     request = engine.request_of(training, scoring)
     load = ingest_files(night.dataset, night.source, night.limits, force)
-    anew = force or training.carry.from_scratch
-    if not anew and not anything_new(load, request):
+    always = force or training.carry.from_scratch
+    if not always and not check_for_changes(load, request):
         return Completed(name="Unchanged", message=f"{load.dataset} is as it was: the published tables stay.")
     snapshot = build_features(load.input_fingerprint).folder
-    selection = choose(snapshot, training, force)
+    selection = evaluate_and_select(snapshot, training, force)
     if selection.action == "keep":
-        return Completed(name="Kept", message=keep(load, selection, request))
+        return Completed(name="Kept", message=keep_published(load, selection, request))
     model_id = fit(selection, snapshot)
     score_users(model_id, snapshot, scoring)
     published = publish_tables(model_id, publishing, selection.reason, request, force)
-    standing.remember(Home.at(), published.dataset, night)
+    continuity.remember(Home.at(), published.dataset, night)
     write_report(published.version, return_state=True)
     return Completed(name="Published", message=f"Version {published.version}: {selection.reason}")

@@ -10,37 +10,36 @@ from typing import Annotated, Any
 from prefect import flow, task
 from pydantic import Field
 
-from flows.support import alerts as notices
-from flows.support import artifacts
-from flows.support.alerts import LOUD
-from flows.support.kept import kept
-from flows.support.tasks import RETRIED, alone, opened
-from flows.support.wanted import still_wanted
+from flows.support import alerts, artifacts
+from flows.support.alerts import ALERTING
+from flows.support.cancellation import stop_if_cancelled
+from flows.support.result_cache import cached
+from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import publish as engine
 from recengine.config import Home
 from recengine.publish import PublishConfig, PublishReport
 from recengine.serving.versions import current_version
 
 
-def _still_published(report: PublishReport, given: dict[str, Any]) -> bool:
+def _still_published(report: PublishReport, parameters: dict[str, Any]) -> bool:
     return current_version(Home.at()) == report.version
 
 
-@task(name="publish", **kept(_still_published), **RETRIED)
+@task(name="publish tables", **cached(_still_published), **RETRIED)
 def publish_tables(
     model_id: str, config: PublishConfig, reason: str, request: str, force: bool
 ) -> PublishReport:
     """Build a fresh file, audit it, move the link."""
-    with opened() as (home, con):
+    with open_warehouse() as (home, con):
         report = engine.publish(
-            con, home, config, reason=reason, request=request, force=force, confirm=still_wanted
+            con, home, config, reason=reason, request=request, force=force, confirm=stop_if_cancelled
         )
     artifacts.published(home, report, reason)
-    notices.published(report, reason)
+    alerts.published(report, reason)
     return report
 
 
-@flow(name="publish", **LOUD)
+@flow(name="publish", **ALERTING)
 def publish(keep_versions: Annotated[int, Field(ge=1, le=1000)] = 5, force: bool = False) -> PublishReport:
     """Publish the scored tables.
 
@@ -49,5 +48,5 @@ def publish(keep_versions: Annotated[int, Field(ge=1, le=1000)] = 5, force: bool
         force: Publish although the new lists look broken next to the published ones
     """
     config = PublishConfig(keep_versions=keep_versions)
-    with alone():
+    with run_lock():
         return publish_tables("what is scored", config, "asked for", "{}", force)

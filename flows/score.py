@@ -12,28 +12,28 @@ from prefect import flow, task
 from pydantic import Field
 
 from flows.features import build_features
-from flows.support.alerts import LOUD
-from flows.support.kept import kept
-from flows.support.tasks import RETRIED, alone, opened
+from flows.support.alerts import ALERTING
+from flows.support.result_cache import cached
+from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import score as engine
 from recengine.config import Home
 from recengine.models import store
 from recengine.score import ScoreConfig, ScoreReport
 
 
-def _still_scored(report: ScoreReport, given: dict[str, Any]) -> bool:
-    with opened() as (_, con):
+def _still_scored(report: ScoreReport, parameters: dict[str, Any]) -> bool:
+    with open_warehouse() as (_, con):
         return engine.is_scored(con, report)
 
 
-@task(name="score", **kept(_still_scored), **RETRIED)
+@task(name="score users", **cached(_still_scored), **RETRIED)
 def score_users(model_id: str, snapshot: Path, config: ScoreConfig) -> ScoreReport:
     """Score all users in blocks and stream their lists into the warehouse."""
-    with opened() as (home, con):
+    with open_warehouse() as (home, con):
         return engine.score(con, home, snapshot, model_id, config)
 
 
-@flow(name="score", **LOUD)
+@flow(name="score", **ALERTING)
 def score(
     model_id: str | None = None,
     top_n: Annotated[int, Field(ge=1, le=1000)] = 10,
@@ -46,7 +46,7 @@ def score(
         top_n: Recommendations per user
         similar_n: Neighbours per movie
     """
-    with alone():
+    with run_lock():
         features = build_features("what the warehouse holds")
         chosen = (model_id or "").strip() or store.newest(Home.at(), features.fingerprint)
         return score_users(chosen, features.folder, ScoreConfig(top_n=top_n, similar_n=similar_n))

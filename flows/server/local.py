@@ -23,7 +23,7 @@ import httpx
 
 from flows.server import auth, database
 from flows.server.children import ended_with_parent
-from flows.server.surroundings import OWN, prefects
+from flows.server.environment import OWN, prefect_settings
 from recengine.config import Home
 from recengine.errors import BadInput, DiskFull, RecengineError
 
@@ -53,7 +53,7 @@ def settle(home: Home) -> None:
     served = _served(home)
     if (given := os.environ.get(ADDRESS)) not in (None, served):
         log.warning("%s=%s is not the server of %s and is not used.", ADDRESS, given, home.root)
-    for name in prefects(os.environ):
+    for name in prefect_settings(os.environ):
         del os.environ[name]
     os.environ |= {
         "PREFECT_HOME": str(home.prefect),

@@ -7,8 +7,8 @@ import os
 import uvicorn
 
 from flows.server import auth, database
+from flows.server.busy_retry import RetryWhenBusy
 from flows.server.guard import Guard, is_loopback
-from flows.server.patience import Patient
 from flows.server.settings import AUTH, address_of
 from recengine.config import Home
 from recengine.errors import BadInput
@@ -30,7 +30,9 @@ def main() -> None:
     where.write_text(f"{address_of(settings.api.host, settings.api.port)}/api\n")
     try:
         uvicorn.run(
-            Guard(Patient(create_app(final=True)), generated, settings.api.cors_allowed_origins.split(",")),
+            Guard(
+                RetryWhenBusy(create_app(final=True)), generated, settings.api.cors_allowed_origins.split(",")
+            ),
             host=settings.api.host,
             port=settings.api.port,
             log_level=settings.logging_level.lower(),

@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 
 from flows.server import auth, database, options
 from flows.server.children import ended_with_parent
-from flows.server.settings import POOL, ROOT, address_of, environment
+from flows.server.settings import POOL, ROOT, address_of, server_environment
 from recengine.config import Home
 from recengine.errors import BadInput, RecengineError
 
@@ -107,7 +107,7 @@ def serve(
     RecengineError
         The server or the set-up failed; the sentence names the log.
     """
-    chosen = environment(home, host, port)
+    chosen = server_environment(home, host, port)
     home.prefect.mkdir(mode=0o700, exist_ok=True)
     home.prefect.chmod(0o700)
     os.umask(0o077)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flows.server import auth
+from flows.server.environment import bypass_proxies_for_loopback, settings_of_others
 from flows.server.guard import is_loopback
-from flows.server.surroundings import foreign, keep_loopback_direct
 from recengine.config import Home
 from recengine.errors import BadInput
 
@@ -45,7 +45,9 @@ DEFAULTS = {
 }
 
 
-def environment(home: Home, host: str, port: int, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+def server_environment(
+    home: Home, host: str, port: int, given: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     """The environment of server, worker and set-up.
 
     Parameters
@@ -86,11 +88,11 @@ def environment(home: Home, host: str, port: int, given: Mapping[str, str] = os.
         "RECENGINE_ROOT": str(ROOT),
         "PYTHONUNBUFFERED": "1",
     }
-    inherited = {name: value for name, value in given.items() if name not in foreign(given)}
+    inherited = {name: value for name, value in given.items() if name not in settings_of_others(given)}
     if words := given.get(AUTH):
         chosen[auth.CLIENT] = words
     settled = {**DEFAULTS, **inherited, **chosen}
-    keep_loopback_direct(settled)
+    bypass_proxies_for_loopback(settled)
     return settled
 
 

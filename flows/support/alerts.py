@@ -1,4 +1,4 @@
-"""Loud ends: a run that fails, crashes or keeps the old tables says so, as an event and to a webhook.
+"""Alerts: a run that fails, crashes or keeps the old tables says so, as an event and to a webhook.
 
 ``RECENGINE_WEBHOOK_URL`` (Slack, Mattermost, or anything that takes ``{"text": ...}``) gets one message with
 the reason and what to do. A webhook that does not answer never fails a run.
@@ -24,10 +24,10 @@ from recengine.serving.versions import current_version
 WEBHOOK = "RECENGINE_WEBHOOK_URL"
 WEBHOOK_SECONDS = 5.0
 
-log = get_logger("recengine.notices")
+log = get_logger("recengine.alerts")
 
 
-def ended_badly(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+def alert_of_failure(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
     """State hook: the run failed or crashed; what readers see is as it was."""
     reason = state.message or state.name or "no reason given"
     emit_event(
@@ -44,10 +44,10 @@ def ended_badly(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> N
     )
 
 
-# Every flow ends loudly: @flow(..., **LOUD). Prefect stores the exception that ended a run: as JSON, not as a pickle.
-LOUD: dict[str, Any] = {
-    "on_failure": [ended_badly],
-    "on_crashed": [ended_badly],
+# Every flow sends alerts: @flow(..., **ALERTING). Prefect stores the exception that ended a run: as JSON, no pickle.
+ALERTING: dict[str, Any] = {
+    "on_failure": [alert_of_failure],
+    "on_crashed": [alert_of_failure],
     "result_serializer": "json",
     "persist_result": False,
 }

@@ -1,4 +1,4 @@
-"""What the flows share: how tasks retry, how a run takes its turn."""
+"""What the flows share: how tasks retry, the run lock, the open warehouse."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from prefect import Task, runtime
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging.handlers import APILogHandler
 
-from flows.support.missed import take_over
-from flows.support.wanted import still_wanted
+from flows.support.cancellation import stop_if_cancelled
+from flows.support.catch_up import catch_up
 from recengine.config import Home
 from recengine.errors import DownloadFailed, WarehouseBusy
 from recengine.runtime.space import is_full
@@ -22,7 +22,7 @@ from recengine.warehouse.connection import warehouse
 from recengine.warehouse.run_lock import turn
 
 
-def may_pass(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
+def is_transient(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
     """Whether trying again can help: somebody else's lock, the network, the disk; never bad data."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, (WarehouseBusy, DownloadFailed, OSError)) or is_full(error)
@@ -31,18 +31,18 @@ def may_pass(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool
 RETRIED: dict[str, Any] = {
     "retries": 2,
     "retry_delay_seconds": [2, 10],
-    "retry_condition_fn": may_pass,
+    "retry_condition_fn": is_transient,
 }
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """This run has the home (``RECENGINE_HOME``) for itself; another run waits, and says for whom."""
+def run_lock() -> Iterator[None]:
+    """Hold the home (``RECENGINE_HOME``) for this run alone; another run waits, and says for whom."""
     _send_log_lines()
     with turn(Home.at(), f"the {runtime.flow_run.flow_name} run {runtime.flow_run.name}"):
-        still_wanted()  # it may have waited for hours
+        stop_if_cancelled()  # it may have waited for hours
         look_over(Home.at())
-        take_over()
+        catch_up()
         yield
 
 
@@ -57,7 +57,7 @@ def _send_log_lines() -> None:
 
 
 @contextmanager
-def opened() -> Iterator[tuple[Home, duckdb.DuckDBPyConnection]]:
+def open_warehouse() -> Iterator[tuple[Home, duckdb.DuckDBPyConnection]]:
     """The home of this process (``RECENGINE_HOME``) and its warehouse, open while the task needs it."""
     home = Home.at()
     with warehouse(home.warehouse) as con:

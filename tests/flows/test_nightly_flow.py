@@ -29,8 +29,9 @@ pytestmark = pytest.mark.prefect
 
 ingesting = importlib.import_module("flows.ingest")
 
-STAGES = ["ingest", "anything new", "features", "standing verdict", "judge-challenger",
-          "judge-popularity", "select", "fit", "score", "publish", "report", "tidy"]  # fmt: skip
+STAGES = ["ingest files", "check for changes", "build features", "reuse last verdict", "evaluate-challenger",
+          "evaluate-popularity", "select model", "fit model", "score users", "publish tables",
+          "write report", "clean up"]  # fmt: skip
 
 
 def test_a_night_publishes_and_the_next_one_finds_nothing_new(
@@ -47,7 +48,7 @@ def test_a_night_publishes_and_the_next_one_finds_nothing_new(
 
     run_again, state = start(client, nightly, source=str(demo), model="ease", top_n=7)
     assert state.name == "Unchanged"
-    assert set(tasks_of(client, run_again, expected=3)) == {"ingest", "anything new", "tidy"}
+    assert set(tasks_of(client, run_again, expected=3)) == {"ingest files", "check for changes", "clean up"}
     assert current_version(home) == first
 
     again, state = start(client, nightly, source=str(demo), model="ease", top_n=7, force=True)
@@ -66,10 +67,10 @@ def test_the_graph_has_the_stages_in_order_and_the_candidates_side_by_side(
         name: {found.id for given in task.task_inputs.values() for found in given if hasattr(found, "id")}
         for name, task in tasks.items()
     }
-    branches = {tasks["judge-challenger"].id, tasks["judge-popularity"].id}
-    assert branches <= inputs["select"]
-    assert not branches & (inputs["judge-challenger"] | inputs["judge-popularity"])
-    challenger, popularity = tasks["judge-challenger"], tasks["judge-popularity"]
+    branches = {tasks["evaluate-challenger"].id, tasks["evaluate-popularity"].id}
+    assert branches <= inputs["select model"]
+    assert not branches & (inputs["evaluate-challenger"] | inputs["evaluate-popularity"])
+    challenger, popularity = tasks["evaluate-challenger"], tasks["evaluate-popularity"]
     assert challenger.start_time is not None
     assert popularity.start_time is not None
     assert max(challenger.start_time, popularity.start_time) < min(_end(challenger), _end(popularity)), (
@@ -91,7 +92,11 @@ def test_a_verdict_stands_where_large_data_hardly_grew(
     run, state = start(client, nightly, source=str(folder), model="ease", carry=large)
     assert (state.name, current_version(home) != first) == ("Published", True), state.message
     assert "for ease stands: since then the ratings grew by 0.03%" in str(state.message)
-    assert set(tasks_of(client, run)) == set(STAGES) - {"judge-challenger", "judge-popularity", "select"}
+    assert set(tasks_of(client, run)) == set(STAGES) - {
+        "evaluate-challenger",
+        "evaluate-popularity",
+        "select model",
+    }
 
 
 def test_the_gate_keeps_what_is_published(client: SyncPrefectClient, home: Home, hits: Path) -> None:
@@ -103,7 +108,7 @@ def test_the_gate_keeps_what_is_published(client: SyncPrefectClient, home: Home,
     assert (state.name, state.is_completed()) == ("Kept", True)
     assert "not better than popularity" in str(state.message)
     assert current_version(home) == before
-    assert set(tasks_of(client, run, expected=9)) == {*STAGES[:7], "keep", "tidy"}
+    assert set(tasks_of(client, run, expected=9)) == {*STAGES[:7], "keep published tables", "clean up"}
     _, state = start(client, nightly, source=str(hits), model="ease", top_n=9)
     assert state.name == "Unchanged", "the same question on the same data is answered already"
 
@@ -116,7 +121,7 @@ def test_a_retry_goes_on_after_the_last_finished_task(
         run, state = start(client, nightly, source=str(demo), model="ease")
     assert state.is_failed()
     assert current_version(home) is None
-    done = STAGES[: STAGES.index("publish")]
+    done = STAGES[: STAGES.index("publish tables")]
 
     run, state = retry(client, nightly, run)
     assert state.name == "Published"
@@ -136,7 +141,7 @@ def test_bad_data_fails_at_once_and_says_why(client: SyncPrefectClient, home: Ho
     assert state.is_failed()
     assert isinstance(state.result(raise_on_failure=False), TooManyBadRows)
     assert "The previous data stays; mend the files" in str(state.message)
-    assert tasks_of(client, run)["ingest"].run_count == 1, "retrying bad data helps nobody"
+    assert tasks_of(client, run)["ingest files"].run_count == 1, "retrying bad data helps nobody"
 
 
 def test_a_full_disk_is_tried_again(
@@ -155,7 +160,7 @@ def test_a_full_disk_is_tried_again(
     monkeypatch.setattr(ingest_files, "retry_delay_seconds", 0)
     run, state = start(client, ingest, source=str(demo))
     assert state.is_completed()
-    assert (len(calls), tasks_of(client, run)["ingest"].run_count) == (2, 2)
+    assert (len(calls), tasks_of(client, run)["ingest files"].run_count) == (2, 2)
 
 
 def test_log_lines_of_the_engine_appear_under_their_task(
@@ -164,9 +169,11 @@ def test_log_lines_of_the_engine_appear_under_their_task(
     run, _ = start(client, nightly, source=str(demo), model="popularity")
     tasks = tasks_of(client, run, expected=len(STAGES))
     logs_of(
-        client, tasks["ingest"].id, "recengine.warehouse.history: ingest: small-demo loaded, 6,000 ratings"
+        client,
+        tasks["ingest files"].id,
+        "recengine.warehouse.history: ingest: small-demo loaded, 6,000 ratings",
     )
-    logs_of(client, tasks["publish"].id, "recengine.publish: publish: version")
+    logs_of(client, tasks["publish tables"].id, "recengine.publish: publish: version")
 
 
 def test_stages_by_hand_run_anew_each_time_and_never_see_another_home(
@@ -174,7 +181,7 @@ def test_stages_by_hand_run_anew_each_time_and_never_see_another_home(
 ) -> None:
     start(client, nightly, source=str(demo), model="popularity")
     runs = [start(client, publish), start(client, publish)]
-    assert [tasks_of(client, run)["publish"].state_name for run, _ in runs] == ["Completed"] * 2
+    assert [tasks_of(client, run)["publish tables"].state_name for run, _ in runs] == ["Completed"] * 2
     assert len(versions(home)) == 3
 
     _, state = start(client, train, model="popularity")

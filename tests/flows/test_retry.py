@@ -40,8 +40,8 @@ def test_after_a_newer_run(client: SyncPrefectClient, home: Home, failed: FlowRu
     assert state.name == "Published", state.message
     assert reading.status(home)["publication"]["dataset"] == "small-demo"
     ran = names(client, run, "Completed")
-    assert {"ingest", "features", "select", "score", "publish"} <= ran
-    assert {"judge-challenger", "judge-popularity"} == names(client, run, "Cached")
+    assert {"ingest files", "build features", "select model", "score users", "publish tables"} <= ran
+    assert {"evaluate-challenger", "evaluate-popularity"} == names(client, run, "Cached")
 
 
 def test_after_what_the_tasks_left_is_gone(client: SyncPrefectClient, home: Home, failed: FlowRun) -> None:
@@ -51,7 +51,7 @@ def test_after_what_the_tasks_left_is_gone(client: SyncPrefectClient, home: Home
         con.execute("DELETE FROM scores.origin")
     run, state = retry(client, nightly, failed)
     assert state.name == "Published", state.message
-    assert names(client, run, "Cached") == {"ingest"}
+    assert names(client, run, "Cached") == {"ingest files"}
 
 
 def test_after_files_were_mended(
@@ -66,7 +66,7 @@ def test_after_files_were_mended(
     run, state = retry(client, nightly, run)
     assert state.name == "Published", "what fails after the night is red, not the night"
     assert names(client, run, "Cached") == set()
-    assert names(client, run, "Failed") == {"tidy"}
+    assert names(client, run, "Failed") == {"clean up"}
     assert reading.top(home, 1)["movie_id"].tolist() == [100, 101, 102, 103, 104]
 
 

@@ -156,7 +156,7 @@ def test_a_failed_run_is_retried_and_its_finished_tasks_are_not_run_again(
     tasks = served.post("task_runs/filter", flow_runs={"id": {"any_": [run]}})
     again = {re.sub("-[0-9a-f]{3}$", "", task["name"]): task["state_name"]
              for task in tasks if task["flow_run_run_count"] == 2}  # fmt: skip
-    assert [again.pop(name) for name in ("publish", "report", "tidy")] == ["Completed"] * 3
+    assert [again.pop(name) for name in ("publish tables", "write report", "clean up")] == ["Completed"] * 3
     assert set(again.values()) == {"Cached"}
     page.get_by_role("tab", name="Task Runs").click()
     expect(page.get_by_text("Cached").first).to_be_visible()

@@ -28,7 +28,7 @@ def test_a_night_with_hostile_titles(client: SyncPrefectClient, home: Home, hits
     start(client, nightly, source=str(hits), model="popularity")
     run, state = start(client, nightly, source=str(hits), model="popularity", top_n=5)
     assert state.name == "Published"
-    assert tasks_of(client, run)["report"].state_name == "Completed"
+    assert tasks_of(client, run)["write report"].state_name == "Completed"
     found = artifacts_of(client, run)
     assert set(found) == {"load", "decision", "model", "publication", "sample", "night"}
     written = {key: str(artifact.data) for key, artifact in found.items() if artifact.type == "markdown"}

@@ -27,7 +27,7 @@ from prefect.states import (
 
 from flows.nightly import nightly
 from flows.rollback import rollback
-from flows.support import wanted
+from flows.support import cancellation
 from recengine import publish as publishing
 from recengine.config import Home
 from recengine.serving.versions import current_version, versions
@@ -59,7 +59,7 @@ def test_a_run_that_waited_is_looked_up_when_its_turn_comes(
 
     monkeypatch.setattr("flows.support.tasks._send_log_lines", somebody_marks_it)
     _, state = start(client, rollback)
-    assert isinstance(state.result(raise_on_failure=False), wanted.NotWanted), state
+    assert isinstance(state.result(raise_on_failure=False), cancellation.RunCancelled), state
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_only_this_attempt_while_it_runs_is_wanted(
     monkeypatch: pytest.MonkeyPatch, state: State[Any], attempt: int, why: str | None
 ) -> None:
     found = FlowRun(flow_id=uuid4(), state=state, state_name=state.name, run_count=attempt)
-    monkeypatch.setattr(wanted, "_look_up", lambda run: found)
-    with pytest.raises(wanted.NotWanted, match=why) if why else nullcontext():
-        wanted.still_wanted()
+    monkeypatch.setattr(cancellation, "_look_up", lambda run: found)
+    with pytest.raises(cancellation.RunCancelled, match=why) if why else nullcontext():
+        cancellation.stop_if_cancelled()
 
 
 def test_a_server_that_is_away_for_a_moment_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,12 +95,14 @@ def test_a_server_that_is_away_for_a_moment_is_waited_for(monkeypatch: pytest.Mo
             raise httpx.ConnectError("refused")
         raise ObjectNotFound(http_exc=Exception())
 
-    monkeypatch.setattr(wanted, "_look_up", away_twice)
-    monkeypatch.setattr(wanted, "PAUSE_SECONDS", 0)
-    with pytest.raises(wanted.NotWanted, match="was deleted: it goes no further"):
-        wanted.still_wanted()
+    monkeypatch.setattr(cancellation, "_look_up", away_twice)
+    monkeypatch.setattr(cancellation, "PAUSE_SECONDS", 0)
+    with pytest.raises(cancellation.RunCancelled, match="was deleted: it goes no further"):
+        cancellation.stop_if_cancelled()
     assert len(calls) == 3
-    monkeypatch.setattr(wanted, "ASK_SECONDS", 0)
+    monkeypatch.setattr(cancellation, "ASK_SECONDS", 0)
     calls.clear()
-    with pytest.raises(wanted.NotWanted, match=r"could not be asked for 0 s \(ConnectError\('refused'\)\)"):
-        wanted.still_wanted()
+    with pytest.raises(
+        cancellation.RunCancelled, match=r"could not be asked for 0 s \(ConnectError\('refused'\)\)"
+    ):
+        cancellation.stop_if_cancelled()

@@ -15,7 +15,7 @@ BUSY = 503
 _READS = ("GET", "HEAD", "OPTIONS")
 
 
-class Patient:
+class RetryWhenBusy:
     """The app, with requests that write sent again, as they were, while it answers 503.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What a process inherits and must not be led by: proxies for the internet, and other projects' Prefect settings.
+"""The inherited environment, as far as it would mislead: proxy configuration, and other projects' Prefect settings.
 
 Prefect's server is on this machine's loopback. A proxy in the environment must not be asked for it, and a Prefect
 profile, address or key of somebody's other project must not decide which server a command talks to.
@@ -23,20 +23,20 @@ OWN = {
 _DIRECT = ("127.0.0.1", "localhost", "::1")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 # Who a client is and whom it talks to; where the API lies below an address. The rest may be set for a server of ours.
-_FOREIGN = (
+_OF_OTHERS = (
     "PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_API_TLS", "PREFECT_API_SSL",
     "PREFECT_PROFILE", "PREFECT_ACTIVE_PROFILE", "PREFECT_CLOUD_", "PREFECT_CLIENT_", "PREFECT_SERVER_API_BASE_PATH",
     "PREFECT_SERVER_EPHEMERAL_ENABLED", "PREFECT_TEST_MODE", "PREFECT_UNIT_TEST_MODE", "PREFECT__",
 )  # fmt: skip
 
 
-def keep_loopback_direct(environment: MutableMapping[str, str]) -> None:
+def bypass_proxies_for_loopback(environment: MutableMapping[str, str]) -> None:
     """No proxy is asked for the loopback; a proxy that cannot be used at all goes, and a warning says so."""
-    chosen = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
-    if chosen.strip() != "*":
-        known = [name.strip() for name in chosen.split(",") if name.strip()]
-        chosen = ",".join([*known, *(name for name in _DIRECT if name not in known)])
-    environment["NO_PROXY"] = environment["no_proxy"] = chosen
+    no_proxy = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    if no_proxy.strip() != "*":
+        exempt = [name.strip() for name in no_proxy.split(",") if name.strip()]
+        no_proxy = ",".join([*exempt, *(name for name in _DIRECT if name not in exempt)])
+    environment["NO_PROXY"] = environment["no_proxy"] = no_proxy
     for name in [name for name in environment if name.lower() in _PROXIES and environment[name]]:
         if problem := _unusable(environment[name]):
             log.warning("%s cannot be used and is left out: %s", name, problem)
@@ -54,11 +54,11 @@ def _unusable(proxy: str) -> str | None:
     return None
 
 
-def foreign(environment: Iterable[str]) -> list[str]:
+def settings_of_others(environment: Iterable[str]) -> list[str]:
     """Names of settings that would lead a server or worker of ours astray."""
-    return [name for name in environment if name.startswith(_FOREIGN)]
+    return [name for name in environment if name.startswith(_OF_OTHERS)]
 
 
-def prefects(environment: Mapping[str, str]) -> list[str]:
+def prefect_settings(environment: Mapping[str, str]) -> list[str]:
     """Names of all of Prefect's settings: a command on its own has no use for any of them."""
     return [name for name in environment if name.startswith("PREFECT_")]

@@ -1,4 +1,4 @@
-"""Points of a schedule that found no box, or no free slot: the first run that starts does the work of all."""
+"""Catching up after a schedule missed its time, for want of a box or a free slot: one run does the work of all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Cancelled
 
 
-def take_over() -> None:
+def catch_up() -> None:
     """A run of a schedule cancels those of the same deployment and parameters that are due too, saying why.
 
     A run that a person started waits for its turn and is never cancelled, and cancels none: its schedule's
@@ -32,7 +32,7 @@ def take_over() -> None:
         this = client.read_flow_run(run)
         if not this.auto_scheduled:
             return
-        missed = [other for other in _due(client, deployment) if other.parameters == this.parameters]
+        missed = [other for other in _overdue(client, deployment) if other.parameters == this.parameters]
         why: State[None] = Cancelled(message=f"Missed; the {flow} run {this.name} does its work.")
         for other in missed:
             client.set_flow_run_state(other.id, why, force=True)
@@ -40,13 +40,13 @@ def take_over() -> None:
         get_run_logger().info("This run does the work of %d others that were due.", len(missed))
 
 
-def _due(client: SyncPrefectClient, deployment: str) -> list[FlowRun]:
+def _overdue(client: SyncPrefectClient, deployment: str) -> list[FlowRun]:
     waiting = FlowRunFilterStateType(any_=[StateType.SCHEDULED])
-    found = client.read_flow_runs(
+    overdue = client.read_flow_runs(
         deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
         flow_run_filter=FlowRunFilter(
             state=FlowRunFilterState(type=waiting),
             expected_start_time=FlowRunFilterExpectedStartTime(before_=datetime.now(UTC)),
         ),
     )
-    return [run for run in found if run.auto_scheduled]
+    return [run for run in overdue if run.auto_scheduled]

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from flows.server import local, settings
-from flows.server.surroundings import keep_loopback_direct
+from flows.server.environment import bypass_proxies_for_loopback
 from recengine.config import Home
 from recengine.serving.queries import sql
 
@@ -45,11 +45,11 @@ PROXIES = {
 )
 def test_no_proxy_is_asked_for_the_loopback(given: dict[str, str], kept: list[str]) -> None:
     environment = given | {"HTTP_PROXY": "http://proxy.example:3128"}
-    keep_loopback_direct(environment)
+    bypass_proxies_for_loopback(environment)
     assert environment["NO_PROXY"] == environment["no_proxy"] == ",".join([*kept, *LOOPBACK])
     assert environment["HTTP_PROXY"] == "http://proxy.example:3128"  # downloads go through it
     before = dict(environment)
-    keep_loopback_direct(environment)
+    bypass_proxies_for_loopback(environment)
     assert environment == before
 
 
@@ -61,7 +61,7 @@ def test_a_proxy_that_no_client_can_have_is_said_and_left_out(caplog: pytest.Log
     }
     logger = logging.getLogger("recengine")
     logger.addHandler(caplog.handler)
-    keep_loopback_direct(environment)
+    bypass_proxies_for_loopback(environment)
     logger.removeHandler(caplog.handler)
     assert "ALL_PROXY cannot be used and is left out: Unknown scheme" in caplog.text
     assert environment == {"NO_PROXY": "*", "no_proxy": "*", "https_proxy": "proxy.example:3128"}
@@ -71,7 +71,7 @@ def test_clients_of_ours_ask_no_proxy_for_the_loopback(monkeypatch: pytest.Monke
     environment = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
     for name in (*environment, "NO_PROXY", *map(str.lower, (*environment, "NO_PROXY"))):
         monkeypatch.delenv(name, raising=False)
-    keep_loopback_direct(environment)
+    bypass_proxies_for_loopback(environment)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with httpx.Client() as client:
@@ -94,7 +94,7 @@ def test_a_command_takes_nothing_from_other_projects(home: Home, monkeypatch: py
 
 def test_the_server_takes_what_is_meant_for_it_only(tmp_path: Path) -> None:
     given = FOREIGN | PROXIES | {"PREFECT_SERVER_LOGGING_LEVEL": "DEBUG", "PREFECT_WORKER_QUERY_SECONDS": "2"}
-    chosen = settings.environment(Home(tmp_path), "127.0.0.1", 4200, given)
+    chosen = settings.server_environment(Home(tmp_path), "127.0.0.1", 4200, given)
     assert chosen["PREFECT_API_URL"] == "http://127.0.0.1:4200/api"
     assert chosen["PREFECT_SERVER_LOGGING_LEVEL"] == "DEBUG"
     assert chosen["PREFECT_WORKER_QUERY_SECONDS"] == "2"

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from flows.server import patience
+from flows.server import busy_retry
 
 
 class Busy:
     """An app that is busy for the first few requests and keeps the bodies it was sent."""
 
-    def __init__(self, times: int, status: int = patience.BUSY) -> None:
+    def __init__(self, times: int, status: int = busy_retry.BUSY) -> None:
         self.left, self.status, self.bodies = times, status, list[bytes]()
 
     async def answer(self, request: Request) -> JSONResponse:
@@ -33,7 +33,7 @@ class Busy:
 
     def ask(self, method: str, content: bytes = b"") -> httpx.Response:
         routes = [Route("/", self.answer, methods=["GET", "POST", "PATCH"])]
-        app = patience.Patient(Starlette(routes=routes, exception_handlers={Exception: self.told}))
+        app = busy_retry.RetryWhenBusy(Starlette(routes=routes, exception_handlers={Exception: self.told}))
 
         async def asked() -> httpx.Response:
             async with httpx.AsyncClient(
@@ -46,7 +46,7 @@ class Busy:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "PAUSES", (0.0,) * len(patience.PAUSES))
+    monkeypatch.setattr(busy_retry, "PAUSES", (0.0,) * len(busy_retry.PAUSES))
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
@@ -61,7 +61,7 @@ def test_who_stays_busy_is_heard_in_the_end() -> None:
     app = Busy(1000)
     answer = app.ask("POST", b"x")
     assert (answer.status_code, answer.json()) == (503, {"busy": True})
-    assert len(app.bodies) == len(patience.PAUSES) + 1
+    assert len(app.bodies) == len(busy_retry.PAUSES) + 1
 
 
 @pytest.mark.parametrize(("method", "status"), [("GET", 503), ("POST", 500), ("POST", 409)])
