@@ -46,7 +46,7 @@ clean:           ## remove the virtual environment and caches; data/ stays
 	$(PYTHON) -m venv .venv
 
 .venv/run: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[flows]'
 	touch $@
 
 .venv/dev: .venv/run

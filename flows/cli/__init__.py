@@ -11,33 +11,52 @@ import logging
 import os
 import sys
 import traceback
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import typer
 from pydantic import ValidationError
 
-from flows.cli import console
 from recengine.errors import RecengineError
 
-app = typer.Typer(
-    name="recengine",
-    help="A nightly batch recommender: MovieLens files in, top-N tables out.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+if TYPE_CHECKING:
+    import typer
+
+NEEDED = ("typer", "rich", "prefect", "fastapi", "sqlalchemy", "yaml")  # what the extra [flows] brings
+
+
+def command_line() -> typer.Typer:
+    """Every command; made here, because only the engine may be installed."""
+    import typer
+
+    from flows.cli import data, evaluation, forget, night, reading, report, serve, stages
+
+    app = typer.Typer(
+        name="recengine",
+        help="A nightly batch recommender: MovieLens files in, top-N tables out.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    for module in (night, stages, reading, evaluation, data, report, forget, serve):
+        module.register(app)
+    return app
 
 
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and status 2."""
-    from flows.cli import data, evaluation, forget, night, reading, report, serve, stages
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        sys.stderr.write(
+            f"The command recengine needs {', '.join(missing)}, and only the engine is installed; "
+            "pip install 'recengine[flows]' brings the command line and the nightly flows.\n"
+        )
+        sys.exit(2)
+    from flows.cli import console
 
-    for module in (night, stages, reading, evaluation, data, report, forget, serve):
-        module.register(app)
     console.log_to_stderr(logging.INFO)
     try:
-        app()
+        command_line()()
     except RecengineError as error:
         console.complain(str(error))
         _forget(error)

@@ -11,7 +11,6 @@ from flows import cli
 
 def start(*arguments: object) -> int:
     """Run the command line in this process, as the program does; returns its exit code."""
-    cli.app.registered_commands.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["recengine", *map(str, arguments)])
         patch.setenv("RECENGINE_HOME", "")  # the commands set it; take it back afterwards
