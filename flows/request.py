@@ -7,7 +7,7 @@ import json
 import duckdb
 
 from recengine.config import Home
-from recengine.runtime.identity import code_identity
+from recengine.models.registry import code_of, kind_of
 from recengine.score import ScoreConfig
 from recengine.selection.candidates import Selection, TrainConfig, challenger_of
 from recengine.serving.publications import remember
@@ -16,12 +16,13 @@ from recengine.serving.versions import current_version, versions
 
 def request_of(train: TrainConfig, score: ScoreConfig) -> str:
     """What is asked for as canonical JSON: recipe, sizes, gate, and the code that answers."""
+    recipe = challenger_of(train)
     asked = {
-        "recipe": challenger_of(train).model_dump(),
+        "recipe": recipe.model_dump(),
         "gate": train.gate.model_dump(),
         "holdout_share": train.holdout_share,
         "score": score.model_dump(),
-        "code": code_identity(),
+        "code": code_of(kind_of(recipe.model)),
     }
     return json.dumps(asked, sort_keys=True)
 

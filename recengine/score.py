@@ -111,10 +111,11 @@ def recommend(
 def _predicted(
     model: Model, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray
 ) -> pa.FloatArray:
-    """Predicted ratings of pairs, all NULL where the data has no ratings."""
-    if snapshot.implicit:
+    """Predicted ratings of pairs, all NULL where the data has no ratings or the model only ranks."""
+    stars = None if snapshot.implicit else model.predict(snapshot, user_index, movie_index)
+    if stars is None:
         return pa.nulls(len(user_index), pa.float32())
-    return pa.array(model.predict(snapshot, user_index, movie_index).astype(np.float32))
+    return pa.array(stars.astype(np.float32))
 
 
 def score(

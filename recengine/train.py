@@ -20,6 +20,7 @@ from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.models import make, store
 from recengine.models.base import OnProgress, silent
+from recengine.models.registry import path_of
 from recengine.selection.candidates import (
     Judgement,
     Selection,
@@ -82,7 +83,7 @@ def fit(
     model.fit(snapshot, device=device, on_progress=on_progress)
     manifest = store.Manifest(
         model_id=model_id,
-        model=model.name,
+        model=path_of(type(model)),
         config=config,
         dataset=snapshot.dataset,
         snapshot=snapshot.fingerprint,

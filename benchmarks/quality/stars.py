@@ -15,7 +15,7 @@ from benchmarks.parallel import side_by_side
 from benchmarks.report import markdown
 from recengine.evaluation.metrics import rmse
 from recengine.evaluation.splits import Split
-from recengine.models import make
+from recengine.models.hybrid import Hybrid, HybridConfig
 from recengine.models.parts.biases import Biases
 
 NUMBERS = range(1, 6)
@@ -69,7 +69,7 @@ def spread(values: list[float]) -> str:
 
 def ours(split: Split, seed: int) -> np.ndarray:
     """The default model's stars."""
-    model = make("hybrid", recency="off", seed=seed).fit(split.train)
+    model = Hybrid(HybridConfig(recency="off", seed=seed)).fit(split.train)
     return model.predict(split.train, split.test.user_index, split.test.movie_index)
 
 

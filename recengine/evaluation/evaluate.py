@@ -187,11 +187,11 @@ def _figures(measured: Measured, bootstrap: Bootstrap) -> Figures:
 
 
 def _predicted(model: Model, split: Split) -> np.ndarray | None:
-    """Predicted ratings of what was held out, (P,); None where the data has none."""
+    """Predicted ratings of what was held out, (P,); None where the data has none or the model only ranks."""
     if split.train.implicit:
         return None
     predicted = model.predict(split.train, split.test.user_index, split.test.movie_index)
-    if not np.isfinite(predicted).all():
+    if predicted is not None and not np.isfinite(predicted).all():
         raise NotFinite(model.name, "stars")
     return predicted
 

@@ -35,7 +35,7 @@ class Measured:
         User index of those whose held-out stars were predicted, ascending.
     errors : dict of str to ndarray of float64, shape (T,)
         Their sums of errors; those named ``new_...`` are over ratings made as a new user. Empty where the data
-        has no ratings.
+        has no ratings or the model only ranks.
     """
 
     users: np.ndarray
@@ -64,7 +64,7 @@ def measure(
     top : ndarray of int, shape (E, K)
         Movie index of their recommendations.
     predicted : ndarray of float32, shape (P,), or None
-        Stars of ``split.test``; None where the data has no ratings.
+        Stars of ``split.test``; None where there are none.
     ks : sequence of int
         Cut-offs.
     """

@@ -86,7 +86,8 @@ class Model(ABC):
     Attributes
     ----------
     name : str
-        What users write after ``--model``.
+        Begins the ids of its fits; what users write after ``--model`` where it is built in. The class's name in
+        small letters where a class says none.
     Config : type[ModelConfig]
         The model's recipe, a pydantic model; ``config`` holds this model's values.
     history : list of dict
@@ -99,6 +100,8 @@ class Model(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if not hasattr(cls, "name"):
+            cls.name = cls.__name__.lower()
         for name in COMPUTING:
             if own := vars(cls).get(name):
                 setattr(cls, name, own_threads()(own))
@@ -181,12 +184,15 @@ class Model(ABC):
             movies[start:stop, :width] = torch.where(torch.isneginf(found), -1, columns)
         return values, movies
 
-    @abstractmethod
-    def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
+    def predict(
+        self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray
+    ) -> np.ndarray | None:
         """Predicted ratings of P (user, movie) pairs, clipped to the data's scale, float32 of shape (P,).
 
-        Never asked for where the data has no ratings (``snapshot.implicit``).
+        None of a model that only ranks: readers then see NULL. Never asked for where the data has no ratings
+        (``snapshot.implicit``).
         """
+        return None
 
     @abstractmethod
     def state(self) -> dict[str, torch.Tensor]:

@@ -8,20 +8,32 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from recengine.config import refusal
-from recengine.models import MODELS, make
+from recengine.errors import BadInput
+from recengine.models.registry import kind_of, make, path_of
 
 
 class Recipe(BaseModel):
-    """A model's name and the knobs that differ from its defaults: enough to train it again."""
+    """A model and the knobs that differ from its defaults: enough to train it again.
+
+    Attributes
+    ----------
+    model : str
+        Its name where it is built in, else its import path.
+    config : dict
+        Knobs by name.
+    """
 
     model: str
     config: dict[str, Any] = {}
 
 
-def recipe_for(model: str, **asked: Any) -> Recipe:
+def recipe_for(model: str, /, **asked: Any) -> Recipe:
     """The recipe of a model with those of the asked knobs that it has."""
-    fields = MODELS[model].Config.model_fields
-    return Recipe(model=model, config={name: value for name, value in asked.items() if name in fields})
+    kind = kind_of(model)
+    fields = kind.Config.model_fields
+    return Recipe(
+        model=path_of(kind), config={name: value for name, value in asked.items() if name in fields}
+    )
 
 
 def checked_knobs(model: str, knobs: dict[str, Any], within: str = "") -> dict[str, Any]:
@@ -32,7 +44,7 @@ def checked_knobs(model: str, knobs: dict[str, Any], within: str = "") -> dict[s
     ValueError
         The model has no such knob, or takes no such value.
     """
-    kind = MODELS[model].Config
+    kind = kind_of(model).Config
     try:
         return kind(**knobs).model_dump(mode="json", exclude_unset=True)
     except ValidationError as refused:
@@ -48,12 +60,13 @@ def same_recipe(one: Recipe, other: Recipe) -> bool:
 
 
 def understood(recipe: Recipe) -> tuple[Recipe | None, tuple[str, ...]]:
-    """A stored recipe as far as this code knows it: None where it has no such model, and the knobs left out.
+    """A stored recipe as far as this code knows it, and the knobs left out; None where the model is there no more.
 
     A knob is left out where its name is unknown or its value no longer allowed; today's default takes its place.
     """
-    kind = MODELS.get(recipe.model)
-    if kind is None:
+    try:
+        kind = kind_of(recipe.model)
+    except BadInput:
         return None, ()
     config, left_out = copy.deepcopy(recipe.config), list[str]()
     while True:

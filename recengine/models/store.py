@@ -24,12 +24,11 @@ from safetensors.torch import load_file, save_file
 from recengine.config import VERSION, Home
 from recengine.dataset import Snapshot
 from recengine.errors import BadInput, BadSource, Damaged, NotReady
-from recengine.models import MODELS
 from recengine.models.base import Model
 from recengine.models.recipes import Recipe, understood
+from recengine.models.registry import code_of, kind_of, path_of
 from recengine.runtime import durable
 from recengine.runtime.durable import new_file, new_folder
-from recengine.runtime.identity import code_identity
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +111,9 @@ def said(measured: Measurement | None) -> str:
 
 def id_of(model: Model, snapshot: Snapshot, started_from: str | None = None) -> str:
     """``<name>-<hash of data, config, code and start>``: the same inputs give the same id."""
-    inputs = [snapshot.fingerprint, model.config.model_dump(mode="json"), code_identity()]
+    kind = type(model)
+    inputs = [snapshot.fingerprint, model.config.model_dump(mode="json"), code_of(kind)]
+    inputs += [] if path_of(kind) == model.name else [path_of(kind)]
     inputs += [] if started_from is None else [started_from]
     return f"{model.name}-{hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:10]}"
 
@@ -123,7 +124,7 @@ def save(home: Home, model: Model, manifest: Manifest, snapshot: Snapshot) -> Pa
     The snapshot's ids go with it: they say whom and what the rows of the weights are about.
     """
     ids = {"users": torch.tensor(snapshot.user_ids), "movies": torch.tensor(snapshot.movie_ids)}
-    made = manifest.model_copy(update={"code": code_identity()})
+    made = manifest.model_copy(update={"code": code_of(type(model))})
     return _write(home, made, model.state(), ids)
 
 
@@ -223,11 +224,11 @@ def _first(error: Exception) -> str:
 def load(home: Home, model_id: str) -> Model:
     """A stored model, ready to score the snapshot it was fitted on."""
     manifest = manifest_of(home, model_id)
-    kind = MODELS.get(manifest.model)
-    if kind is None:
-        raise BadSource(
-            home.models / model_id, f"is a {manifest.model!r} this version does not know", "retrain"
-        )
+    try:
+        kind = kind_of(manifest.model)
+    except BadInput as error:
+        why = f"is a {manifest.model!r} that cannot be had here: {error}".rstrip(".")
+        raise BadSource(home.models / model_id, why, "mend that, or retrain") from error
     _, unknown = understood(manifest.recipe)
     if unknown:
         raise BadSource(

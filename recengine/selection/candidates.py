@@ -21,8 +21,8 @@ from recengine.evaluation.splits import sample_users
 from recengine.models import DEFAULT, ModelName, store
 from recengine.models.base import OnProgress, silent
 from recengine.models.recipes import Recipe, checked_knobs, recipe_for, same_recipe
+from recengine.models.registry import code_of, kind_of
 from recengine.models.store import Judged, Measurement
-from recengine.runtime.identity import code_identity
 from recengine.selection import judgement
 from recengine.selection.champion import champion_of, published_by, recipe_of
 from recengine.selection.gate import POPULARITY, Decision, GateConfig, decide
@@ -246,7 +246,8 @@ def _selected(
     passed: bool = False,
 ) -> Selection:
     """Later nights may refer to the verdict of a challenger that passed."""
-    judged = Judged(at=store.now(), ratings=chosen.ratings, rules=config.rules, code=code_identity())
+    code = code_of(kind_of(chosen.recipe.model))
+    judged = Judged(at=store.now(), ratings=chosen.ratings, rules=config.rules, code=code)
     return Selection(
         action=action,
         recipe=chosen.recipe,

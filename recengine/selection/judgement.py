@@ -19,6 +19,7 @@ from recengine.evaluation.slices import Slices
 from recengine.models import make, store
 from recengine.models.base import OnProgress, silent
 from recengine.models.recipes import Recipe
+from recengine.models.registry import path_of
 from recengine.models.store import Measurement
 from recengine.runtime.durable import new_file
 
@@ -90,7 +91,7 @@ def made(
         users=len(result.users),
         ratings=snapshot.ratings.nnz,
         snapshot=snapshot.fingerprint,
-        recipe=Recipe(model=model.name, config=model.config.model_dump(mode="json")),
+        recipe=Recipe(model=path_of(type(model)), config=model.config.model_dump(mode="json")),
     )
     found.seconds = time.perf_counter() - began
     log.info(

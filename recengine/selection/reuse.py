@@ -18,7 +18,7 @@ from recengine.dataset import Snapshot
 from recengine.models import store
 from recengine.models.base import Model, Start
 from recengine.models.recipes import same_recipe, understood
-from recengine.runtime.identity import code_identity
+from recengine.models.registry import code_of, kind_of, path_of
 from recengine.selection.candidates import Selection, TrainConfig, challenger_of
 from recengine.selection.champion import champion_of
 from recengine.selection.sketch import share_gone
@@ -61,11 +61,13 @@ def _ended(champion: store.Manifest, judged: store.Judged, changed: float, confi
     carry, age = config.carry, store.now() - judged.at
     if carry.from_scratch:
         return "a training from scratch is asked for"
-    if {judged.code, champion.code} != {code_identity()}:
-        return "the engine's code or a library is another"
     recipe, left_out = understood(champion.recipe)
+    if recipe is None:
+        return f"{champion.model} cannot be had any more"
+    if {judged.code, champion.code} != {code_of(kind_of(recipe.model))}:
+        return "the model's or the engine's code or a library is another"
     asked = challenger_of(config)
-    if judged.rules != config.rules or recipe is None or left_out or not same_recipe(recipe, asked):
+    if judged.rules != config.rules or left_out or not same_recipe(recipe, asked):
         return "another recipe or other rules are asked for"
     if changed > carry.growth:
         return f"{changed:.2%} of the ratings came, left or changed, more than {carry.growth:.2%}"
@@ -96,7 +98,7 @@ def start_of(home: Home, snapshot: Snapshot, model: Model, earlier: str) -> Star
     if not model.goes_on or not (home.models / earlier / "ids.safetensors").exists():
         return None
     made = store.manifest_of(home, earlier)
-    asked = (model.name, model.config.model_dump(mode="json"), code_identity())
+    asked = (path_of(type(model)), model.config.model_dump(mode="json"), code_of(type(model)))
     if (made.model, made.config, made.code) != asked:
         return None
     users, movies = store.rows_of(home, earlier)

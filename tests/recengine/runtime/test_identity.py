@@ -10,7 +10,7 @@ from flows import request as nightly
 from recengine import features, score, train
 from recengine.config import Home
 from recengine.dataset import Snapshot
-from recengine.models import make, store
+from recengine.models import make, registry, store
 from recengine.models.recipes import Recipe, understood
 from recengine.runtime import identity
 from recengine.selection.candidates import Selection, TrainConfig
@@ -57,7 +57,7 @@ def test_models_and_answers_of_other_code_count_as_not_there(
     chosen = Selection(action="publish", recipe=Recipe(model="popularity"), reason="", metrics={})
     model_id, asked = train.fit(home, folder, chosen), nightly.request_of(TrainConfig(), score.ScoreConfig())
     assert store.manifest_of(home, model_id).code == identity.code_identity()
-    for module in (store, nightly, features):
+    for module in (registry, features):
         monkeypatch.setattr(module, "code_identity", lambda: "other code")
     with warehouse(home.warehouse) as con:
         assert features.fingerprint_of(con) != folder.name

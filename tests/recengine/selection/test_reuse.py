@@ -195,7 +195,7 @@ def test_a_model_of_other_code_is_no_start(home: Home, monkeypatch: pytest.Monke
     earlier, model = engine_homes.trained(home, folder, "hybrid", **QUICK), make("hybrid", **QUICK)
     snapshot = Snapshot.load(folder)
     assert start_of(home, snapshot, model, earlier) is not None
-    monkeypatch.setattr(continuing, "code_identity", lambda: "other code")
+    monkeypatch.setattr(continuing, "code_of", lambda kind: "other code")
     assert start_of(home, snapshot, model, earlier) is None
 
 
