@@ -115,17 +115,25 @@ def arguments(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return len([name for name in names if name not in ("self", "cls")])
 
 
-def main() -> None:
-    """Print each room with its modules and lines, and the longest chain of imports."""
+def table() -> str:
+    """Each room with what it says of itself, its modules, their lines and the longest, as Markdown."""
     sizes: dict[str, list[int]] = {}
-    for path in modules().values():
-        folder = path.parent.relative_to(ROOT)
-        sizes.setdefault(str(folder), []).append(len(path.read_text(encoding="utf-8").splitlines()))
-    print("| room | modules | lines | longest module |\n| --- | --- | --- | --- |")
+    for module, path in modules().items():
+        room = module if path.name == "__init__.py" else module.rpartition(".")[0]
+        sizes.setdefault(room, []).append(len(path.read_text(encoding="utf-8").splitlines()))
+    rows = ["| room | what it is | modules | lines | longest |", "| --- | --- | --- | --- | --- |"]
     for room, counts in sorted(sizes.items()):
-        print(f"| `{room}/` | {len(counts)} | {sum(counts):,} | {max(counts)} |")
+        says = (ast.get_docstring(tree(room)) or "").split("\n\n")[0].replace("\n", " ")
+        rows.append(
+            f"| `{room.replace('.', '/')}/` | {says} | {len(counts)} | {sum(counts):,} | {max(counts)} |"
+        )
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """Print the rooms, and the longest chain of imports."""
     chain = longest_chain()
-    print(f"\nThe longest chain of imports has {len(chain)} modules: {' > '.join(chain)}")
+    print(f"{table()}\n\nThe longest chain of imports has {len(chain)} modules:\n{' > '.join(chain)}")
 
 
 if __name__ == "__main__":
