@@ -1,8 +1,9 @@
 # Two commands do everything on a fresh machine: `make run` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+QUICK := tests/test_house.py
 
-.PHONY: run serve test test-all test-browser browser lint types tests clean help
+.PHONY: run serve check test test-all test-browser browser lint types tests clean help
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -12,6 +13,9 @@ run: .venv/run   ## the whole night on the built-in demo data, ending with a tab
 
 serve: .venv/run ## Prefect server, schedules and worker until Ctrl-C
 	$(BIN)/recengine serve
+
+check: lint types ## a minute: ruff, mypy and the quick tests, after every change
+	$(BIN)/python -m pytest $(QUICK)
 
 test: lint types tests ## everything CI checks
 

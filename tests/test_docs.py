@@ -1,0 +1,81 @@
+"""What the pages name exists: files they link to, commands, options and variables."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from flows import cli
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+SOURCES = "\n".join(
+    path.read_text(encoding="utf-8", errors="replace")
+    for folder in ("recengine", "flows", "deployments", "tests")
+    for path in sorted((ROOT / folder).rglob("*"))
+    if path.suffix in (".py", ".yaml", ".service", ".example") and path != Path(__file__)
+)
+HEADING = re.compile(r"^#+ (.*)$", re.M)
+
+
+def _text(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.fixture(scope="module")
+def commands() -> dict[str, set[str]]:
+    """The command line's verbs with their options."""
+    group = typer.main.get_group(cli.command_line())
+    return {
+        name: {o for p in c.params for o in (*p.opts, *p.secondary_opts)}
+        for name, c in group.commands.items()
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#\s]*)(?:#[^)]*)?\)", _text(page)):
+        assert "://" in link or (page.parent / link).exists(), link
+    for link, anchor in re.findall(r"\]\(([^):\s]*)#([^)]*)\)", _text(page)):
+        target = _text((page.parent / link) if link else page)
+        assert anchor in {_anchor(heading) for heading in HEADING.findall(target)}, (link, anchor)
+
+
+def test_index_lists_every_page() -> None:
+    index = _text(ROOT / "docs" / "index.md")
+    for page in ROOT.glob("docs/*.md"):
+        assert page.name == "index.md" or f"({page.name})" in index, page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_their_options_exist(page: Path, commands: dict[str, set[str]]) -> None:
+    if page.name == "CHANGELOG.md":  # of earlier releases
+        return
+    for verb, rest in re.findall(r"(?:bin/|`|^)recengine ([a-z]+)([^`#\n]*)", _text(page), re.M):
+        assert verb in commands, verb
+        assert set(re.findall(r"(?<!\S)--[a-z-]+", rest)) <= commands[verb] | {"--help"}, (verb, rest)
+
+
+def test_readme_lists_every_command(commands: dict[str, set[str]]) -> None:
+    table = _text(ROOT / "README.md").split("## Commands")[1].split("\n## ")[0]
+    missing = [verb for verb in commands if not re.search(rf"`(recengine )?{verb}\b", table)]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_variables_exist(page: Path) -> None:
+    for name in set(re.findall(r"\bRECENGINE_[A-Z_]+\b", _text(page))):
+        assert name in SOURCES, name
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", _text(ROOT / "Makefile"), re.M))
+    for page in PAGES:
+        assert set(re.findall(r"`make ([a-z-]+)`", _text(page))) <= targets, page.name
