@@ -10,8 +10,8 @@ from recengine.config import Home
 from recengine.models.registry import code_of, kind_of
 from recengine.score import ScoreConfig
 from recengine.selection.candidates import Selection, TrainConfig, challenger_of
-from recengine.serving.publications import remember
 from recengine.serving.versions import current_version, versions
+from recengine.warehouse.history import publications
 
 
 def request_of(train: TrainConfig, score: ScoreConfig) -> str:
@@ -54,5 +54,5 @@ def remember_kept(
     con: duckdb.DuckDBPyConnection, dataset: str, input_fingerprint: str, selection: Selection, request: str
 ) -> None:
     """Note in ``ops.publications`` that the published tables stay, and why."""
-    about = (dataset, None, input_fingerprint)
-    remember(con, "kept", None, about, selection.reason, selection.figures, request)
+    subject = publications.Subject(dataset, None, input_fingerprint)
+    publications.add(con, "kept", None, subject, selection.reason, selection.figures, request)

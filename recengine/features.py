@@ -17,7 +17,6 @@ import numpy as np
 from pydantic import BaseModel
 from scipy.sparse import csr_array
 
-from recengine import ingest
 from recengine.config import Home
 from recengine.dataset import MOVIE_GROUPS, SECONDS_PER_MONTH, USER_GROUPS, Snapshot
 from recengine.errors import NotReady
@@ -25,6 +24,7 @@ from recengine.movielens.scale import IMPLICIT_RATING, Scale
 from recengine.runtime.durable import new_folder
 from recengine.runtime.identity import code_identity
 from recengine.warehouse import sqlfiles
+from recengine.warehouse.history import contents
 from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def build(con: duckdb.DuckDBPyConnection, home: Home) -> FeatureReport:
 
 def fingerprint_of(con: duckdb.DuckDBPyConnection) -> str:
     """Hash of the ingested data and of the code that turns it into features, 16 hex digits."""
-    data = ingest.input_of(con)
+    data = contents.input_of(con)
     if data is None:
         raise NotReady("Nothing has been ingested yet", "run `recengine ingest` first")
     return hashlib.sha256(f"{data} {code_identity()}".encode()).hexdigest()[:16]

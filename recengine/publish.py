@@ -39,6 +39,7 @@ from recengine.serving.versions import (
 )
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import published
+from recengine.warehouse.history import publications as history
 from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
@@ -132,12 +133,12 @@ def publish(
         users, rows = _build(con, building, version, metrics)
         _seal(building)
         confirm()
-        about = (dataset, model_id, input_fingerprint)
-        publications.remember(con, "publishing", version, about, reason, metrics, request)
+        subject = history.Subject(dataset, model_id, input_fingerprint)
+        history.add(con, "publishing", version, subject, reason, metrics, request)
         path = _name(building, path_of(home, version))
         access.share(home.root)
         point_to(home, version)
-        publications.readers_see(con, version)
+        history.finish(con, version)
         removed = prune(home, config.keep_versions)
     report = PublishReport(
         version=version,
@@ -197,7 +198,8 @@ def rollback(
             [about] = readers.execute(
                 "SELECT dataset, model_id, input_fingerprint FROM publication"
             ).fetchall()
-        publications.remember(con, "rolled back", version, about, f"rolled back from {current}", {})
+        subject = history.Subject(*about)
+        history.add(con, "rolled back", version, subject, f"rolled back from {current}", {})
     log.info("rollback: readers see version %s again", version)
     return version
 

@@ -18,13 +18,14 @@ import pyarrow as pa
 import torch
 from pydantic import BaseModel, Field
 
-from recengine import features, ingest
+from recengine import features
 from recengine.config import Home, StageConfig
 from recengine.dataset import Snapshot
 from recengine.errors import NotReady
 from recengine.models import store
 from recengine.models.base import Model, OnProgress, silent
 from recengine.models.kernels.similar import similar_movies
+from recengine.warehouse.history import contents
 from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
@@ -153,7 +154,7 @@ def score(
                 model.name,
                 snapshot.dataset,
                 snapshot.fingerprint,
-                ingest.input_of(con),
+                contents.input_of(con),
                 config.top_n,
                 generated_at,
             ],

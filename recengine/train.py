@@ -6,7 +6,6 @@ A flow may run the steps as separate tasks: ``selection.judge`` for each candida
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from datetime import UTC, datetime
@@ -15,7 +14,6 @@ from pathlib import Path
 import duckdb
 from pydantic import BaseModel
 
-from recengine import ingest
 from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.models import make, store
@@ -32,6 +30,7 @@ from recengine.selection.candidates import (
 )
 from recengine.selection.reuse import standing, start_of
 from recengine.selection.sketch import sketch_of
+from recengine.warehouse.history import contents, models
 
 log = logging.getLogger(__name__)
 
@@ -105,22 +104,21 @@ def fit(
 
 
 def remember(con: duckdb.DuckDBPyConnection, home: Home, model_id: str) -> None:
-    """Note a stored model in ``ops.models``, where SQL finds it."""
+    """Note a stored model in the warehouse's history, where SQL finds it."""
     manifest = store.manifest_of(home, model_id)
-    con.execute("DELETE FROM ops.models WHERE model_id = ?", [model_id])
-    con.execute(
-        "INSERT INTO ops.models VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            model_id,
-            manifest.model,
-            manifest.dataset,
-            manifest.snapshot,
-            ingest.input_of(con),
-            json.dumps(manifest.config),
-            json.dumps(manifest.figures),
-            manifest.trained_at,
-            manifest.seconds,
-        ],
+    models.add(
+        con,
+        models.TrainedModel(
+            model_id=model_id,
+            model=manifest.model,
+            dataset=manifest.dataset,
+            snapshot=manifest.snapshot,
+            input_fingerprint=contents.input_of(con),
+            config=manifest.config,
+            metrics=manifest.figures,
+            trained_at=manifest.trained_at,
+            seconds=manifest.seconds,
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from recengine.movielens.records import PER_SECOND, Reading, Time, lines_of, sho
 from recengine.movielens.source import Layout, Role, SourceFile
 from recengine.movielens.values import elected, overlooked, with_values
 from recengine.warehouse import sqlfiles
+from recengine.warehouse.history import files
 
 # The macros of ingest/macros.sql that judge a record.
 _REASONS: dict[Role, str] = {
@@ -59,8 +60,7 @@ def load_file(
     BadSource
         The file cannot be read at all.
     """
-    row = con.execute("SELECT coalesce(max(file_id), 0) + 1 FROM ops.files").fetchone()
-    file_id = int(row[0]) if row else 1
+    file_id = files.next_id(con)
     reading = reading_of(file, layout)
     path, text = plain_text(con, file, reading, facts, scratch)
     reading = with_values(reading, path, *_years(con), _known_texts(con))
@@ -77,9 +77,15 @@ def load_file(
     except duckdb.InvalidInputException as error:
         problem = " ".join(str(error).split())[:200]
         raise BadSource(file.path, f"cannot be read as {layout.name} ({problem})", "mend the file") from error
-    con.execute(
-        "INSERT INTO ops.files VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
-        [file_id, file.role, file.name, facts.sha256, reading_key, facts.bytes, rows],
+    files.add(
+        con,
+        file_id,
+        role=file.role,
+        name=file.name,
+        sha256=facts.sha256,
+        reading=reading_key,
+        size=facts.bytes,
+        rows=rows,
     )
     check_adds_up(con, file, file_id, rows)
     return FileLoad(file, file_id, rows, _notes(file, reading))
@@ -190,8 +196,7 @@ def _ratings_by_record(
         better = _by_all_times(con, file, reading, texts)
         if better != reading:
             read(better)
-    about = {"file": file.name, "first_line": reading.first_line}
-    sqlfiles.run(con, "ingest/quarantine_ratings", about, file_id=str(file_id))
+    files.quarantine_ratings(con, file_id, file.name, reading.first_line)
     return rows, seen
 
 
@@ -248,10 +253,7 @@ def _texts_by_record(
     )
     con.execute(f"DELETE FROM raw.{file.role} WHERE file_id = ?", [file_id])
     _insert(con, file, layout, reading, "(SELECT * FROM judged WHERE reason IS NULL)", file_id)
-    con.execute(
-        "INSERT INTO ops.quarantine SELECT ?, ?, line, reason, raw FROM judged WHERE reason IS NOT NULL",
-        [file_id, file.name],
-    )
+    files.quarantine_judged(con, file_id, file.name)
     rows = one(con.execute("SELECT count(*) FROM judged"))
     con.execute("DROP TABLE judged")
     return rows, one(con.execute(f"SELECT count(*) FROM {texts_of(path)}"))
@@ -271,8 +273,7 @@ def quarantine_left_out(
     scratch: Path,
 ) -> None:
     """Write the file's records that other ones or files rule out to ``ops.quarantine``, with their text."""
-    about = {"file_id": file_id, "file": file.name}
     reading = reading_of(file, layout)
     plain, text = plain_text(con, file, reading, facts, scratch)
     path, _ = by_record_of(file, reading, plain, text, scratch)
-    sqlfiles.run(con, "ingest/quarantine", about, lines=lines_of(path), shown=shown("raw"))
+    files.quarantine_ruled_out(con, file_id, file.name, lines=lines_of(path), shown=shown("raw"))

@@ -23,6 +23,7 @@ from recengine.movielens.scale import (
 )
 from recengine.movielens.source import Source
 from recengine.warehouse import sqlfiles
+from recengine.warehouse.history import contents
 
 # With more different values among the first ratings, their scale has no grid.
 LOOKED_AT, MOST_VALUES = 100_000, 20_000
@@ -95,8 +96,7 @@ def remember(
     """Note the scale in ``ops.scale`` and in the log; returns it."""
     liked_from = source.description.liked_from if source.description else None
     declared = declared_text(source, asked) is not None
-    con.execute("DELETE FROM ops.scale")
-    con.execute("INSERT INTO ops.scale VALUES (?, ?, ?, ?)", [scale, declared, liked_from, evidence])
+    contents.replace_scale(con, scale, declared, liked_from, evidence)
     log.info("ingest: %s", evidence)
     return parse(scale)
 

@@ -24,6 +24,7 @@ from recengine.runtime.json_files import read_json, write_json
 from recengine.runtime.paths import meant
 from recengine.serving.versions import current_version
 from recengine.warehouse.connection import published
+from recengine.warehouse.history import loads
 
 log = logging.getLogger(__name__)
 
@@ -146,14 +147,10 @@ def published_dataset(home: Home) -> str | None:
 
 def _last_load(con: duckdb.DuckDBPyConnection, dataset: str | None) -> Night | None:
     """What was loaded last, of this dataset if one is named."""
-    found = con.execute(
-        "SELECT dataset, source FROM ops.loads WHERE status <> 'failed' AND dataset = coalesce(?, dataset) "
-        "ORDER BY started_at DESC LIMIT 1",
-        [dataset],
-    ).fetchone()
-    if found is None:
+    loaded = loads.last_source(con, dataset)
+    if loaded is None:
         return None
-    name, folder = str(found[0]), Path(found[1])
+    name, folder = loaded[0], Path(loaded[1])
     by_name = name in get_args(DatasetName) and (folder.parent.name, folder.name) == ("sources", name)
     return Night(dataset=name) if by_name else Night(source=str(folder))
 

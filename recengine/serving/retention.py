@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from recengine.config import Home, StageConfig
 from recengine.models import store
 from recengine.serving.versions import versions
+from recengine.warehouse.history import loads, models, publications
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,8 @@ def prune(con: duckdb.DuckDBPyConnection, home: Home, config: RetentionConfig) -
     """Remove what is older than the settings say."""
     report = RetentionReport(
         models=_models(con, home, config.models),
-        history_rows=_history(con, home, config.history_days),
+        history_rows=loads.prune(con, config.history_days)
+        + publications.prune(con, config.history_days, versions(home)),
         unfinished=sum(map(_unfinished, _rooms(home))),
         files=_files(home.models / "judgements", config.results_days)
         + _files(home.prefect / "storage", config.results_days),
@@ -78,12 +80,11 @@ def prune(con: duckdb.DuckDBPyConnection, home: Home, config: RetentionConfig) -
 
 
 def _models(con: duckdb.DuckDBPyConnection, home: Home, keep: int) -> list[str]:
-    query = "SELECT DISTINCT model_id FROM ops.publications WHERE list_contains(?::VARCHAR[], version)"
-    needed = {model for (model,) in con.execute(query, [versions(home)]).fetchall()}
+    needed = publications.models_of(con, versions(home))
     gone = [m.model_id for m in store.stored(home)[keep:] if m.model_id not in needed]
     for model_id in gone:
         shutil.rmtree(home.models / model_id)
-    con.execute("DELETE FROM ops.models WHERE list_contains(?::VARCHAR[], model_id)", [gone])
+    models.remove(con, gone)
     return gone
 
 
@@ -115,18 +116,6 @@ def _lives(pid: str) -> bool:
     except PermissionError:  # somebody else's
         return True
     return True
-
-
-def _history(con: duckdb.DuckDBPyConnection, home: Home, days: int) -> int:
-    """Old rows but those about versions on disk: a rollback needs them, and so does the model they name."""
-    old = "< now() AT TIME ZONE 'UTC' - to_days(?::INTEGER)"
-    kept = "version IN (SELECT unnest(?::VARCHAR[]))"
-    removed = con.execute(f"DELETE FROM ops.loads WHERE started_at {old}", [days]).fetchall()
-    removed += con.execute(
-        f"DELETE FROM ops.publications WHERE happened_at {old} AND NOT coalesce({kept}, false)",
-        [days, versions(home)],
-    ).fetchall()
-    return sum(count for (count,) in removed)
 
 
 def _files(folder: Path, days: int) -> int:

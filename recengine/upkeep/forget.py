@@ -25,8 +25,9 @@ from recengine.publish import STORAGE_VERSION, only_publisher
 from recengine.runtime import durable
 from recengine.serving.versions import remove, versions
 from recengine.upkeep.traces import files_with, traces
-from recengine.warehouse import forgotten, sqlfiles
+from recengine.warehouse import erasure, sqlfiles
 from recengine.warehouse.connection import memory, warehouse
+from recengine.warehouse.history import contents, forgotten, loads
 from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ def _meant(user: int | str) -> list[int]:
     """The ids that a user's number or text may stand for."""
     text = str(user).strip()
     numbers = [int(text)] if re.fullmatch(r"[+-]?\d{1,18}", text) else []
-    return numbers if str(user) in map(str, numbers) else [*numbers, forgotten.id_of_key(text)]
+    return numbers if str(user) in map(str, numbers) else [*numbers, erasure.id_of_key(text)]
 
 
 def _known(con: duckdb.DuckDBPyConnection, home: Home, users: Sequence[int | str]) -> list[int]:
@@ -135,15 +136,15 @@ def _erase(home: Home, users: Sequence[int | str]) -> ForgetReport:
     with warehouse(home.warehouse) as con:
         ids = _known(con, home, users)
         given = {str(user).strip() for user in users} - {str(user) for user in ids}
-        report = ForgetReport(users=ids, keys=sorted(given.union(forgotten.keys_of(con, ids))))
+        report = ForgetReport(users=ids, keys=sorted(given.union(erasure.keys_of(con, ids))))
         report.still_in = _files_of(con, ids)
         with transaction(con):
-            forgotten.remember(con, ids)
-            report.rows = forgotten.erase(con, ids)
-            report.quoted_lines = forgotten.erase_quotes(con, report.keys)
+            forgotten.add(con, ids)
+            report.rows = erasure.erase(con, ids)
+            report.quoted_lines = forgotten.blank_quotes(con, report.keys)
             con.execute("DELETE FROM scores.origin")  # what is scored is no longer everybody's
             # Other data than any there was, also for the next load, whose counts are then those without them.
-            con.execute("UPDATE ops.dataset SET input_fingerprint = left(sha256(input_fingerprint), 16)")
+            contents.mark_changed(con)
         _write_anew(con, home.warehouse)
     return report
 
@@ -157,16 +158,14 @@ def _audit(home: Home, report: ForgetReport) -> None:
 
 def _files_of(con: duckdb.DuckDBPyConnection, users: Sequence[int]) -> list[str]:
     """The source's files that the users' rows came from."""
-    row = con.execute(
-        "SELECT source FROM ops.loads WHERE status <> 'failed' ORDER BY started_at DESC LIMIT 1"
-    ).fetchone()
-    found = con.execute(
+    loaded = loads.last_source(con)
+    names = con.execute(
         "WITH held AS (SELECT file_id FROM raw.ratings WHERE list_contains($1::BIGINT[], user_id) "
         "UNION SELECT file_id FROM raw.users WHERE list_contains($1::BIGINT[], user_id)) "
         "SELECT name FROM ops.files SEMI JOIN held USING (file_id) ORDER BY name",
         [list(users)],
     ).fetchall()
-    return [str(Path(row[0] if row else "") / name) for (name,) in found]
+    return [str(Path(loaded[1] if loaded else "") / name) for (name,) in names]
 
 
 def _write_anew(con: duckdb.DuckDBPyConnection, path: Path) -> None:

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 from recengine.config import Home
 from recengine.serving.versions import versions
-from recengine.warehouse import forgotten
+from recengine.warehouse import erasure
 from recengine.warehouse.connection import memory
 from recengine.warehouse.sqlfiles import path_literal
 
@@ -73,7 +73,7 @@ def files_with(home: Home, users: Sequence[int], keys: Sequence[str] = ()) -> li
 
 
 def _in_tables(con: duckdb.DuckDBPyConnection, users: Sequence[int]) -> Iterator[Trace]:
-    for table, by_id, _ in forgotten.user_tables(con):
+    for table, by_id, _ in erasure.user_tables(con):
         if by_id:
             query = f"SELECT DISTINCT user_id FROM {table} WHERE list_contains(?::BIGINT[], user_id)"
             if rows := con.execute(query, [list(users)]).fetchall():

@@ -8,6 +8,7 @@ import duckdb
 
 from recengine.errors import WarehouseTooNew
 from recengine.warehouse import sqlfiles
+from recengine.warehouse.transaction import transaction
 
 
 def newest_version() -> int:
@@ -43,12 +44,7 @@ def migrate(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     pending = [name for name in sqlfiles.names("migrations") if int(name.split("_", 1)[0]) not in done]
     if not pending:
         return
-    con.execute("BEGIN")
-    try:
+    with transaction(con):
         for name in pending:
             con.execute(sqlfiles.load(f"migrations/{name}"))
             con.execute("INSERT INTO ops.schema_version VALUES (?, now())", [int(name.split("_", 1)[0])])
-        con.execute("COMMIT")
-    except BaseException:
-        con.execute("ROLLBACK")
-        raise

@@ -84,7 +84,7 @@ def after_staging_the_link() -> None:
 
 
 def after_the_link() -> None:
-    publish.publications.readers_see = halt  # type: ignore[assignment]
+    publish.history.finish = halt  # type: ignore[assignment]
 
 
 STAGES = {

@@ -21,6 +21,7 @@ from ingest_frames import (
 )
 
 from recengine.errors import BadSource, TooManyBadRows
+from recengine.movielens import core_tables
 
 LAYOUTS = sorted(FRAMES)
 FUTURE = int(time.time()) + 10 * 86_400
@@ -343,16 +344,14 @@ def test_an_empty_ratings_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_written_to_meanwhile_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import recengine.ingest as module
+    folder, build = write(tmp_path / "f", frame("csv")), core_tables.build
 
-    folder, build = write(tmp_path / "f", frame("csv")), module._build_core
-
-    def build_and_touch(*arguments: Any) -> None:
-        build(*arguments)
+    def build_and_touch(*arguments: Any) -> Any:
         (folder / "ratings.csv").open("a").write("1,30,4,1000000000\n")
+        return build(*arguments)
 
     con = warehouse_in_memory()
-    monkeypatch.setattr(module, "_build_core", build_and_touch)
+    monkeypatch.setattr(core_tables, "build", build_and_touch)
     with pytest.raises(BadSource, match=r"ratings\.csv: changed while it was read"):
         load(con, folder)
     monkeypatch.undo()

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 # Each halts in the middle of its stage: rows written and not committed, weights without a manifest, a file
 # built and not shown.
 MOMENTS = {
-    "ingest": "recengine.ingest:_build_core",
+    "ingest": "recengine.movielens.core_tables:build",
     "features": "recengine.features:write",
     "train": "recengine.models.store:save_file",
     "score": "recengine.score:_replace",

@@ -13,8 +13,9 @@ from pathlib import Path
 import engine_homes
 import pytest
 
+import recengine
 from flows import request as nightly
-from recengine import ingest, publish, score
+from recengine import publish, score
 from recengine.config import Home
 from recengine.errors import Damaged
 from recengine.models import store
@@ -24,6 +25,7 @@ from recengine.serving import queries as reading
 from recengine.serving.versions import current_version, new_version, versions
 from recengine.upkeep.repair import look_over
 from recengine.warehouse.connection import warehouse
+from recengine.warehouse.history import contents
 
 Tear = Callable[[Path], None]
 
@@ -102,7 +104,7 @@ def test_a_damaged_published_file_gives_way_to_the_one_before(twice: Home, tear:
     assert f"readers have version {older}" in said
     assert len(reading.top(twice, 1)) == 5
     with warehouse(twice.warehouse) as con:
-        assert not nightly.already_answered(con, twice, "{}", ingest.input_of(con) or "")
+        assert not nightly.already_answered(con, twice, "{}", contents.input_of(con) or "")
     assert night(twice) == current_version(twice)
     assert versions(twice)[:-1] == [older]
 
@@ -115,7 +117,7 @@ def test_a_damaged_warehouse_loses_its_history_and_nothing_published(twice: Home
     assert "the published tables stay" in said
     assert reading.top(twice, 1).equals(before)
     with warehouse(twice.warehouse) as con:
-        assert ingest.input_of(con) is None
+        assert contents.input_of(con) is None
         assert publish.rollback(con, twice) == older
     if tear is not empty:
         return
@@ -223,7 +225,7 @@ def test_what_is_renamed_was_on_the_disk_before(tmp_path: Path, monkeypatch: pyt
 
 def test_no_other_place_renames_what_it_wrote() -> None:
     """One helper writes, syncs and renames; the others use it."""
-    root = Path(durable.__file__).parent
+    root = Path(recengine.__file__).parent
     moves = re.compile(
         r"os\.(?:replace|rename|fsync)\(|\.rename\(|(?:partial|staged|fresh|building)\.replace\(|shutil\.move\("
     )

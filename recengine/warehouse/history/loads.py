@@ -1,4 +1,4 @@
-"""The history of loads: what each one did, in ``ops.loads``."""
+"""The loads: what each one did (``ops.loads``)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import duckdb
 from pydantic import BaseModel
 
 from recengine.config import VERSION
+from recengine.warehouse import sqlfiles
 
 log = logging.getLogger(__name__)
 
@@ -57,20 +58,19 @@ class LoadReport(BaseModel):
 
 def fill_from_last_load(con: duckdb.DuckDBPyConnection, report: LoadReport) -> None:
     """The counts of the load that made the core tables what they are."""
-    row = con.execute(
+    [row] = con.execute(
         f"SELECT {', '.join(_OF_THE_DATA)}, quarantined_by_reason FROM ops.loads "
         "WHERE status = 'loaded' ORDER BY started_at DESC LIMIT 1"
-    ).fetchone()
-    assert row is not None
+    ).fetchall()
     for name, value in zip(_OF_THE_DATA, row[:-1], strict=True):
         setattr(report, name, value)
     report.quarantined_by_reason = json.loads(row[-1])
 
 
-def record(
+def add(
     con: duckdb.DuckDBPyConnection, report: LoadReport, started_at: datetime, problem: str | None = None
 ) -> None:
-    """Add the load to ``ops.loads``."""
+    """Add a load, with its problem if it failed."""
     values = report.model_dump(exclude={"rows_read", "bytes_read", "forgotten_rows"})
     values["quarantined_by_reason"] = json.dumps(report.quarantined_by_reason)
     values |= {"started_at": started_at, "problem": problem, "recengine_version": VERSION}
@@ -97,3 +97,16 @@ def log_line(report: LoadReport) -> None:
     )
     if report.forgotten_rows:
         log.info("ingest: %s rows of forgotten users left out", f"{report.forgotten_rows:,}")
+
+
+def last_source(con: duckdb.DuckDBPyConnection, dataset: str | None = None) -> tuple[str, str] | None:
+    """Dataset and source of the last load that did not fail, of one dataset if it is named; None without any."""
+    rows = sqlfiles.run(con, "history/last_source", {"dataset": dataset}).fetchall()
+    return rows[0] if rows else None
+
+
+def prune(con: duckdb.DuckDBPyConnection, days: int) -> int:
+    """Remove entries older than some days; how many."""
+    old = "started_at < now() AT TIME ZONE 'UTC' - to_days(?::INTEGER)"
+    [(removed,)] = con.execute(f"DELETE FROM ops.loads WHERE {old}", [days]).fetchall()
+    return int(removed)
