@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 RANKER = '''
-"""Ranks by how well liked a movie is; predicts no stars."""
+"""Ranks movies by how often they were rated with the user's own; predicts no stars."""
 
 import numpy as np
 import torch
@@ -21,32 +21,31 @@ from recengine.models.base import Model, ModelConfig
 class RankerConfig(ModelConfig):
     """The knob of a ranker."""
 
-    prior: float = Field(10.0, ge=0, description="Ratings of the mean that every movie is given")
+    prior: float = Field(10.0, ge=0, description="Ratings that every movie is given beside its own")
 
 
 class Ranker(Model):
-    """The sum of a movie's likes over its ratings."""
+    """Shares of the raters of two movies in those of either."""
 
     Config = RankerConfig
 
     def fit(self, snapshot, *, device="cpu", on_progress=lambda *told: None):
-        ratings, prior = snapshot.ratings, self.config.prior
-        counts = np.bincount(ratings.indices, minlength=snapshot.movies)
-        sums = np.bincount(ratings.indices, ratings.data, minlength=snapshot.movies)
-        mean = ratings.data.mean() if ratings.nnz else 0.0
-        liked = counts * (sums + prior * mean) / np.maximum(counts + prior, 1)
-        self.liked = torch.from_numpy(liked.astype(np.float32))
+        rated = snapshot.interactions
+        together = (rated.T @ rated).toarray()
+        counts = together.diagonal().copy()
+        together /= np.sqrt(np.add.outer(counts, counts) + self.config.prior + 1)
+        np.fill_diagonal(together, 0)
+        self.together = torch.from_numpy(together.astype(np.float32))
         return self
 
     def score(self, snapshot, users):
-        first, last, _ = users.indices(snapshot.users)
-        return self.liked.expand(last - first, -1).clone()
+        return torch.from_numpy(snapshot.interactions[users] @ self.together.numpy())
 
     def state(self):
-        return {"liked": self.liked}
+        return {"together": self.together}
 
     def restore(self, state):
-        self.liked = state["liked"]
+        self.together = state["together"]
         return self
 
 
@@ -73,10 +72,15 @@ def package(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "outside"
     (folder / name / "broken.py").write_text("1 / 0\n")
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setenv("PYTHONPATH", str(folder))
+    forget(name, monkeypatch)
+    return f"{name}.ranking"
+
+
+def forget(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a package be imported anew, as another process does."""
     for module in [known for known in sys.modules if known.partition(".")[0] == name]:
         monkeypatch.delitem(sys.modules, module)
     importlib.invalidate_caches()
-    return f"{name}.ranking"
 
 
 def offer(folder: Path, group: str, name: str, path: str) -> None:

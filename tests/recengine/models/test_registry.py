@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import outsiders
@@ -72,8 +71,7 @@ def test_a_strangers_code_counts(outside: str, tmp_path: Path, monkeypatch: pyte
     assert before != code_identity()
     with (tmp_path / "elsewhere/outside/ranking.py").open("a") as source:
         source.write("# another version\n")
-    for module in ("outside", outside):  # the next night is another process
-        monkeypatch.delitem(sys.modules, module)
+    outsiders.forget("outside", monkeypatch)
     assert code_of(kind_of(f"{outside}:Ranker")) != before
 
 
@@ -94,11 +92,10 @@ def test_a_model_that_is_gone(outside: str, tmp_path: Path, monkeypatch: pytest.
     )
     store.save(home, model, manifest, data)
     assert manifest.model_id.startswith("ranker-")
-    assert store.load(home, manifest.model_id).state()["liked"].equal(model.state()["liked"])
+    assert store.load(home, manifest.model_id).state()["together"].equal(model.state()["together"])
     assert understood(manifest.recipe) == (manifest.recipe, ())
 
-    for module in ("outside", outside):
-        monkeypatch.delitem(sys.modules, module)
+    outsiders.forget("outside", monkeypatch)
     (tmp_path / "elsewhere/outside/ranking.py").unlink()
     assert understood(manifest.recipe) == (None, ())
     with pytest.raises(BadSource, match=r"is a 'outside.ranking:Ranker' that cannot be had here: .*retrain"):
