@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.cli.options import Format
+from recengine.serving.escaping import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,11 +51,6 @@ def say(text: str) -> None:
 def complain(text: str) -> None:
     """An error's sentence on stderr."""
     err.print(Text("Error: ", style="bold red") + Text(printable(text)), soft_wrap=True)
-
-
-def printable(text: str) -> str:
-    """Text without what could drive a terminal, turn its writing direction, or is no UTF-8."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", "�", text)
 
 
 def shell(path: os.PathLike[str]) -> str:

@@ -5,8 +5,6 @@ Titles come from source files and are shown to people: everything is escaped for
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from recengine.publish import PublishReport
 from recengine.selection.candidates import Judgement, Selection
 from recengine.serving import queries as reading
 from recengine.serving import report
-from recengine.serving.report import Night
+from recengine.serving.escaping import for_markdown
 
 SAMPLE_USERS = 5
 CURVE_POINTS = 40
@@ -52,11 +50,11 @@ def loaded(load: LoadReport) -> None:
             "Files read / unchanged / removed",
             f"{load.files_read} / {load.files_unchanged} / {load.files_removed}",
         ),
-        ("Ratings' scale", plain(load.scale_evidence or "")),
+        ("Ratings' scale", for_markdown(load.scale_evidence or "")),
         ("Rows quarantined", load.quarantined),
         *((f"Quarantined: {reason}", count) for reason, count in load.quarantined_by_reason.items()),
     ]
-    text = f"# {plain(load.dataset)}: {load.status}\n\n{_table(('What', 'Count'), rows)}"
+    text = f"# {for_markdown(load.dataset)}: {load.status}\n\n{_table(('What', 'Count'), rows)}"
     create_markdown_artifact(text, key="load", description="Rows loaded and quarantined")
 
 
@@ -75,8 +73,8 @@ def judged(judgements: dict[str, Judgement], selection: Selection) -> None:
     table = _table(("Candidate", "Model", *metrics, "Seconds"), rows) if rows else ""
     text = (
         f"# {'Publish' if selection.action == 'publish' else 'Keep what is published'}: "
-        f"{plain(selection.recipe.model)}\n\n{plain(selection.reason)}\n\n"
-        f"{table}\n\n{plain(description)}\n\n{plain(store.said(selection.measured))}"
+        f"{for_markdown(selection.recipe.model)}\n\n{for_markdown(selection.reason)}\n\n"
+        f"{table}\n\n{for_markdown(description)}\n\n{for_markdown(store.said(selection.measured))}"
     )
     create_markdown_artifact(
         text, key="decision", description="Candidates on the newest ratings, and the gate"
@@ -87,7 +85,7 @@ def fitted(home: Home, model_id: str) -> None:
     """A model's metrics and its loss curve."""
     manifest = store.manifest_of(home, model_id)
     figures = [(name, f"{value:.4f}") for name, value in manifest.metrics.items() if value is not None]
-    measured = plain(store.said(manifest.measured))
+    measured = for_markdown(store.said(manifest.measured))
     text = (
         f"# {model_id}\n\n{_curve(manifest.history)}\n\n{measured}\n\n{_table(('Metric', 'Value'), figures)}"
     )
@@ -98,12 +96,12 @@ def published(home: Home, done: PublishReport, reason: str) -> None:
     """The publication, and some users' lists with titles."""
     rows = [
         ("Version", done.version),
-        ("Dataset", plain(done.dataset)),
+        ("Dataset", for_markdown(done.dataset)),
         ("Model", done.model_id),
         ("Users", f"{done.users:,}"),
         ("Recommendations", f"{done.recommendations:,}"),
         ("Size", f"{done.megabytes:.1f} MB"),
-        ("Why", plain(reason)),
+        ("Why", for_markdown(reason)),
     ]
     text = f"# Published\n\n{_table(('What', 'Value'), rows)}\n\n{_HOW_TO_QUERY}"
     create_markdown_artifact(text, key="publication", description="What readers now see")
@@ -115,38 +113,38 @@ def published(home: Home, done: PublishReport, reason: str) -> None:
 def rolled_back(home: Home, version: str) -> None:
     """What readers see after a rollback."""
     publication = reading.status(home)["publication"]
-    rows = [(name, plain(str(value))) for name, value in publication.items() if name != "metrics"]
+    rows = [(name, for_markdown(str(value))) for name, value in publication.items() if name != "metrics"]
     text = f"# Rolled back to {version}\n\n{_table(('What', 'Value'), rows)}"
     create_markdown_artifact(text, key="publication", description="What readers now see")
 
 
-def summarised(night: Night, page: Path) -> None:
+def summarised(facts: report.Facts, page: Path) -> None:
     """The night on one page: rows in, the metrics of the last nights, some lists before and now."""
-    about = night.publication
-    rows = [(name.capitalize(), value) for name, value in report.load_rows(night)]
+    about = facts.publication
+    rows = [(name.capitalize(), value) for name, value in report.load_rows(facts)]
     metrics = [
         (
             entry["version"],
             entry["model_id"],
             *(_figure(entry["metrics"].get(name)) for name in report.METRICS),
-            plain(report.measured(entry["metrics"])),
+            for_markdown(report.measured(entry["metrics"])),
         )
-        for entry in night.history
+        for entry in facts.history
     ]
     lists = [
-        (user, rank, plain(before or ""), plain(now or ""))
-        for user, listed in night.lists.items()
+        (user, rank, for_markdown(before or ""), for_markdown(now or ""))
+        for user, listed in facts.lists.items()
         for rank, now, before in listed
     ]
     tenths = [
         (row["tenth"], *(f"{row[name]:.1%}" for name in ("share_of_ratings", "share_of_lists", "coverage")))
-        for row in night.popularity
+        for row in facts.popularity
     ]
-    text = f"""# {plain(about["dataset"])} published as {about["version"]}
+    text = f"""# {for_markdown(about["dataset"])} published as {about["version"]}
 
-{plain(night.reason)}
+{for_markdown(facts.reason)}
 
-The whole page, with charts: {plain(str(page))} on the worker's machine, or `recengine report`.
+The whole page, with charts: {for_markdown(str(page))} on the worker's machine, or `recengine report`.
 
 ## Rows in
 
@@ -154,7 +152,7 @@ The whole page, with charts: {plain(str(page))} on the worker's machine, or `rec
 
 ## Metrics of the last {len(metrics)} publications
 
-{_chart("ndcg@10", [entry["metrics"].get("ndcg@10") for entry in night.history])}
+{_chart("ndcg@10", [entry["metrics"].get("ndcg@10") for entry in facts.history])}
 
 {_table(("Version", "Model", *report.METRICS, "Measured"), metrics)}
 
@@ -167,12 +165,6 @@ The whole page, with charts: {plain(str(page))} on the worker's machine, or `rec
 {_table(("User", "Rank", "Before", "Now"), lists)}
 """
     create_markdown_artifact(text, key="night", description="The night in short")
-
-
-def plain(text: str) -> str:
-    """Text that Markdown, HTML and table cells show as it is written."""
-    escaped = html.escape(re.sub(r"[\x00-\x1f\x7f]", " ", text), quote=False)
-    return re.sub(r"([\\`*_{}\[\]()#+!|~])", r"\\\1", escaped)
 
 
 def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:

@@ -13,8 +13,8 @@ from small_releases import HOSTILE
 
 from flows.nightly import nightly
 from flows.rollback import rollback
-from flows.support.artifacts import plain
 from recengine.config import Home
+from recengine.serving.escaping import for_markdown
 
 pytestmark = pytest.mark.prefect
 
@@ -39,7 +39,7 @@ def test_a_night_with_hostile_titles(client: SyncPrefectClient, home: Home, hits
     for heading in ("Rows in", "Metrics of the last 2 publications", "Lists before and now"):
         assert f"## {heading}" in night
     assert "```mermaid\nxychart-beta\ntitle" in night
-    assert plain(HOSTILE[0]) in night
+    assert for_markdown(HOSTILE[0]) in night
     assert {row["title"] for row in json.loads(str(found["sample"].data))} & set(HOSTILE)
 
     page = (home.reports / f"{re.search('[0-9]{8}-[0-9]{6}-[0-9]{3}', night)[0]}.html").read_text()  # type: ignore[index]
@@ -59,6 +59,6 @@ def test_a_rollback_says_what_readers_see(client: SyncPrefectClient, home: Home,
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_plain_text_has_nothing_live(text: str) -> None:
-    shown = plain(text)
+    shown = for_markdown(text)
     assert not ACTIVE.search(shown)
     assert "|" not in shown.replace("\\|", "")

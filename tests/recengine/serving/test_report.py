@@ -1,4 +1,4 @@
-"""The morning's page from a hand-made night."""
+"""The morning's page from a hand-made publication."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import pytest
 from recengine.config import Home
 from recengine.errors import NotReady
 from recengine.serving import report
-from recengine.serving.report import Night
 from recengine.warehouse.connection import memory
 
-NIGHT = Night(
+FACTS = report.Facts(
     publication={"dataset": "<b>ml</b>", "version": "20260102-000000-000", "model_id": "m-1",
                  "top_n": 2, "users": 2, "recommendations": 4, "generated_at": datetime(2026, 1, 2)},
     reason="m published: good & better",
@@ -31,7 +30,7 @@ NIGHT = Night(
 
 
 def test_the_page_holds_every_fact_and_no_live_text() -> None:
-    page = report.page(NIGHT)
+    page = report.page(FACTS)
     for part in ("&lt;b&gt;ml&lt;/b&gt;", "good &amp; better", "12,345",
                  "quarantined: unknown movie &lt;x&gt;",
                  "0.2500", "0.5000", "&lt;script&gt;x", "Comes $x^2$"):  # fmt: skip
@@ -41,13 +40,13 @@ def test_the_page_holds_every_fact_and_no_live_text() -> None:
 
 
 def test_what_is_new_in_a_list_is_marked() -> None:
-    cells = re.findall(r"<td class=new>([^<]*)<", report.page(NIGHT))
+    cells = re.findall(r"<td class=new>([^<]*)<", report.page(FACTS))
     assert cells == ["Comes $x^2$", "&lt;script&gt;x&lt;/script&gt;"]
 
 
 def test_a_page_is_the_same_each_time() -> None:
     ids = re.compile(r'(id="|#|url\(#)[\w-]+')
-    assert ids.sub("", report.page(NIGHT)) == ids.sub("", report.page(NIGHT))
+    assert ids.sub("", report.page(FACTS)) == ids.sub("", report.page(FACTS))
 
 
 def test_nothing_published_is_said(tmp_path: object) -> None:

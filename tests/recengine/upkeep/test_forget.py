@@ -70,7 +70,7 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Home:
     night(home, "ease")
     night(home)
     with warehouse(home.warehouse) as con, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "USERS", 50)
+        patch.setattr("recengine.serving.report.facts.USERS", 50)
         report.write(con, home)
     judged = home.models / "judgements" / "popularity-1.npz"
     judged.parent.mkdir()

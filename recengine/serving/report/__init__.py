@@ -1,0 +1,10 @@
+"""The morning's page: what the last publication was made of, and how it differs from the one before.
+
+``gather`` collects the facts, ``page`` writes them as one self-contained HTML file with its charts inside: no
+script, no link to anywhere, so it can be mailed or kept.
+"""
+
+from recengine.serving.report.facts import METRICS, NIGHTS, Facts, gather, load_rows, measured
+from recengine.serving.report.rendering import page, write
+
+__all__ = ["METRICS", "NIGHTS", "Facts", "gather", "load_rows", "measured", "page", "write"]

@@ -1,0 +1,56 @@
+"""The charts of the morning's page, as SVG that stands in it: nothing is loaded from anywhere."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from recengine.serving.report.facts import METRICS
+
+
+def metrics_over_time(history: list[dict[str, Any]]) -> Markup:
+    """A small chart per metric, over the last publications, oldest first."""
+    figure = Figure(figsize=(9, 2.4), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(METRICS)), METRICS, strict=True):
+        values = [entry["metrics"].get(name) for entry in history]
+        axes.plot(range(1, len(values) + 1), [float("nan") if v is None else v for v in values], "o-", ms=3)
+        axes.set_title(name, fontsize=9)
+        axes.set_xticks([])
+        axes.tick_params(labelsize=8)
+    return _svg(figure)
+
+
+def training_curve(curve: list[dict[str, float]]) -> Markup:
+    """What training logged per step."""
+    figure = Figure(figsize=(9, 2.6), layout="constrained")
+    axes = figure.subplots()
+    for name in (name for name in curve[0] if name != "step"):
+        values = [entry.get(name, float("nan")) for entry in curve]
+        axes.plot([entry["step"] for entry in curve], values, label=name)
+    axes.set_xlabel("step", fontsize=8)
+    axes.legend(fontsize=8)
+    return _svg(figure)
+
+
+def coverage_and_popularity(popularity: list[dict[str, float]]) -> Markup:
+    """Per tenth of the catalogue, most rated first: shares of ratings and lists, and coverage."""
+    figure = Figure(figsize=(9, 2.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    tenths = [row["tenth"] for row in popularity]
+    left.plot(tenths, [row["share_of_ratings"] for row in popularity], "o-", ms=3, label="of ratings")
+    left.plot(tenths, [row["share_of_lists"] for row in popularity], "o-", ms=3, label="of recommendations")
+    left.set_title("Share by tenth of the catalogue (1: most rated)", fontsize=9)
+    left.legend(fontsize=8)
+    right.bar(tenths, [row["coverage"] for row in popularity])
+    right.set_ylim(0, 1)
+    right.set_title("Share of the tenth's movies in any list", fontsize=9)
+    return _svg(figure)
+
+
+def _svg(figure: Figure) -> Markup:
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None})
+    return Markup(out.getvalue()[out.getvalue().index("<svg") :])
