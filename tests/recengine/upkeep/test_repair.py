@@ -54,13 +54,18 @@ FILES = ("models/*/manifest.json", "models/*/weights.safetensors", "models/*/ids
 FILES += ("snapshots/*/manifest.json", "snapshots/*/ratings.data.npy")
 
 
-@pytest.fixture
-def twice(scored_home: Home, tmp_path: Path) -> Home:
-    """A home with two publications of the same tables."""
-    home = engine_homes.copy_of(scored_home, tmp_path / "home")
-    engine_homes.published(home)
+@pytest.fixture(scope="module")
+def published_twice(published_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with two publications of the same tables; do not write to it."""
+    home = engine_homes.copy_of(published_home, tmp_path_factory.mktemp("twice") / "home")
     engine_homes.published(home)
     return home
+
+
+@pytest.fixture
+def twice(published_twice: Home, tmp_path: Path) -> Home:
+    """A home of the test's own with two publications of the same tables."""
+    return engine_homes.copy_of(published_twice, tmp_path / "home")
 
 
 def night(home: Home) -> str:
