@@ -126,8 +126,8 @@ def sizes_of(home: Home) -> dict[str, int]:
 def kept_nights() -> dict[str, int]:
     """After how many nights the settings prune what grows with every night."""
     from flows.server.settings import KEEP_RUNS_DAYS
+    from recengine.knobs.stages import RetentionConfig
     from recengine.serving.report import NIGHTS
-    from recengine.serving.retention import RetentionConfig
 
     results = RetentionConfig().results_days
     return {

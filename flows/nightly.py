@@ -25,15 +25,21 @@ from flows.support.result_cache import UNCACHED, cached
 from flows.support.tasks import open_warehouse, run_lock
 from flows.train import evaluate_and_select, fit
 from recengine.config import Home, NightDataset
-from recengine.ingest import IngestConfig, LoadReport
+from recengine.ingest import LoadReport
+from recengine.knobs.stages import (
+    GateConfig,
+    IngestConfig,
+    PublishConfig,
+    RetentionConfig,
+    ReuseConfig,
+    ScoreConfig,
+    TrainConfig,
+)
 from recengine.models import DEFAULT, ModelName
-from recengine.publish import PublishConfig
-from recengine.score import ScoreConfig
-from recengine.selection.candidates import CarryConfig, Selection, TrainConfig
-from recengine.selection.gate import GateConfig
+from recengine.selection.candidates import Selection
 from recengine.serving import continuity, report
 from recengine.serving.continuity import Night, named
-from recengine.serving.retention import RetentionConfig, RetentionReport, prune
+from recengine.serving.retention import RetentionReport, prune
 
 
 def _same_answer(changed: bool, parameters: dict[str, Any]) -> bool:
@@ -85,7 +91,7 @@ def nightly(
     keep_versions: Annotated[int, Field(ge=1, le=1000)] = 5,
     limits: IngestConfig = IngestConfig(),
     gate: GateConfig = GateConfig(),
-    carry: CarryConfig = CarryConfig(),
+    carry: ReuseConfig = ReuseConfig(),
     retention: RetentionConfig = RetentionConfig(),
 ) -> State[Any]:
     """From MovieLens files to published top-N tables.
@@ -104,7 +110,7 @@ def nightly(
         carry: When the last verdict stands and training starts from the published model
         retention: What is kept after the night
     """
-    training = TrainConfig(model=model, recency=recency, seed=seed, gate=gate, carry=carry)
+    training = TrainConfig(model=model, recency=recency, seed=seed, gate=gate, reuse=carry)
     publishing = PublishConfig(keep_versions=keep_versions)
     chosen_top_n = None if top_n == ScoreConfig().top_n else top_n
     asked = Night(dataset=named(dataset), source=source, limits=limits, top_n=chosen_top_n)
@@ -120,7 +126,7 @@ def _night(night: Night, training: TrainConfig, publishing: PublishConfig, force
     scoring = ScoreConfig(top_n=night.top_n) if night.top_n else ScoreConfig()
     request = engine.request_of(training, scoring)
     load = ingest_files(night.dataset, night.source, night.limits, force)
-    always = force or training.carry.from_scratch
+    always = force or training.reuse.from_scratch
     if not always and not check_for_changes(load, request):
         return Completed(name="Unchanged", message=f"{load.dataset} is as it was: the published tables stay.")
     snapshot = build_features(load.input_fingerprint).folder

@@ -17,7 +17,8 @@ from flows.support.result_cache import cached
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import publish as engine
 from recengine.config import Home
-from recengine.publish import PublishConfig, PublishReport
+from recengine.knobs.stages import PublishConfig
+from recengine.publish import PublishReport
 from recengine.serving.versions import current_version
 
 

@@ -7,9 +7,9 @@ import json
 import duckdb
 
 from recengine.config import Home
+from recengine.knobs.stages import ScoreConfig, TrainConfig
 from recengine.models.registry import code_of, kind_of
-from recengine.score import ScoreConfig
-from recengine.selection.candidates import Selection, TrainConfig, challenger_of
+from recengine.selection.candidates import Selection, challenger_of
 from recengine.serving.versions import current_version, versions
 from recengine.warehouse.history import publications
 

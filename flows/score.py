@@ -17,8 +17,9 @@ from flows.support.result_cache import cached
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import score as engine
 from recengine.config import Home
+from recengine.knobs.stages import ScoreConfig
 from recengine.models import store
-from recengine.score import ScoreConfig, ScoreReport
+from recengine.score import ScoreReport
 
 
 def _still_scored(report: ScoreReport, parameters: dict[str, Any]) -> bool:

@@ -19,12 +19,12 @@ from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import train as training
 from recengine.config import Home
 from recengine.dataset import Snapshot
+from recengine.knobs.stages import GateConfig, ReuseConfig, TrainConfig
 from recengine.models import DEFAULT, ModelName, store
 from recengine.models.store import Recipe
 from recengine.selection import candidates as engine
 from recengine.selection import reuse
-from recengine.selection.candidates import CarryConfig, Judgement, Selection, TrainConfig
-from recengine.selection.gate import GateConfig
+from recengine.selection.candidates import Judgement, Selection
 
 
 @task(name="reuse last verdict", **cached(key=PER_PUBLICATION))
@@ -85,7 +85,7 @@ def train(
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0,
     force: bool = False,
     gate: GateConfig = GateConfig(),
-    carry: CarryConfig = CarryConfig(),
+    carry: ReuseConfig = ReuseConfig(),
 ) -> str | None:
     """Judge the candidates and train the winner; returns its model id, none when what is published stays.
 
@@ -97,7 +97,7 @@ def train(
         gate: When a challenger is good enough
         carry: When the last verdict stands and training starts from the published model
     """
-    config = TrainConfig(model=model, recency=recency, seed=seed, gate=gate, carry=carry)
+    config = TrainConfig(model=model, recency=recency, seed=seed, gate=gate, reuse=carry)
     with run_lock():
         snapshot = build_features("what the warehouse holds").folder
         selection = evaluate_and_select(snapshot, config, force)

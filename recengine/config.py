@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from recengine.errors import BadInput, legible
 from recengine.runtime import access
@@ -130,10 +131,31 @@ class Home:
         return self.root / "prefect"
 
 
-class StageConfig(BaseModel):
-    """Base of the stages' configs: unknown names are refused, values do not change."""
+def _in_order(schema: dict[str, Any]) -> None:
+    """A form shows the fields in the order they are declared."""
+    for position, field in enumerate(schema.get("properties", {}).values()):
+        field["position"] = position
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class StageConfig(BaseModel):
+    """Base of the stages' configs: unknown names are refused, values do not change.
+
+    Attributes
+    ----------
+    earlier : mapping of str to str
+        Names that earlier releases had for fields of today: what they stored is still read.
+    """
+
+    earlier: ClassVar[Mapping[str, str]] = {}
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_in_order)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_todays_names(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {cls.earlier.get(name, name): value for name, value in given.items()}
 
 
 def refusal(error: ValidationError, kind: type[BaseModel], within: str = "") -> str:

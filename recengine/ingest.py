@@ -15,17 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
-from pydantic import Field, field_validator
 
-from recengine.config import StageConfig
-from recengine.errors import BadInput, BadSource, RecengineError, TooManyBadRows, legible
+from recengine.errors import BadSource, RecengineError, TooManyBadRows, legible
+from recengine.knobs.stages import IngestConfig
 from recengine.movielens import core_tables, scaling
 from recengine.movielens.accounts import check_ratings_add_up, one
 from recengine.movielens.facts import FileFacts, facts_of, stamp_of
 from recengine.movielens.files import load_file, quarantine_left_out
 from recengine.movielens.layouts import Source
 from recengine.movielens.reader import PARSER_VERSION
-from recengine.movielens.scale import PATTERN, parse
 from recengine.warehouse import erasure, sqlfiles
 from recengine.warehouse.history import contents, files, forgotten, loads
 from recengine.warehouse.history.loads import LoadReport
@@ -33,42 +31,6 @@ from recengine.warehouse.transaction import transaction
 
 # A clock may be a little ahead; a rating from the day after tomorrow is wrong.
 FUTURE_SECONDS = 86_400
-
-
-class IngestConfig(StageConfig):
-    """How source files are read into the warehouse."""
-
-    max_bad_share: float = Field(
-        0.01,
-        ge=0,
-        le=1,
-        description="Largest share of unusable rows a load accepts; with more, the previous data stays",
-        json_schema_extra={"position": 0},
-    )
-    earliest_year: int = Field(
-        1990,
-        ge=1970,
-        le=2100,
-        description="Ratings dated before this year are quarantined as absurd (MovieLens began in 1995)",
-        json_schema_extra={"position": 1},
-    )
-    scale: str = Field(
-        "",
-        pattern=rf"^({PATTERN})?$",
-        description="The ratings' scale as low-high/step, such as 0-10/1, or implicit for data without ratings; "
-        "left empty, it is as dataset.toml says, else found from all ratings",
-        json_schema_extra={"position": 2},
-    )
-
-    @field_validator("scale")
-    @classmethod
-    def _is_a_scale(cls, text: str) -> str:
-        try:
-            if text:
-                parse(text)
-        except BadInput as error:
-            raise ValueError(str(error).rstrip(".")) from error
-        return text
 
 
 def ingest(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig) -> LoadReport:

@@ -18,10 +18,11 @@ from typing import Any
 import duckdb
 import torch
 from filelock import FileLock
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from recengine.config import VERSION, Home, StageConfig
+from recengine.config import VERSION, Home
 from recengine.errors import AuditFailed, BadInput, NotReady
+from recengine.knobs.stages import PublishConfig
 from recengine.models import store
 from recengine.runtime import access
 from recengine.runtime.durable import move
@@ -50,18 +51,6 @@ POPULAR_ROWS = 100
 POPULAR_PRIOR_USERS = 50.0
 
 _TABLES = ("movies", "users", "recommendations", "similar_movies", "popular_movies", "publication")
-
-
-class PublishConfig(StageConfig):
-    """What stays after a publication."""
-
-    keep_versions: int = Field(
-        5,
-        ge=1,
-        le=1000,
-        description="Published versions to keep for rollback",
-        json_schema_extra={"position": 0},
-    )
 
 
 class PublishReport(BaseModel):

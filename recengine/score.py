@@ -16,12 +16,13 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from recengine import features
-from recengine.config import Home, StageConfig
+from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.errors import NotReady
+from recengine.knobs.stages import ScoreConfig
 from recengine.models import store
 from recengine.models.base import Model, OnProgress, silent
 from recengine.models.kernels.similar import similar_movies
@@ -41,17 +42,6 @@ RECOMMENDATIONS = pa.schema(
         ("predicted_rating", pa.float32()),
     ]
 )
-
-
-class ScoreConfig(StageConfig):
-    """How many rows the published tables have."""
-
-    top_n: int = Field(
-        10, ge=1, le=1000, description="Recommendations per user", json_schema_extra={"position": 0}
-    )
-    similar_n: int = Field(
-        10, ge=1, le=100, description="Neighbours per movie", json_schema_extra={"position": 1}
-    )
 
 
 class ScoreReport(BaseModel):

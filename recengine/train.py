@@ -16,18 +16,11 @@ from pydantic import BaseModel
 
 from recengine.config import Home
 from recengine.dataset import Snapshot
+from recengine.knobs.stages import TrainConfig
 from recengine.models import make, store
 from recengine.models.base import OnProgress, silent
 from recengine.models.registry import path_of
-from recengine.selection.candidates import (
-    Judgement,
-    Selection,
-    TrainConfig,
-    candidates,
-    first_publication,
-    judge,
-    select,
-)
+from recengine.selection.candidates import Judgement, Selection, candidates, first_publication, judge, select
 from recengine.selection.reuse import standing, start_of
 from recengine.selection.sketch import sketch_of
 from recengine.warehouse.history import contents, models

@@ -8,7 +8,8 @@ from typing import Any
 import duckdb
 from hypothesis import HealthCheck, Phase, settings
 
-from recengine.ingest import IngestConfig, LoadReport, ingest
+from recengine.ingest import LoadReport, ingest
+from recengine.knobs.stages import IngestConfig
 from recengine.movielens.layouts import recognise
 from recengine.warehouse.connection import memory
 from recengine.warehouse.migrations import migrate

@@ -46,6 +46,7 @@ CIRCLES = {
 
 STAGES = {"ingest", "features", "train", "score", "publish"}
 ENGINE_ROOMS = {
+    "knobs",
     "movielens",
     "synthetic",
     "warehouse",

@@ -11,7 +11,7 @@ from benchmarks.report import markdown
 from recengine import features
 from recengine.config import Home
 from recengine.dataset import Snapshot
-from recengine.selection.candidates import TrainConfig
+from recengine.knobs.stages import TrainConfig
 from recengine.train import train
 
 RUNS = 3

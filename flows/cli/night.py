@@ -25,7 +25,7 @@ from flows.cli.options import (
 from flows.server import local
 from recengine.config import Home, checked_dataset
 from recengine.errors import BadInput, legible
-from recengine.ingest import IngestConfig
+from recengine.knobs.stages import IngestConfig
 
 _HOW_TO_QUERY = """
 Query them:
@@ -77,7 +77,7 @@ def run(
     local.settle(chosen)
     with local.server():
         from flows.nightly import nightly
-        from recengine.selection.candidates import CarryConfig
+        from recengine.knobs.stages import ReuseConfig
 
     state = nightly(
         dataset=known,
@@ -87,7 +87,7 @@ def run(
         seed=seed,
         force=force,
         limits=IngestConfig(max_bad_share=max_bad_share, scale=scale),
-        carry=CarryConfig(from_scratch=from_scratch),
+        carry=ReuseConfig(from_scratch=from_scratch),
         return_state=True,
         **asked,
     )

@@ -28,6 +28,7 @@ from flows.cli.options import (
     use,
 )
 from recengine.config import Home
+from recengine.knobs.stages import ScoreConfig
 from recengine.warehouse.run_lock import turn
 
 
@@ -56,7 +57,7 @@ def ingest(
 ) -> None:
     """Load MovieLens files into the warehouse."""
     from recengine import ingest as engine
-    from recengine.ingest import IngestConfig
+    from recengine.knobs.stages import IngestConfig
     from recengine.movielens.locating import locate
     from recengine.serving.continuity import Night, going_on
     from recengine.warehouse.connection import warehouse
@@ -96,12 +97,12 @@ def train(
     """Judge the candidates on the newest ratings and train the winner."""
     from recengine import features as feature_stage
     from recengine import train as engine
+    from recengine.knobs.stages import ReuseConfig, TrainConfig
     from recengine.models import checked_model
-    from recengine.selection.candidates import CarryConfig, TrainConfig
     from recengine.warehouse.connection import warehouse
 
-    carry = CarryConfig(from_scratch=from_scratch)
-    config = TrainConfig(model=checked_model(model), recency=recency, seed=seed, carry=carry)
+    carry = ReuseConfig(from_scratch=from_scratch)
+    config = TrainConfig(model=checked_model(model), recency=recency, seed=seed, reuse=carry)
     with _alone(home, "train") as chosen:
         with warehouse(chosen.warehouse) as con:
             folder = feature_stage.build(con, chosen).folder
@@ -133,7 +134,7 @@ def score(
     ):
         built = feature_stage.build(con, chosen)
         name = model_id or store.newest(chosen, built.fingerprint)
-        engine.score(con, chosen, built.folder, name, engine.ScoreConfig(top_n=top_n), on_progress)
+        engine.score(con, chosen, built.folder, name, ScoreConfig(top_n=top_n), on_progress)
 
 
 def publish(home: HomeOption = None, force: ForceOption = False) -> None:

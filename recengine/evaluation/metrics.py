@@ -11,8 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_array
 
-RANKING_METRICS = ("ndcg", "precision", "recall", "recall_capped", "map", "mrr", "hit_rate")
-
 
 def hits(top: np.ndarray, relevant: csr_array) -> np.ndarray:
     """Which recommendations are relevant.

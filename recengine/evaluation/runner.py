@@ -16,7 +16,7 @@ from recengine.errors import BadInput
 from recengine.evaluation import evaluate as evaluation
 from recengine.evaluation.bootstrap import Bootstrap
 from recengine.evaluation.splits import Split, from_mask, leave_one_out, random_per_user, temporal
-from recengine.ingest import IngestConfig
+from recengine.knobs.stages import IngestConfig
 from recengine.models import DEFAULT, ModelName, make
 from recengine.models.base import OnProgress, silent
 from recengine.models.recipes import recipe_for

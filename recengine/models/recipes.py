@@ -41,14 +41,14 @@ def checked_knobs(model: str, knobs: dict[str, Any], within: str = "") -> dict[s
 
     Raises
     ------
-    ValueError
+    BadInput
         The model has no such knob, or takes no such value.
     """
     kind = kind_of(model).Config
     try:
         return kind(**knobs).model_dump(mode="json", exclude_unset=True)
     except ValidationError as refused:
-        raise ValueError(refusal(refused, kind, within)) from None
+        raise BadInput(refusal(refused, kind, within)) from None
 
 
 def same_recipe(one: Recipe, other: Recipe) -> bool:

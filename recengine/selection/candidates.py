@@ -6,111 +6,29 @@ becomes of what is published where there is none. Nothing that judges a candidat
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel
 
-from recengine.config import Home, StageConfig
+from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.evaluation.bootstrap import Bootstrap
 from recengine.evaluation.slices import slices_of
 from recengine.evaluation.splits import sample_users
-from recengine.models import DEFAULT, ModelName, store
+from recengine.knobs.stages import TrainConfig
+from recengine.models import store
 from recengine.models.base import OnProgress, silent
 from recengine.models.recipes import Recipe, checked_knobs, recipe_for, same_recipe
 from recengine.models.registry import code_of, kind_of
 from recengine.models.store import Judged, Measurement
 from recengine.selection import judgement
 from recengine.selection.champion import champion_of, published_by, recipe_of
-from recengine.selection.gate import POPULARITY, Decision, GateConfig, decide
+from recengine.selection.gate import POPULARITY, Decision, decide
 from recengine.selection.judgement import Judgement
 
 log = logging.getLogger(__name__)
-
-
-class CarryConfig(BaseModel):
-    """What a night may take over from the last one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    least_ratings: int = Field(
-        5_000_000, ge=0, le=10**10, description="Smaller data is judged and trained from nothing every night"
-    )
-    growth: float = Field(
-        0.01,
-        ge=0,
-        le=0.1,
-        description="Share of the ratings that may have come, gone or changed since the verdict",
-    )
-    days: int = Field(
-        30, ge=0, le=3650, description="Days after which the gate judges again whatever has changed"
-    )
-    from_scratch: bool = Field(
-        False, description="Judge and train anew, whatever the size and what is stored"
-    )
-
-
-class TrainConfig(StageConfig):
-    """Which recipe challenges, and how it is judged."""
-
-    model: ModelName = Field(
-        DEFAULT, description="The recipe that challenges what is published", json_schema_extra={"position": 0}
-    )
-    recency: Literal["auto", "off"] = Field(
-        "auto",
-        description="auto learns how much recent popularity counts; off ranks by all-time taste",
-        json_schema_extra={"position": 1},
-    )
-    seed: int = Field(
-        0,
-        ge=0,
-        le=2**31 - 1,
-        description="Seed of everything random; the same seed gives the same tables",
-        json_schema_extra={"position": 2},
-    )
-    holdout_share: float = Field(
-        0.2,
-        gt=0,
-        lt=0.5,
-        description="Newest share of the ratings that judges the candidates, and share of each slice before it",
-        json_schema_extra={"position": 3},
-    )
-    judged_ratings: int = Field(
-        1_000_000,
-        ge=1000,
-        description="Ratings that candidates are judged on: of larger data, those of a random sample of users",
-        json_schema_extra={"position": 4},
-    )
-    gate: GateConfig = Field(
-        GateConfig(), description="When a challenger may be published", json_schema_extra={"position": 5}
-    )
-    carry: CarryConfig = Field(
-        CarryConfig(),
-        description="When the last verdict stands and training starts from the published model",
-        json_schema_extra={"position": 6},
-    )
-    knobs: dict[str, Any] = Field(
-        {},
-        description='The model\'s own knobs where they are not to be the defaults, such as {"ridge": 500}',
-        json_schema_extra={"position": 7},
-    )
-
-    @field_validator("knobs")
-    @classmethod
-    def _are_the_models(cls, knobs: dict[str, Any], rest: ValidationInfo) -> dict[str, Any]:
-        if doubled := knobs.keys() & {"seed", "recency"}:
-            raise ValueError(f"{', '.join(sorted(doubled))} stands beside the model's knobs, not among them")
-        return checked_knobs(rest.data["model"], knobs, "train.knobs") if "model" in rest.data else knobs
-
-    @property
-    def rules(self) -> str:
-        """How candidates are judged, as canonical JSON."""
-        return json.dumps(
-            self.model_dump(mode="json", exclude={"carry", "model", "recency", "knobs"}), sort_keys=True
-        )
 
 
 class Selection(BaseModel):
@@ -135,8 +53,15 @@ class Selection(BaseModel):
 
 
 def challenger_of(config: TrainConfig) -> Recipe:
-    """The recipe a config asks for."""
-    return recipe_for(config.model, seed=config.seed, recency=config.recency, **config.knobs)
+    """The recipe a config asks for.
+
+    Raises
+    ------
+    BadInput
+        The model has no such knob, or takes no such value.
+    """
+    knobs = checked_knobs(config.model, config.knobs, "train.knobs")
+    return recipe_for(config.model, seed=config.seed, recency=config.recency, **knobs)
 
 
 def candidates(home: Home, snapshot_folder: Path, config: TrainConfig) -> dict[str, Recipe]:
@@ -257,7 +182,7 @@ def _selected(
         judged=judged if passed else None,
         measured=chosen.measured,
         unjudged=not chosen.metrics,
-        anew=config.carry.from_scratch,
+        anew=config.reuse.from_scratch,
     )
 
 

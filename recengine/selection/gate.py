@@ -9,41 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from recengine.errors import BadInput
 from recengine.evaluation.bootstrap import Bootstrap, PairedDifference, paired_difference
 from recengine.evaluation.evaluate import Evaluation
-from recengine.evaluation.metrics import RANKING_METRICS
+from recengine.knobs.stages import GateConfig
 
 POPULARITY = "popularity"  # the baseline's name: it is not asked to beat itself
-
-
-class GateConfig(BaseModel):
-    """When a challenger may be published."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    metric: str = Field(
-        "ndcg@10",
-        pattern=rf"^({'|'.join(RANKING_METRICS)})@\d+$",
-        description="Rank metric that decides, at one of the evaluation's cut-offs",
-    )
-    tolerance: float = Field(
-        0.01,
-        ge=0,
-        lt=1,
-        description="A gain over the champion of no more than this share of its metric is a tie",
-    )
-    min_users: int = Field(
-        50,
-        ge=1,
-        description="Judged users it takes to replace the champion, or a model by popularity; "
-        "where the newest ratings are about fewer, more ratings are judged",
-    )
-    draws: int = Field(1000, ge=100, description="Bootstrap draws of the paired differences")
-    confidence: float = Field(0.95, gt=0, lt=1, description="Confidence of their intervals")
-    seed: int = Field(0, ge=0, description="Seed of the draws")
 
 
 @dataclass(frozen=True)
@@ -143,5 +115,5 @@ def _difference(challenger: Evaluation, rival: Evaluation, config: GateConfig) -
         raise BadInput(
             f"The gate's metric {config.metric} was not evaluated; add its cut-off to the evaluation."
         )
-    how = Bootstrap(config.draws, config.seed, config.confidence)
+    how = Bootstrap(config.bootstrap_samples, config.seed, config.confidence)
     return paired_difference(challenger.per_user[config.metric], rival.per_user[config.metric], how)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
+from recengine.knobs.stages import GuardConfig
 from recengine.selection.gate import POPULARITY
 
 
@@ -20,35 +20,6 @@ class Table(Protocol):
     """Columns user_id, rank (1..N), movie_id and score: an Arrow table or a dict of arrays."""
 
     def __getitem__(self, column: str, /) -> Any: ...
-
-
-class GuardConfig(BaseModel):
-    """What new tables may look like, by themselves and next to the published ones."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    min_users: int = Field(
-        20, ge=2, description="With fewer users, lists may be alike by chance: not checked"
-    )
-    min_catalogue: float = Field(
-        5.0, ge=1, description="With fewer movies than this many lists hold, lists must be alike: not checked"
-    )
-    max_same_list: float = Field(0.5, gt=0, le=1, description="Share of the users who may get one same list")
-    max_head: float = Field(
-        0.9, gt=0, le=1, description="Share of all rows that the N most recommended movies may take"
-    )
-    min_coverage_ratio: float = Field(
-        0.5, ge=0, le=1, description="Least coverage of the catalogue, as a share of the published tables'"
-    )
-    min_kept: float = Field(
-        0.02, ge=0, le=1, description="Least mean share of a user's published movies that stay on the list"
-    )
-    max_score_shift: float = Field(
-        3.0, gt=0, description="How many published standard deviations the mean score may move"
-    )
-    max_score_spread: float = Field(
-        4.0, gt=1, description="Factor by which the scores' standard deviation may grow or shrink"
-    )
 
 
 @dataclass(frozen=True)

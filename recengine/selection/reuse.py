@@ -1,9 +1,9 @@
 """What a night may take over from the last one, when large data has hardly changed since.
 
-The verdict of the gate stands, and training starts from the published model, until more than ``CarryConfig.growth``
-of the ratings have come, gone or changed since the gate judged, ``CarryConfig.days`` have passed, or the code is
-another; then a night judges and trains from nothing again. Data smaller than ``least_ratings`` gets such a night
-every time, so that its tables depend on nothing but the data.
+The verdict of the gate stands, and training starts from the published model, until more than
+``ReuseConfig.max_changed_share`` of the ratings have come, gone or changed since the gate judged, ``max_days`` have
+passed, or the code is another; then a night judges and trains from nothing again. Data smaller than
+``least_ratings`` gets such a night every time, so that its tables depend on nothing but the data.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import numpy as np
 
 from recengine.config import Home
 from recengine.dataset import Snapshot
+from recengine.knobs.stages import TrainConfig
 from recengine.models import store
 from recengine.models.base import Model, Start
 from recengine.models.recipes import same_recipe, understood
 from recengine.models.registry import code_of, kind_of, path_of
-from recengine.selection.candidates import Selection, TrainConfig, challenger_of
+from recengine.selection.candidates import Selection, challenger_of
 from recengine.selection.champion import champion_of
 from recengine.selection.sketch import share_gone
 
@@ -33,7 +34,7 @@ def standing(home: Home, snapshot: Snapshot, config: TrainConfig) -> Selection |
     since it was judged, and that is not long ago.
     """
     champion = champion_of(home, snapshot.dataset)
-    if snapshot.ratings.nnz < config.carry.least_ratings or champion is None or champion.judged is None:
+    if snapshot.ratings.nnz < config.reuse.least_ratings or champion is None or champion.judged is None:
         return None
     judged = champion.judged
     changed = _changed(champion, judged.ratings, snapshot)
@@ -46,7 +47,7 @@ def standing(home: Home, snapshot: Snapshot, config: TrainConfig) -> Selection |
         recipe=champion.recipe,
         reason=f"The verdict of {_when(judged)} UTC for {champion.model} stands: since then the ratings grew by "
         f"{snapshot.ratings.nnz / judged.ratings - 1:.2%} and {changed:.2%} came, left or changed, no more than "
-        f"{config.carry.growth:.2%}.",
+        f"{config.reuse.max_changed_share:.2%}.",
         metrics=champion.metrics,
         history=champion.history,
         judged=judged,
@@ -58,8 +59,8 @@ def standing(home: Home, snapshot: Snapshot, config: TrainConfig) -> Selection |
 
 def _ended(champion: store.Manifest, judged: store.Judged, changed: float, config: TrainConfig) -> str:
     """Why a verdict stands no longer, empty where it does."""
-    carry, age = config.carry, store.now() - judged.at
-    if carry.from_scratch:
+    reuse, age = config.reuse, store.now() - judged.at
+    if reuse.from_scratch:
         return "a training from scratch is asked for"
     recipe, left_out = understood(champion.recipe)
     if recipe is None:
@@ -69,10 +70,10 @@ def _ended(champion: store.Manifest, judged: store.Judged, changed: float, confi
     asked = challenger_of(config)
     if judged.rules != config.rules or left_out or not same_recipe(recipe, asked):
         return "another recipe or other rules are asked for"
-    if changed > carry.growth:
-        return f"{changed:.2%} of the ratings came, left or changed, more than {carry.growth:.2%}"
-    if age > timedelta(days=carry.days):
-        return f"it is {age.days} days old, more than {carry.days}"
+    if changed > reuse.max_changed_share:
+        return f"{changed:.2%} of the ratings came, left or changed, more than {reuse.max_changed_share:.2%}"
+    if age > timedelta(days=reuse.max_days):
+        return f"it is {age.days} days old, more than {reuse.max_days}"
     return ""
 
 

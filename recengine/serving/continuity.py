@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recengine.config import DatasetName, Home, NightDataset
 from recengine.errors import BadInput
-from recengine.ingest import IngestConfig
+from recengine.knobs.stages import IngestConfig
 from recengine.runtime.json_files import read_json, write_json
 from recengine.runtime.paths import meant
 from recengine.serving.versions import current_version

@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 
 import duckdb
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from recengine.config import Home, StageConfig
+from recengine.config import Home
+from recengine.knobs.stages import RetentionConfig
 from recengine.models import store
 from recengine.serving.versions import versions
 from recengine.warehouse.history import loads, models, publications
@@ -23,32 +24,6 @@ from recengine.warehouse.history import loads, models, publications
 log = logging.getLogger(__name__)
 
 SECONDS_PER_DAY = 86_400
-
-
-class RetentionConfig(StageConfig):
-    """What is kept after a night."""
-
-    models: int = Field(
-        5,
-        ge=1,
-        le=1000,
-        description="Newest trained models to keep, besides those of kept versions",
-        json_schema_extra={"position": 0},
-    )
-    history_days: int = Field(
-        400,
-        ge=1,
-        le=10_000,
-        description="Days that loads and publications stay in the history (ops.loads, ops.publications)",
-        json_schema_extra={"position": 1},
-    )
-    results_days: int = Field(
-        30,
-        ge=1,
-        le=10_000,
-        description="Days that a failed run can be retried from its last finished task",
-        json_schema_extra={"position": 2},
-    )
 
 
 class RetentionReport(BaseModel):

@@ -21,7 +21,7 @@ from flows.train import train
 from recengine import publish as publishing
 from recengine.config import Home
 from recengine.errors import TooManyBadRows
-from recengine.selection.candidates import CarryConfig
+from recengine.knobs.stages import ReuseConfig
 from recengine.serving import queries as reading
 from recengine.serving.versions import current_version, versions
 
@@ -81,7 +81,7 @@ def test_the_graph_has_the_stages_in_order_and_the_candidates_side_by_side(
 def test_a_verdict_stands_where_large_data_hardly_grew(
     client: SyncPrefectClient, home: Home, demo: Path, tmp_path: Path
 ) -> None:
-    folder, large = tmp_path / demo.name, CarryConfig(least_ratings=0)
+    folder, large = tmp_path / demo.name, ReuseConfig(least_ratings=0)
     shutil.copytree(demo, folder)
     run, _ = start(client, nightly, source=str(folder), model="ease", carry=large)
     first = current_version(home)

@@ -11,7 +11,7 @@ import duckdb
 from recengine import features, ingest, publish, score
 from recengine.config import Home
 from recengine.dataset import Snapshot
-from recengine.ingest import IngestConfig
+from recengine.knobs.stages import IngestConfig, ScoreConfig
 from recengine.models import make, store
 from recengine.movielens.layouts import recognise
 from recengine.selection.sketch import sketch_of
@@ -117,7 +117,7 @@ def scored(home: Home, config: GeneratorConfig = SMALL) -> str:
     folder = loaded(home, config)
     model_id = trained(home, folder)
     with warehouse(home.warehouse) as con:
-        score.score(con, home, folder, model_id, score.ScoreConfig(top_n=5, similar_n=3))
+        score.score(con, home, folder, model_id, ScoreConfig(top_n=5, similar_n=3))
     return model_id
 
 

@@ -12,7 +12,7 @@ from ingest_frames import warehouse_in_memory, write
 from recengine import features, ingest, publish, score
 from recengine.config import Home
 from recengine.dataset import DECLARED, Snapshot
-from recengine.ingest import IngestConfig
+from recengine.knobs.stages import IngestConfig, ScoreConfig
 from recengine.models import make
 from recengine.movielens.layouts import recognise
 from recengine.serving import queries as reading
@@ -116,7 +116,7 @@ def test_readers_see_them(tmp_path: Path) -> None:
         ingest.ingest(con, recognise(write(tmp_path / "shop", shop())), IngestConfig())
         folder = features.build(con, home).folder
         model_id = trained(home, folder, "popularity")
-        score.score(con, home, folder, model_id, score.ScoreConfig(top_n=2, similar_n=2))
+        score.score(con, home, folder, model_id, ScoreConfig(top_n=2, similar_n=2))
         publish.publish(con, home, force=True)  # these movies are equally popular
     rows = reading.sql(
         home, "SELECT attributes['country'] AS c, count(*) AS n FROM users GROUP BY 1 ORDER BY 1"

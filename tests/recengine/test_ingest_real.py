@@ -11,7 +11,7 @@ from ingest_frames import load, table, warehouse_in_memory
 from recengine import features, ingest, publish, score
 from recengine.config import Home
 from recengine.evaluation.runner import EvaluateConfig, evaluate
-from recengine.ingest import IngestConfig
+from recengine.knobs.stages import IngestConfig, ScoreConfig
 from recengine.movielens.layouts import recognise
 from recengine.serving import queries as reading
 from recengine.warehouse.connection import warehouse
@@ -68,7 +68,7 @@ def test_movietweetings_published_and_evaluated(datasets: Path, tmp_path: Path) 
     with warehouse(home.warehouse) as con:
         ingest.ingest(con, recognise(source), IngestConfig())
         folder = features.build(con, home).folder
-        score.score(con, home, folder, trained(home, folder, "ease"), score.ScoreConfig())
+        score.score(con, home, folder, trained(home, folder, "ease"), ScoreConfig())
         publish.publish(con, home)
     found = reading.sql(
         home, "SELECT min(predicted_rating) AS low, max(predicted_rating) AS high FROM recommendations"

@@ -19,7 +19,7 @@ from recengine.errors import AuditFailed, BadInput
 from recengine.evaluation.bootstrap import Bootstrap
 from recengine.evaluation.evaluate import evaluate
 from recengine.evaluation.splits import random_per_user
-from recengine.ingest import IngestConfig
+from recengine.knobs.stages import IngestConfig, ScoreConfig
 from recengine.models import make
 from recengine.models.hybrid import Hybrid
 from recengine.movielens.layouts import recognise
@@ -124,7 +124,7 @@ def implicit_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         ingest.ingest(con, recognise(write(root / "taken", files)), IngestConfig())
         folder = features.build(con, home).folder
         model_id = trained(home, folder, "popularity")
-        score.score(con, home, folder, model_id, score.ScoreConfig(top_n=2, similar_n=2))
+        score.score(con, home, folder, model_id, ScoreConfig(top_n=2, similar_n=2))
         publish.publish(con, home)
     return home
 
@@ -166,7 +166,7 @@ def test_ten_points_are_published_on_their_scale(tmp_path: Path) -> None:
         )
         folder = features.build(con, home).folder
         model_id = trained(home, folder, "popularity")
-        score.score(con, home, folder, model_id, score.ScoreConfig(top_n=1, similar_n=1))
+        score.score(con, home, folder, model_id, ScoreConfig(top_n=1, similar_n=1))
         publish.publish(con, home)
     with duckdb.connect(str(home.serving_link), read_only=True) as con:
         [(scale, highest)] = con.execute(

@@ -13,6 +13,7 @@ from engine_homes import published
 from recengine import publish
 from recengine.config import Home
 from recengine.errors import AuditFailed, BadInput, GuardFailed, NotReady
+from recengine.knobs.stages import PublishConfig
 from recengine.serving import report
 from recengine.serving.versions import current_version, point_to, versions
 from recengine.warehouse.connection import warehouse
@@ -125,7 +126,7 @@ def test_current_version_is_never_pruned(home: Home) -> None:
     with warehouse(home.warehouse) as con:
         publish.rollback(con, home)
         for keep in (1, 1):  # each publication moves the link on, so prune with the link moved back
-            report = publish.publish(con, home, publish.PublishConfig(keep_versions=keep))
+            report = publish.publish(con, home, PublishConfig(keep_versions=keep))
             assert versions(home) == [report.version]
     assert made[0] not in versions(home)
     older, newer = versions(home)[0], [published(home) for _ in range(3)]
@@ -143,7 +144,7 @@ def test_pruning_takes_side_files_and_spill_folders(home: Home) -> None:
     spill.mkdir()
     (spill / "block.tmp").touch()
     with warehouse(home.warehouse) as con:
-        publish.publish(con, home, publish.PublishConfig(keep_versions=1))
+        publish.publish(con, home, PublishConfig(keep_versions=1))
     assert not spill.exists()
 
 
@@ -239,7 +240,7 @@ def test_open_reader_keeps_its_version(home: Home) -> None:
     first = published(home)
     with duckdb.connect(str(home.serving_link.resolve()), read_only=True) as reader:
         with warehouse(home.warehouse) as con:
-            publish.publish(con, home, publish.PublishConfig(keep_versions=1))
+            publish.publish(con, home, PublishConfig(keep_versions=1))
         assert reader.execute("SELECT version FROM publication").fetchall() == [(first,)]
         assert reader.execute("SELECT count(*) FROM recommendations").fetchall() == [(200,)]
     assert first not in versions(home)

@@ -19,8 +19,8 @@ from numba.core.dispatcher import Dispatcher
 import recengine.models
 from recengine import publish, score, train
 from recengine.config import Home
+from recengine.knobs.stages import ScoreConfig, TrainConfig
 from recengine.models import DEFAULT
-from recengine.selection.candidates import TrainConfig
 from recengine.warehouse.connection import warehouse
 
 # What a publication is called and when it was made differ; everything else may not.
@@ -40,7 +40,7 @@ def night(root: Path, model: str) -> dict[str, list[tuple[object, ...]]]:
     report = train.train(home, folder, TrainConfig(model=model, seed=4), force=True)
     assert report.model_id is not None
     with warehouse(home.warehouse) as con:
-        score.score(con, home, folder, report.model_id, score.ScoreConfig())
+        score.score(con, home, folder, report.model_id, ScoreConfig())
         publish.publish(con, home)
     with duckdb.connect(str(home.serving_link), read_only=True) as con:
         return {

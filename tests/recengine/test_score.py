@@ -19,6 +19,7 @@ from recengine import score
 from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.errors import NotFinite, NotReady
+from recengine.knobs.stages import ScoreConfig
 from recengine.models import make, store
 from recengine.models.popularity import Popularity
 from recengine.warehouse.connection import warehouse
@@ -115,7 +116,7 @@ def test_warehouse_tables(home: Home) -> None:
         [folder] = home.snapshots.iterdir()
         model_id = engine_homes.trained(home, folder)
         for n in (7, 4):  # the second replaces the first
-            report = score.score(con, home, folder, model_id, score.ScoreConfig(top_n=n, similar_n=2))
+            report = score.score(con, home, folder, model_id, ScoreConfig(top_n=n, similar_n=2))
         rows = con.execute("SELECT user_id, rank, movie_id FROM scores.recommendations").fetchall()
         origin = con.execute("SELECT model_id, model, snapshot, top_n FROM scores.origin").fetchall()
         neighbours = con.execute("SELECT count(*) FROM scores.similar_movies").fetchall()
@@ -146,7 +147,7 @@ def test_infinite_scores_are_refused_and_change_nothing(home: Home, monkeypatch:
         warehouse(home.warehouse) as con,
         pytest.raises(NotFinite, match=r"model popularity gives scores that are not finite"),
     ):
-        score.score(con, home, folder, model_id, score.ScoreConfig())
+        score.score(con, home, folder, model_id, ScoreConfig())
     assert scored_rows(home) == before
 
 
@@ -159,7 +160,7 @@ def test_model_of_other_data_is_refused(home: Home) -> None:
         warehouse(home.warehouse) as con,
         pytest.raises(NotReady, match="model old was trained on other data"),
     ):
-        score.score(con, home, folder, "old", score.ScoreConfig())
+        score.score(con, home, folder, "old", ScoreConfig())
 
 
 def test_warehouse_loaded_anew_is_refused(home: Home) -> None:
@@ -168,4 +169,4 @@ def test_warehouse_loaded_anew_is_refused(home: Home) -> None:
     with warehouse(home.warehouse) as con:
         con.execute("UPDATE ops.dataset SET input_fingerprint = 'newer'")
         with pytest.raises(NotReady, match="loaded anew"):
-            score.score(con, home, folder, model_id, score.ScoreConfig())
+            score.score(con, home, folder, model_id, ScoreConfig())

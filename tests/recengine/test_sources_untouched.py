@@ -12,7 +12,8 @@ from ingest_frames import FRAMES, load, table, warehouse_in_memory, write
 
 from recengine.config import Home
 from recengine.evaluation import runner as judging
-from recengine.ingest import IngestConfig, ingest
+from recengine.ingest import ingest
+from recengine.knobs.stages import IngestConfig
 from recengine.movielens.layouts import recognise
 from recengine.movielens.locating import locate
 from recengine.synthetic.generator import GeneratorConfig, generate

@@ -17,7 +17,7 @@ from flows.server.merging import merged, schedules, with_options
 from flows.server.setup import YAML
 from recengine.config import Home
 from recengine.errors import BadInput
-from recengine.ingest import IngestConfig
+from recengine.knobs.stages import IngestConfig
 from recengine.serving.continuity import Night
 
 [NIGHTLY] = [entry for entry in yaml.safe_load(YAML.read_text())["deployments"] if entry["name"] == "nightly"]

@@ -15,8 +15,9 @@ from recengine.dataset import Snapshot
 from recengine.errors import BadInput
 from recengine.evaluation.bootstrap import Bootstrap
 from recengine.evaluation.evaluate import evaluate, recommend
-from recengine.evaluation.metrics import RANKING_METRICS, mae, rmse, rmse_mean_per_user
+from recengine.evaluation.metrics import mae, rmse, rmse_mean_per_user
 from recengine.evaluation.splits import from_mask, random_per_user, temporal
+from recengine.knobs.stages import RANKING_METRICS
 from recengine.models import base
 
 QUICK = Bootstrap(draws=200)

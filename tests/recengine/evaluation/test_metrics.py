@@ -9,14 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from recengine.evaluation.metrics import (
-    RANKING_METRICS,
-    mae,
-    ranking_metrics,
-    rating_errors,
-    rmse,
-    rmse_mean_per_user,
-)
+from recengine.evaluation.metrics import mae, ranking_metrics, rating_errors, rmse, rmse_mean_per_user
+from recengine.knobs.stages import RANKING_METRICS
 
 KS = (1, 5, 10, 20)
 TREC_NAMES = {

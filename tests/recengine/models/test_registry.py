@@ -6,15 +6,16 @@ from pathlib import Path
 
 import outsiders
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from recengine.errors import BadInput, BadSource
+from recengine.knobs.stages import TrainConfig
 from recengine.models import MODELS, checked_model, make, store
 from recengine.models.base import Model
 from recengine.models.recipes import Recipe, recipe_for, understood
-from recengine.models.registry import code_of, kind_of, path_of
+from recengine.models.registry import ModelName, code_of, kind_of, path_of
 from recengine.runtime.identity import code_identity
-from recengine.selection.candidates import TrainConfig, challenger_of
+from recengine.selection.candidates import challenger_of
 
 
 @pytest.fixture
@@ -52,14 +53,16 @@ def test_by_name_by_import_path_and_by_entry_point(outside: str, tmp_path: Path)
 def test_what_is_no_model_gets_one_sentence(outside: str, name: str, sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
         kind_of(name.format(outside))
+    with pytest.raises(BadInput, match=sentence):
+        challenger_of(TrainConfig(model=name.format(outside)))
     with pytest.raises(ValidationError, match=sentence):
-        TrainConfig(model=name.format(outside))
+        TypeAdapter(ModelName).validate_python(name.format(outside))
 
 
 def test_knobs_of_a_stranger_are_checked_by_its_config(outside: str) -> None:
     model = f"{outside}:Ranker"
-    with pytest.raises(ValidationError, match=r"There is no knob train.knobs.piror; did you mean prior\?"):
-        TrainConfig(model=model, knobs={"piror": 3})
+    with pytest.raises(BadInput, match=r"There is no knob train.knobs.piror; did you mean prior\?"):
+        challenger_of(TrainConfig(model=model, knobs={"piror": 3}))
     recipe = challenger_of(TrainConfig(model=model, knobs={"prior": 17}, seed=5))
     assert recipe == Recipe(model=model, config={"seed": 5, "prior": 17.0})
     assert make(recipe.model, **recipe.config).config.prior == 17

@@ -14,7 +14,7 @@ from recengine import features
 from recengine.config import Home
 from recengine.errors import BadSource, TooManyBadRows
 from recengine.evaluation.runner import EvaluateConfig, read_split
-from recengine.ingest import IngestConfig
+from recengine.knobs.stages import IngestConfig
 from recengine.movielens import scaling
 
 Files = dict[str, str | bytes]

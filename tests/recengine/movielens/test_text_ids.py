@@ -11,6 +11,7 @@ from ingest_frames import load, warehouse_in_memory, write
 from recengine import features, publish, score
 from recengine.config import Home
 from recengine.errors import BadInput, BadSource
+from recengine.knobs.stages import ScoreConfig
 from recengine.serving import queries as reading
 from recengine.warehouse.connection import warehouse
 
@@ -77,7 +78,7 @@ def test_a_user_is_asked_for_by_its_text(tmp_path: Path) -> None:
         folder = features.build(con, home).folder
     model_id = engine_homes.trained(home, folder)
     with warehouse(home.warehouse) as con:
-        score.score(con, home, folder, model_id, score.ScoreConfig(top_n=3, similar_n=2))
+        score.score(con, home, folder, model_id, ScoreConfig(top_n=3, similar_n=2))
         publish.publish(con, home)
     assert set(reading.top(home, "bob")["source"]) == {"recommendations"}
     assert reading.top(home, " bob ").equals(reading.top(home, BOB))

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from flows import request as nightly
-from recengine import features, score, train
+from recengine import features, train
 from recengine.config import Home
 from recengine.dataset import Snapshot
+from recengine.knobs.stages import ScoreConfig, TrainConfig
 from recengine.models import make, registry, store
 from recengine.models.recipes import Recipe, understood
 from recengine.runtime import identity
-from recengine.selection.candidates import Selection, TrainConfig
+from recengine.selection.candidates import Selection
 from recengine.warehouse.connection import warehouse
 
 
@@ -55,7 +56,7 @@ def test_models_and_answers_of_other_code_count_as_not_there(
 ) -> None:
     [folder] = home.snapshots.iterdir()
     chosen = Selection(action="publish", recipe=Recipe(model="popularity"), reason="", metrics={})
-    model_id, asked = train.fit(home, folder, chosen), nightly.request_of(TrainConfig(), score.ScoreConfig())
+    model_id, asked = train.fit(home, folder, chosen), nightly.request_of(TrainConfig(), ScoreConfig())
     assert store.manifest_of(home, model_id).code == identity.code_identity()
     for module in (registry, features):
         monkeypatch.setattr(module, "code_identity", lambda: "other code")
@@ -63,7 +64,7 @@ def test_models_and_answers_of_other_code_count_as_not_there(
         assert features.fingerprint_of(con) != folder.name
     assert store.id_of(make("popularity"), Snapshot.load(folder)) != model_id
     assert train.fit(home, folder, chosen) != model_id
-    assert nightly.request_of(TrainConfig(), score.ScoreConfig()) != asked
+    assert nightly.request_of(TrainConfig(), ScoreConfig()) != asked
 
 
 def test_training_from_scratch_trains_although_such_a_model_is_there(home: Home) -> None:

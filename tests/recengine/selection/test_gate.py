@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from recengine.errors import BadInput
 from recengine.evaluation.evaluate import Evaluation
-from recengine.selection.gate import GateConfig, decide
+from recengine.knobs.stages import GateConfig
+from recengine.selection.gate import decide
 
 USERS = 300
 BASE = np.random.default_rng(0).uniform(0.1, 0.5, USERS)

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from recengine.selection.guard import GuardConfig, GuardReport, guard
+from recengine.knobs.stages import GuardConfig
+from recengine.selection.guard import GuardReport, guard
 
 USERS, MOVIES, TOP = 200, 500, 10
 

@@ -12,15 +12,16 @@ import pytest
 from recengine import features, publish, score, train
 from recengine.config import Home
 from recengine.dataset import Snapshot
+from recengine.knobs.stages import ReuseConfig, ScoreConfig, TrainConfig
 from recengine.models import make, store
 from recengine.models.hybrid import Hybrid
 from recengine.models.store import Recipe
 from recengine.selection import reuse as continuing
-from recengine.selection.candidates import CarryConfig, Selection, TrainConfig
+from recengine.selection.candidates import Selection
 from recengine.selection.reuse import _places, standing, start_of
 from recengine.warehouse.connection import warehouse
 
-ANY_SIZE = CarryConfig(least_ratings=0)
+ANY_SIZE = ReuseConfig(least_ratings=0)
 QUICK: dict[str, Any] = {"stars": {"sweeps": 40, "burn_in": 10, "most_work": 1}, "lift": {"most_users": 50}}
 GOING: dict[str, dict[str, Any]] = {"hybrid": QUICK, "ease": {}}
 
@@ -32,7 +33,7 @@ def night(home: Home, config: TrainConfig) -> train.TrainReport:
     report = train.train(home, folder, config)
     assert report.model_id is not None
     with warehouse(home.warehouse) as con:
-        score.score(con, home, folder, report.model_id, score.ScoreConfig(top_n=5, similar_n=3))
+        score.score(con, home, folder, report.model_id, ScoreConfig(top_n=5, similar_n=3))
         publish.publish(con, home, force=True)
     return report
 
@@ -58,7 +59,7 @@ def grow(home: Home, ratings: int) -> Snapshot:
 
 
 def test_the_verdict_stands_while_the_data_hardly_grew(home: Home) -> None:
-    config = TrainConfig(model="ease", carry=ANY_SIZE)
+    config = TrainConfig(model="ease", reuse=ANY_SIZE)
     first = night(home, config)
     snapshot = grow(home, 9)
     second = night(home, config)
@@ -72,16 +73,16 @@ def test_the_verdict_stands_while_the_data_hardly_grew(home: Home) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        {"carry": CarryConfig()},  # too small
-        {"carry": CarryConfig(least_ratings=0, from_scratch=True)},
-        {"carry": CarryConfig(least_ratings=0, growth=0.005)},
+        {"reuse": ReuseConfig()},  # too small
+        {"reuse": ReuseConfig(least_ratings=0, from_scratch=True)},
+        {"reuse": ReuseConfig(least_ratings=0, max_changed_share=0.005)},
         {"model": "sae"},
         {"seed": 1},
         {"holdout_share": 0.3},
     ],
 )
 def test_the_gate_judges_where_more_than_that_changed(home: Home, other: dict[str, object]) -> None:
-    config = TrainConfig(model="ease", carry=ANY_SIZE)
+    config = TrainConfig(model="ease", reuse=ANY_SIZE)
     night(home, config)
     snapshot = grow(home, 9)
     assert standing(home, snapshot, config) is not None
@@ -110,7 +111,7 @@ def replaced(home: Home, share: float) -> Snapshot:
 
 @pytest.mark.parametrize(("share", "stands"), [(0.005, True), (0.1, False), (1.0, False)])
 def test_a_verdict_ends_where_the_ratings_are_others(home: Home, share: float, stands: bool) -> None:
-    config = TrainConfig(model="ease", carry=ANY_SIZE)
+    config = TrainConfig(model="ease", reuse=ANY_SIZE)
     night(home, config)
     snapshot = replaced(home, share)
     assert (standing(home, snapshot, config) is not None) is stands
@@ -131,7 +132,7 @@ def test_a_verdict_ends_where_the_ratings_are_others(home: Home, share: float, s
 def test_a_verdict_ends_and_says_why(
     home: Home, change: dict[str, Any], ends: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config = TrainConfig(model="ease", carry=ANY_SIZE)
+    config = TrainConfig(model="ease", reuse=ANY_SIZE)
     path = home.models / str(night(home, config).model_id) / "manifest.json"
     manifest = json.loads(path.read_text())
     for name, value in change.items():

@@ -13,12 +13,10 @@ from engine_homes import trained
 
 from recengine import features, ingest, publish, score, train
 from recengine.config import Home
-from recengine.ingest import IngestConfig
+from recengine.knobs.stages import GateConfig, IngestConfig, ScoreConfig, TrainConfig
 from recengine.models import store
 from recengine.movielens.layouts import recognise
 from recengine.selection import candidates as selection
-from recengine.selection.candidates import TrainConfig
-from recengine.selection.gate import GateConfig
 from recengine.warehouse.connection import warehouse
 
 POPULARITY, EASE = TrainConfig(model="popularity"), TrainConfig(model="ease")
@@ -57,7 +55,7 @@ def night(home: Home, folder: Path, config: TrainConfig, *, force: bool = False)
     done = train.train(home, folder, config, force=force)
     if done.model_id:
         with warehouse(home.warehouse) as con:
-            score.score(con, home, folder, done.model_id, score.ScoreConfig(top_n=3, similar_n=3))
+            score.score(con, home, folder, done.model_id, ScoreConfig(top_n=3, similar_n=3))
             publish.publish(con, home, force=True)
     return done
 
@@ -108,7 +106,7 @@ def test_a_champion_of_an_earlier_release_with_other_knobs_passes_a_night(home: 
     [folder] = home.snapshots.iterdir()
     model_id = trained(home, folder, "ease", ridge=300.0)
     with warehouse(home.warehouse) as con:
-        score.score(con, home, folder, model_id, score.ScoreConfig(top_n=5, similar_n=3))
+        score.score(con, home, folder, model_id, ScoreConfig(top_n=5, similar_n=3))
         publish.publish(con, home, force=True)
     path = home.models / model_id / "manifest.json"
     manifest = json.loads(path.read_text())

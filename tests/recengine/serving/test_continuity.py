@@ -11,7 +11,7 @@ import pytest
 from recengine import ingest, publish
 from recengine.config import Home
 from recengine.errors import BadInput
-from recengine.ingest import IngestConfig
+from recengine.knobs.stages import IngestConfig
 from recengine.movielens.layouts import recognise
 from recengine.serving import continuity as standing
 from recengine.serving.continuity import Night

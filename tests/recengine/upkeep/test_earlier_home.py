@@ -9,10 +9,9 @@ import pytest
 
 from recengine import features, ingest, publish, score, train
 from recengine.config import Home
-from recengine.ingest import IngestConfig
+from recengine.knobs.stages import IngestConfig, ScoreConfig, TrainConfig
 from recengine.models import store
 from recengine.movielens.layouts import recognise
-from recengine.selection.candidates import TrainConfig
 from recengine.serving import queries as reading
 from recengine.serving import report
 from recengine.warehouse.connection import warehouse
@@ -36,7 +35,7 @@ def night(home: Home, config: TrainConfig) -> train.TrainReport:
     assert done.model_id is not None
     with warehouse(home.warehouse) as con:
         train.remember(con, home, done.model_id)
-        score.score(con, home, folder, done.model_id, score.ScoreConfig(top_n=5))
+        score.score(con, home, folder, done.model_id, ScoreConfig(top_n=5))
         publish.publish(con, home, reason=done.selection.reason)
         report.write(con, home)
     return done

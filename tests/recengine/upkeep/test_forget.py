@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from recengine import features, ingest, publish, score
 from recengine.config import Home
 from recengine.errors import BadInput, NotReady, StillThere, TooManyBadRows
-from recengine.ingest import IngestConfig
+from recengine.knobs.stages import IngestConfig, ScoreConfig
 from recengine.models import store
 from recengine.movielens.layouts import recognise
 from recengine.serving import report
@@ -57,7 +57,7 @@ def night(home: Home, model: str = "popularity") -> str:
     with warehouse(home.warehouse) as con:
         folder = features.build(con, home).folder
         model_id = trained(home, folder, model)
-        score.score(con, home, folder, model_id, score.ScoreConfig(top_n=4, similar_n=2))
+        score.score(con, home, folder, model_id, ScoreConfig(top_n=4, similar_n=2))
         return publish.publish(con, home, force=True).version
 
 

@@ -18,6 +18,7 @@ from flows import request as nightly
 from recengine import publish, score
 from recengine.config import Home
 from recengine.errors import Damaged
+from recengine.knobs.stages import PublishConfig, ScoreConfig
 from recengine.models import store
 from recengine.movielens.locating import locate
 from recengine.runtime import durable
@@ -74,7 +75,7 @@ def night(home: Home) -> str:
     folder = engine_homes.loaded(home)
     model_id = engine_homes.trained(home, folder)
     with warehouse(home.warehouse) as con:
-        score.score(con, home, folder, model_id, score.ScoreConfig(top_n=5, similar_n=3))
+        score.score(con, home, folder, model_id, ScoreConfig(top_n=5, similar_n=3))
         return publish.publish(con, home).version
 
 
@@ -187,7 +188,7 @@ def test_versions_go_on_where_the_clock_was_set_back(twice: Home) -> None:
     (twice.serving / f"serving-{current_version(twice)}.duckdb").rename(ahead)
     publish.point_to(twice, "29991231-235959-999")
     with warehouse(twice.warehouse) as con:
-        look = publish.publish(con, twice, publish.PublishConfig(keep_versions=2))
+        look = publish.publish(con, twice, PublishConfig(keep_versions=2))
         assert look.version == "30000101-000000-000" == current_version(twice)
         assert new_version(twice) == "30000101-000000-001"
         assert versions(twice) == ["29991231-235959-999", "30000101-000000-000"]

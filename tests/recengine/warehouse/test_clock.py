@@ -12,7 +12,8 @@ import pytest
 from ingest_frames import FRAMES, load, write
 
 from recengine.config import Home
-from recengine.serving.retention import RetentionConfig, prune
+from recengine.knobs.stages import RetentionConfig
+from recengine.serving.retention import prune
 from recengine.warehouse.connection import warehouse
 
 ROOT = Path(__file__).parents[3]

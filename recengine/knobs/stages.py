@@ -1,0 +1,241 @@
+"""What each stage can be told: name, default, bounds and meaning of every knob. Cheap to import: no torch here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from recengine.config import StageConfig
+from recengine.errors import BadInput
+from recengine.movielens.scale import PATTERN, parse
+
+RANKING_METRICS = ("ndcg", "precision", "recall", "recall_capped", "map", "mrr", "hit_rate")
+
+Recency = Literal["auto", "off"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class IngestConfig(StageConfig):
+    """How source files are read into the warehouse."""
+
+    max_bad_share: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Largest share of unusable rows a load accepts; with more, the previous data stays",
+    )
+    earliest_year: int = Field(
+        1990,
+        ge=1970,
+        le=2100,
+        description="Ratings dated before this year are quarantined as absurd (MovieLens began in 1995)",
+    )
+    scale: str = Field(
+        "",
+        pattern=rf"^({PATTERN})?$",
+        description="The ratings' scale as low-high/step, such as 0-10/1, or implicit for data without ratings; "
+        "left empty, it is as dataset.toml says, else found from all ratings",
+    )
+
+    @field_validator("scale")
+    @classmethod
+    def _is_a_scale(cls, text: str) -> str:
+        try:
+            if text:
+                parse(text)
+        except BadInput as error:
+            raise ValueError(str(error).rstrip(".")) from error
+        return text
+
+
+class GateConfig(StageConfig):
+    """When a challenger may be published."""
+
+    earlier: ClassVar[Mapping[str, str]] = {"draws": "bootstrap_samples"}
+
+    metric: str = Field(
+        "ndcg@10",
+        pattern=rf"^({'|'.join(RANKING_METRICS)})@\d+$",
+        description="Rank metric that decides, at one of the evaluation's cut-offs",
+    )
+    tolerance: float = Field(
+        0.01,
+        ge=0,
+        lt=1,
+        description="A gain over the champion of no more than this share of its metric is a tie",
+    )
+    min_users: int = Field(
+        50,
+        ge=1,
+        description="Judged users it takes to replace the champion, or a model by popularity; "
+        "where the newest ratings are about fewer, more ratings are judged",
+    )
+    bootstrap_samples: int = Field(
+        1000,
+        ge=100,
+        le=1_000_000,
+        description="How often the users are sampled again for the intervals of the differences",
+    )
+    confidence: float = Field(0.95, gt=0, lt=1, description="Confidence of the intervals of the differences")
+    seed: int = Field(0, ge=0, description="Seed of the samples that the intervals come from")
+
+
+class ReuseConfig(StageConfig):
+    """What a night may take over from the last one."""
+
+    earlier: ClassVar[Mapping[str, str]] = {"growth": "max_changed_share", "days": "max_days"}
+
+    least_ratings: int = Field(
+        5_000_000, ge=0, le=10**10, description="Smaller data is judged and trained from nothing every night"
+    )
+    max_changed_share: float = Field(
+        0.01,
+        ge=0,
+        le=0.1,
+        description="Share of the ratings that may have come, gone or changed since the verdict",
+    )
+    max_days: int = Field(
+        30, ge=0, le=3650, description="Days after which the gate judges again whatever has changed"
+    )
+    from_scratch: bool = Field(
+        False, description="Judge and train anew, whatever the size and what is stored"
+    )
+
+
+class TrainConfig(StageConfig):
+    """Which recipe challenges, and how it is judged.
+
+    Whether there is such a model, and whether it has such knobs, is seen where its recipe is made.
+    """
+
+    earlier: ClassVar[Mapping[str, str]] = {"carry": "reuse"}
+
+    model: str = Field(
+        "hybrid",
+        max_length=200,
+        description="The model that challenges what is published: a built-in one by name, any other by import path",
+    )
+    recency: Recency = Field(
+        "auto", description="auto learns how much recent popularity counts; off ranks by all-time taste"
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        description="Seed of everything random; the same seed gives the same tables",
+    )
+    knobs: dict[str, Any] = Field(
+        {}, description='The model\'s own knobs where they are not to be the defaults, such as {"ridge": 500}'
+    )
+    device: Device = Field(
+        "cpu",
+        description="Where models are fitted: auto takes CUDA, else Apple's MPS, else the CPU. Only on the CPU the "
+        "same seed gives the same bits",
+    )
+    holdout_share: float = Field(
+        0.2,
+        gt=0,
+        lt=0.5,
+        description="Newest share of the ratings that judges the candidates, and share of each slice before it",
+    )
+    judged_ratings: int = Field(
+        1_000_000,
+        ge=1000,
+        le=10**10,
+        description="Ratings that candidates are judged on: of larger data, those of a random sample of users",
+    )
+    gate: GateConfig = Field(GateConfig(), description="When a challenger may be published")
+    reuse: ReuseConfig = Field(
+        ReuseConfig(),
+        description="When the last verdict stands and training starts from the published model",
+    )
+
+    @field_validator("knobs")
+    @classmethod
+    def _are_the_models(cls, knobs: dict[str, Any]) -> dict[str, Any]:
+        if doubled := knobs.keys() & {"seed", "recency"}:
+            raise ValueError(f"{', '.join(sorted(doubled))} stands beside the model's knobs, not among them")
+        return knobs
+
+    @property
+    def rules(self) -> str:
+        """How candidates are judged, as canonical JSON."""
+        others = {"reuse", "model", "recency", "knobs", "device"}
+        return json.dumps(self.model_dump(mode="json", exclude=others), sort_keys=True)
+
+
+class ScoreConfig(StageConfig):
+    """How many rows the published tables have, and where they are computed."""
+
+    top_n: int = Field(10, ge=1, le=1000, description="Recommendations per user")
+    similar_n: int = Field(10, ge=1, le=100, description="Neighbours per movie")
+    device: Device = Field("cpu", description="Where users are scored: as device of training")
+
+
+class GuardConfig(StageConfig):
+    """What new tables may look like, by themselves and next to the published ones."""
+
+    min_users: int = Field(
+        20, ge=2, description="With fewer users, lists may be alike by chance: not checked"
+    )
+    min_catalogue: float = Field(
+        5.0,
+        ge=1,
+        le=1e6,
+        description="With fewer movies than this many lists hold, lists must be alike: not checked",
+    )
+    max_same_list: float = Field(0.5, gt=0, le=1, description="Share of the users who may get one same list")
+    max_head: float = Field(
+        0.9, gt=0, le=1, description="Share of all rows that the N most recommended movies may take"
+    )
+    min_coverage_ratio: float = Field(
+        0.5, ge=0, le=1, description="Least coverage of the catalogue, as a share of the published tables'"
+    )
+    min_kept: float = Field(
+        0.02, ge=0, le=1, description="Least mean share of a user's published movies that stay on the list"
+    )
+    max_score_shift: float = Field(
+        3.0, gt=0, le=1e6, description="How many published standard deviations the mean score may move"
+    )
+    max_score_spread: float = Field(
+        4.0, gt=1, le=1e6, description="Factor by which the scores' standard deviation may grow or shrink"
+    )
+
+
+class PublishConfig(StageConfig):
+    """What readers get besides the lists, and what must hold before they do."""
+
+    keep_versions: int = Field(5, ge=1, le=1000, description="Published versions to keep for rollback")
+    popular_rows: int = Field(
+        100, ge=1, le=10_000, description="Popular movies per segment, for users nobody knows yet"
+    )
+    popular_prior_users: float = Field(
+        50.0,
+        ge=0,
+        le=1e9,
+        description="How many users of everybody's taste are added to a segment, so that small ones are not odd",
+    )
+    guard: GuardConfig = Field(GuardConfig(), description="What new tables may look like")
+
+
+class RetentionConfig(StageConfig):
+    """What is kept after a night."""
+
+    models: int = Field(
+        5, ge=1, le=1000, description="Newest trained models to keep, besides those of kept versions"
+    )
+    history_days: int = Field(
+        400,
+        ge=1,
+        le=10_000,
+        description="Days that loads and publications stay in the history (ops.loads, ops.publications)",
+    )
+    results_days: int = Field(
+        30,
+        ge=1,
+        le=10_000,
+        description="Days that a failed run can be retried from its last finished task",
+    )
