@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from recengine import features
@@ -59,9 +60,13 @@ class ScoreReport(BaseModel):
 
 
 def recommend(
-    model: Model, snapshot: Snapshot, n: int, users: slice = slice(None), on_progress: OnProgress = silent
+    model: Model,
+    snapshot: Snapshot,
+    n: int,
+    users: slice | NDArray[np.int64] = slice(None),
+    on_progress: OnProgress = silent,
 ) -> Iterator[pa.RecordBatch]:
-    """Top n unseen movies of a range of users, one Arrow batch per block.
+    """Top n unseen movies of a range of users, or of some, one Arrow batch per block.
 
     Parameters
     ----------
@@ -69,20 +74,20 @@ def recommend(
         A model and the snapshot it was fitted on.
     n : int
         Rows per user; fewer only where fewer unseen movies exist.
-    users : slice
-        Range of user indices, all by default: a shard of the work.
+    users : slice or ndarray of int64
+        Range of user indices, all by default: a shard of the work; or ascending indices.
 
     Yields
     ------
     RecordBatch
         Columns of ``RECOMMENDATIONS``, ordered by user and rank.
     """
-    first, last, _ = users.indices(snapshot.users)
-    for start in range(first, last, BLOCK_USERS):
-        block = np.arange(start, min(start + BLOCK_USERS, last))
+    chosen = np.arange(snapshot.users)[users]
+    for start in range(0, len(chosen), BLOCK_USERS):
+        block = chosen[start : start + BLOCK_USERS]
         values, columns = model.best(snapshot, block, min(n, snapshot.movies))
         kept = torch.isfinite(values)  # (B, n); False where a user has rated nearly everything
-        user_index = start + kept.nonzero()[:, 0].numpy()
+        user_index = block[kept.nonzero()[:, 0].numpy()]
         movie_index = columns[kept].numpy()
         ranks = (torch.cumsum(kept, dim=1)[kept]).to(torch.int32).numpy()
         stars = _predicted(model, snapshot, user_index, movie_index)
@@ -96,7 +101,7 @@ def recommend(
             ],
             schema=RECOMMENDATIONS,
         )
-        on_progress("users scored", start + len(block) - first, last - first)
+        on_progress("users scored", start + len(block), len(chosen))
 
 
 def _predicted(

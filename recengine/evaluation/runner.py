@@ -12,6 +12,7 @@ from pydantic import Field
 from recengine import features
 from recengine import ingest as ingest_stage
 from recengine.config import Home, StageConfig
+from recengine.dataset import Snapshot
 from recengine.errors import BadInput
 from recengine.evaluation import evaluate as evaluation
 from recengine.evaluation.bootstrap import Bootstrap
@@ -64,7 +65,7 @@ def evaluate(home: Home, config: EvaluateConfig, on_progress: OnProgress = silen
     )
 
 
-def read_snapshot(home: Home, config: EvaluateConfig) -> features.Snapshot:
+def read_snapshot(home: Home, config: EvaluateConfig) -> Snapshot:
     """Read the dataset into memory as a snapshot of all its ratings."""
     with memory() as con:
         return _snapshot(con, locate(home, config.dataset, config.source), config)
@@ -81,12 +82,24 @@ def _split(con: duckdb.DuckDBPyConnection, source: Source, config: EvaluateConfi
         return _files_split(con, source, config)
     if config.train or config.test:
         raise BadInput("--train and --test belong to --protocol files; leave them out or choose it.")
-    snapshot = _snapshot(con, source, config)
-    if config.protocol == "temporal":
-        return temporal(snapshot, config.share or 0.2, seed=config.seed)
-    if config.protocol == "random":
-        return random_per_user(snapshot, config.share or 0.25, config.seed)
-    return leave_one_out(snapshot, config.seed)
+    return hold_out(_snapshot(con, source, config), config.protocol, config.share, config.seed)
+
+
+def hold_out(snapshot: Snapshot, protocol: str, share: float | None = None, seed: int = 0) -> Split:
+    """Hold ratings out by a protocol's name, ``temporal``, ``random`` or ``leave-one-out``.
+
+    Raises
+    ------
+    BadInput
+        There is no such protocol, or nothing can be held out.
+    """
+    if protocol == "temporal":
+        return temporal(snapshot, share or 0.2, seed=seed)
+    if protocol == "random":
+        return random_per_user(snapshot, share or 0.25, seed)
+    if protocol == "leave-one-out":
+        return leave_one_out(snapshot, seed)
+    raise BadInput(f"There is no protocol {protocol!r}; choose temporal, random or leave-one-out.")
 
 
 def _files_split(con: duckdb.DuckDBPyConnection, source: Source, config: EvaluateConfig) -> Split:
@@ -100,7 +113,7 @@ def _files_split(con: duckdb.DuckDBPyConnection, source: Source, config: Evaluat
     return from_mask(snapshot, np.isin(entries, position), source=test.name)
 
 
-def _snapshot(con: duckdb.DuckDBPyConnection, source: Source, config: EvaluateConfig) -> features.Snapshot:
+def _snapshot(con: duckdb.DuckDBPyConnection, source: Source, config: EvaluateConfig) -> Snapshot:
     migrate(con, Path("memory"))
     ingest_stage.ingest(con, source, IngestConfig(scale=config.scale))
     return features.snapshot(con)
