@@ -1,7 +1,8 @@
 """One large file over HTTP, with patience: what has arrived stays, and the next call goes on from there.
 
 ``<part>`` holds the bytes that are here, ``<part>.from`` which version of which file they belong to. A server
-that has another version by now, or that knows no ranges, makes us start over.
+that has another version by now, or that knows no ranges, makes us start over. (pooch, which downloads and checks in
+one call, begins a broken file of hundreds of MB again from its first byte; httpx and tenacity leave this to do.)
 """
 
 from __future__ import annotations

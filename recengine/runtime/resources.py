@@ -17,6 +17,10 @@ from recengine.errors import BadInput
 THREADS = "RECENGINE_THREADS"
 MEMORY_LIMIT = "RECENGINE_MEMORY_LIMIT"
 
+# Why no library: in a group whose parent may use one core of two (a systemd slice with CPUQuota=100%) joblib 1.6 and
+# psutil 7.2 answered 2, and this 1. joblib's cpu_count reads the quota of the tree's root alone, which is our own
+# group only where a container shows it as the root; psutil knows the machine's cores and memory, and no groups.
+#
 # Linux keeps the limits of a control group and of every group around it in files (cgroups(7)): version 2 in one
 # tree, version 1 in a tree per controller, which a container sees from its own group on.
 _CGROUPS = Path("/sys/fs/cgroup")
