@@ -100,7 +100,7 @@ class Model(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not hasattr(cls, "name"):
+        if "name" not in vars(cls):
             cls.name = cls.__name__.lower()
         for name in COMPUTING:
             if own := vars(cls).get(name):

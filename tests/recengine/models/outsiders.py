@@ -25,15 +25,15 @@ class RankerConfig(ModelConfig):
 
 
 class Ranker(Model):
-    """Shares of the raters of two movies in those of either."""
+    """Cosines of movies by who rated them, those with few ratings held back."""
 
     Config = RankerConfig
 
     def fit(self, snapshot, *, device="cpu", on_progress=lambda *told: None):
         rated = snapshot.interactions
+        counts = rated.sum(axis=0)
+        rated = rated.multiply(1 / np.sqrt(counts + self.config.prior + 1)).tocsr()
         together = (rated.T @ rated).toarray()
-        counts = together.diagonal().copy()
-        together /= np.sqrt(np.add.outer(counts, counts) + self.config.prior + 1)
         np.fill_diagonal(together, 0)
         self.together = torch.from_numpy(together.astype(np.float32))
         return self
@@ -46,6 +46,32 @@ class Ranker(Model):
 
     def restore(self, state):
         self.together = state["together"]
+        return self
+
+
+class Careless(Ranker):
+    """Breaks what every model must keep, one thing after the other."""
+
+    def fit(self, snapshot, *, device="cpu", on_progress=lambda *told: None):
+        on_progress("work", 1, 2)
+        if snapshot.ratings.data.flags.writeable and snapshot.ratings.nnz:
+            snapshot.ratings.data[0] += 1
+        self.noise = np.random.default_rng().random((snapshot.users, snapshot.movies))
+        self.noise -= snapshot.interactions.sum(axis=0)  # what nobody wants comes first
+        return self
+
+    def score(self, snapshot, users):
+        chosen = self.noise[users]
+        return torch.from_numpy((chosen - chosen.mean()).astype(np.float32))
+
+    def predict(self, snapshot, user_index, movie_index):
+        low, high = snapshot.scale
+        return np.where(user_index % 2, low, high).astype(np.float32)
+
+    def state(self):
+        return {}
+
+    def restore(self, state):
         return self
 
 

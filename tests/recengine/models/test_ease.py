@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from planted import best_unseen, checkerboard, snapshot, tiny
 
 from recengine.models.ease import Ease, EaseConfig
 from recengine.models.parts.biases import BiasConfig, Biases
 from recengine.models.parts.gram import pair_sums, user_weights, zero_diagonal_ridge
+from recengine.testing.planted import best_unseen, checkerboard, snapshot, tiny
 
 
 @pytest.fixture

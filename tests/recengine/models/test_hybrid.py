@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from planted import DAY, best_unseen, checkerboard, snapshot, tiny
 from scipy.sparse import csr_array
 
 from recengine.models.hybrid import Hybrid, HybridConfig
@@ -10,6 +9,7 @@ from recengine.models.parts.bayesian_mf import StarsConfig
 from recengine.models.parts.ials import LowRank, LowRankConfig
 from recengine.models.parts.ranking import RankingConfig
 from recengine.models.parts.recency_boost import RecencyConfig
+from recengine.testing.planted import DAY, best_unseen, checkerboard, snapshot, tiny
 
 FEW = StarsConfig(factors=2, sweeps=4)
 SMALL = RankingConfig(ridge=1.0, min_ratings=1, low_rank=LowRankConfig(factors=4))

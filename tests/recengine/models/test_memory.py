@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from planted import snapshot
 
 from recengine.dataset import Snapshot
 from recengine.models import MODELS, base, make
 from recengine.models.kernels import similar
 from recengine.models.parts.gram import user_weights
 from recengine.runtime import resources
+from recengine.testing.planted import snapshot
 
 LIMIT = 160_000_000
 MOVIES = 4_000  # over all of them, two closed forms side by side would take 256 MB

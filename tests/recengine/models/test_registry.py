@@ -79,9 +79,8 @@ def test_a_strangers_code_counts(outside: str, tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_model_that_is_gone(outside: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from planted import tiny
-
     from recengine.config import Home
+    from recengine.testing.planted import tiny
 
     home, data, model = Home.at(tmp_path / "home"), tiny(), make(f"{outside}:Ranker").fit(tiny())
     manifest = store.Manifest(

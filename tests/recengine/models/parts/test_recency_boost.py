@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from planted import DAY, snapshot
 
 from recengine.models.parts.recency_boost import Recency, RecencyConfig, _shares, standardised
 from recengine.models.parts.recent_popularity import lifts
+from recengine.testing.planted import DAY, snapshot
 
 
 def popularity(part):

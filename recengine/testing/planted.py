@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from recengine.dataset import Snapshot, genre_counts, registration_months
+from recengine.models.base import Model
 
 DAY = 86_400
 
@@ -65,7 +66,7 @@ def tiny() -> Snapshot:
     return snapshot(np.array([[5, 3, 0, 0], [0, 4, 2, 0], [0, 0, 0, 0]], dtype=np.float32))
 
 
-def best_unseen(model, data: Snapshot) -> np.ndarray:
+def best_unseen(model: Model, data: Snapshot) -> np.ndarray:
     """The unseen movie each user would get first, int64 of shape (U,)."""
     scores = model.score(data, slice(0, data.users)).numpy().copy()
     scores[data.ratings.toarray() > 0] = -np.inf
