@@ -10,14 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import torch
-from filelock import FileLock
 from pydantic import BaseModel
 
 from recengine.config import VERSION, Home
@@ -26,27 +24,27 @@ from recengine.knobs.stages import PublishConfig
 from recengine.models import store
 from recengine.runtime import access
 from recengine.runtime.durable import move
-from recengine.selection.guarding import guard_tables
+from recengine.selection.guard import guard_tables
 from recengine.serving import publications
 from recengine.serving.versions import (
     SIDE_FILES,
-    clear_unfinished,
+    STORAGE_VERSION,
     current_version,
     new_version,
+    only_publisher,
     path_of,
     point_to,
     prune,
+    publication_in,
     versions,
 )
 from recengine.warehouse import sqlfiles
-from recengine.warehouse.connection import published
+from recengine.warehouse.connection import fresh_database, published
 from recengine.warehouse.history import publications as history
 from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
 
-# DuckDB 1.4, 1.5 and 2.0 clients all read it, and a stale WAL cannot be replayed into it.
-STORAGE_VERSION = "v1.4.0"
 POPULAR_ROWS = 100
 POPULAR_PRIOR_USERS = 50.0
 
@@ -109,20 +107,16 @@ def publish(
     """
     began = time.perf_counter()
     config = config or PublishConfig()
-    origin = con.execute("SELECT model_id, dataset, input_fingerprint, top_n FROM scores.origin").fetchall()
-    if not origin:
-        raise NotReady("Nothing has been scored yet", "run `recengine score` first")
-    model_id, dataset, input_fingerprint, top_n = origin[0]
+    subject, top_n = _scored(con)
     with only_publisher(home):
         publications.settle(con, home)
         figures = guard_tables(con, home, force=force)
         version = new_version(home)
         building = home.serving / f"building-{version}.duckdb"
-        metrics = store.manifest_of(home, model_id).figures
+        metrics = store.manifest_of(home, str(subject.model_id)).figures
         users, rows = _build(con, building, version, metrics)
         _seal(building)
         confirm()
-        subject = history.Subject(dataset, model_id, input_fingerprint)
         history.add(con, "publishing", version, subject, reason, metrics, request)
         path = _name(building, path_of(home, version))
         access.share(home.root)
@@ -132,8 +126,8 @@ def publish(
     report = PublishReport(
         version=version,
         path=path,
-        dataset=dataset,
-        model_id=model_id,
+        dataset=subject.dataset,
+        model_id=str(subject.model_id),
         top_n=top_n,
         users=users,
         recommendations=rows,
@@ -142,14 +136,7 @@ def publish(
         removed_versions=removed,
         guard=figures,
     )
-    log.info(
-        "publish: version %s, %s rows for %s users, %.1f MB in %.2f s",
-        version,
-        f"{rows:,}",
-        f"{users:,}",
-        report.megabytes,
-        report.seconds,
-    )
+    _log_line(report)
     return report
 
 
@@ -166,6 +153,8 @@ def rollback(
     ------
     NotReady
         Nothing is published, or nothing older is kept.
+    Damaged
+        The version's file is not what was written; readers see what they saw.
     BadInput
         No such version is kept; the sentence lists those that are.
     """
@@ -181,45 +170,33 @@ def rollback(
             version = older[-1]
         if version not in kept:
             raise BadInput(f"There is no version {version!r}; kept are {', '.join(kept)}.")
+        with published(path_of(home, version)) as readers:
+            earlier = publication_in(readers)
         confirm()
         point_to(home, version)
-        with published(home.serving_link) as readers:
-            [about] = readers.execute(
-                "SELECT dataset, model_id, input_fingerprint FROM publication"
-            ).fetchall()
-        subject = history.Subject(*about)
+        subject = history.Subject(earlier.dataset, earlier.model_id, earlier.input_fingerprint)
         history.add(con, "rolled back", version, subject, f"rolled back from {current}", {})
     log.info("rollback: readers see version %s again", version)
     return version
 
 
-@contextmanager
-def only_publisher(home: Home) -> Iterator[None]:
-    """One publication at a time; clears what a killed one left, and what this one does when it fails."""
-    home.serving.mkdir(exist_ok=True)
-    access.share(home.root)
-    with FileLock(home.serving / ".lock"):
-        clear_unfinished(home)
-        try:
-            yield
-        finally:
-            clear_unfinished(home)
+def _scored(con: duckdb.DuckDBPyConnection) -> tuple[history.Subject, int]:
+    """What the tables in ``scores.*`` are about, and how many recommendations a user has there."""
+    origin = con.execute("SELECT dataset, model_id, input_fingerprint, top_n FROM scores.origin").fetchall()
+    if not origin:
+        raise NotReady("Nothing has been scored yet", "run `recengine score` first")
+    [(*about, top_n)] = origin
+    return history.Subject(*about), top_n
 
 
 def _build(
     con: duckdb.DuckDBPyConnection, building: Path, version: str, metrics: dict[str, Any]
 ) -> tuple[int, int]:
     """Write and audit the new file; returns its users and recommendation rows."""
-    con.execute(
-        f"ATTACH {sqlfiles.path_literal(building)} AS published (STORAGE_VERSION '{STORAGE_VERSION}')"
-    )
-    try:
+    with fresh_database(con, building, "published", storage_version=STORAGE_VERSION):
         write_tables(con, version, metrics)
         audit(con)
         [counts] = con.execute("SELECT users, recommendations FROM published.publication").fetchall()
-        con.execute("CHECKPOINT published")
-    finally:
-        con.execute("DETACH published")
     return counts
 
 
@@ -269,3 +246,14 @@ def _name(building: Path, path: Path) -> Path:
     """Under its final name, for good."""
     move(building, path)
     return path
+
+
+def _log_line(report: PublishReport) -> None:
+    log.info(
+        "publish: version %s, %s rows for %s users, %.1f MB in %.2f s",
+        report.version,
+        f"{report.recommendations:,}",
+        f"{report.users:,}",
+        report.megabytes,
+        report.seconds,
+    )

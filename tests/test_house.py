@@ -17,7 +17,6 @@ LONG_MODULES: set[str] = set()
 LONG_FUNCTIONS = {
     "recengine.models.kernels.batched_ridge._solve_rows",
     "recengine.models.kernels.blocks._best_all",
-    "recengine.publish.publish",
     "recengine.score.score",
     "recengine.selection.judgement.made",
     "recengine.train.fit",

@@ -22,7 +22,7 @@ from scipy.sparse import csr_array
 
 from recengine.dataset import Snapshot
 from recengine.models.kernels.popular_first import Order, rows_of
-from recengine.publish import STORAGE_VERSION
+from recengine.serving.versions import STORAGE_VERSION
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import settings
 

@@ -24,9 +24,10 @@ from recengine.models.recipes import Recipe, checked_knobs, recipe_for, same_rec
 from recengine.models.registry import code_of, kind_of
 from recengine.models.store import Judged, Measurement
 from recengine.selection import judgement
-from recengine.selection.champion import champion_of, published_by, recipe_of
+from recengine.selection.champion import champion_of, recipe_of
 from recengine.selection.gate import POPULARITY, Decision, decide
 from recengine.selection.judgement import Judgement
+from recengine.serving.versions import current_publication
 
 log = logging.getLogger(__name__)
 
@@ -152,10 +153,8 @@ def first_publication(home: Home, snapshot_folder: Path, selection: Selection) -
     reason, change = f"{selection.reason} {said}".rstrip(), dict[str, Any]()
     if selection.action == "publish":
         pass
-    elif (published := published_by(home)[0]) != dataset:
-        so_far = (
-            f"{published} is published, and nothing of {dataset}" if published else "Nothing is published"
-        )
+    elif (seen := current_publication(home)) is None or seen.dataset != dataset:
+        so_far = f"{seen.dataset} is published, and nothing of {dataset}" if seen else "Nothing is published"
         reason, change = f"{reason} {so_far} yet, so popularity is.", {"action": "publish"}
     elif recipe is not None and (recipe.model == POPULARITY or selection.unjudged):
         reason = f"{reason} The champion's recipe, {recipe.model}, goes on instead."

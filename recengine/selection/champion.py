@@ -5,17 +5,7 @@ from __future__ import annotations
 from recengine.config import Home
 from recengine.models import store
 from recengine.models.recipes import Recipe, understood
-from recengine.serving.versions import current_version
-from recengine.warehouse.connection import published
-
-
-def published_by(home: Home) -> tuple[str, str]:
-    """Dataset and model id of what readers see, empty where they see nothing."""
-    if current_version(home) is None:
-        return "", ""
-    with published(home.serving_link) as readers:
-        [found] = readers.execute("SELECT dataset, model_id FROM publication").fetchall()
-    return found
+from recengine.serving.versions import current_publication
 
 
 def champion_of(home: Home, dataset: str) -> store.Manifest | None:
@@ -23,10 +13,10 @@ def champion_of(home: Home, dataset: str) -> store.Manifest | None:
 
     A version that was rolled back to counts: it is what readers see.
     """
-    published_dataset, model_id = published_by(home)
-    if published_dataset != dataset or not (home.models / model_id).exists():
+    seen = current_publication(home)
+    if seen is None or seen.dataset != dataset or not (home.models / seen.model_id).exists():
         return None
-    return store.manifest_of(home, model_id)
+    return store.manifest_of(home, seen.model_id)
 
 
 def recipe_of(champion: store.Manifest) -> tuple[Recipe | None, str]:

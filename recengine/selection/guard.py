@@ -1,19 +1,35 @@
 """The guard of the published tables: do the new ones look like recommendations, and like the last ones?
 
 It knows only tables, so it also catches what happens after a model was judged: a wrong file, a scoring
-fault, a collapse in which everyone gets the same movies.
+fault, a collapse in which everyone gets the same movies. ``guard_tables`` puts the scored tables before it.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import duckdb
 import numpy as np
+import pyarrow as pa
 
+from recengine.config import Home
+from recengine.errors import GuardFailed
 from recengine.knobs.stages import GuardConfig
 from recengine.selection.gate import POPULARITY
+from recengine.serving.continuity import refuse_other_movies, refuse_to_replace
+from recengine.serving.versions import current_publication
+from recengine.warehouse import sqlfiles
+from recengine.warehouse.connection import published
+
+log = logging.getLogger(__name__)
+
+_LISTS = (
+    "SELECT r.user_id, r.rank, r.movie_id, r.score "
+    "FROM {table} AS r JOIN {users} AS u USING (user_id) WHERE u.ratings > 0"
+)
 
 
 class Table(Protocol):
@@ -47,6 +63,39 @@ class GuardReport:
     def ok(self) -> bool:
         """Nothing stands against the publication."""
         return not self.failures
+
+
+def guard_tables(con: duckdb.DuckDBPyConnection, home: Home, *, force: bool = False) -> dict[str, float]:
+    """Check ``scores.recommendations`` for collapse and for a break with what is published.
+
+    Users without ratings are left out: they may all get one list.
+
+    Returns
+    -------
+    dict of str to float
+        The guard's figures (see ``GuardReport``).
+
+    Raises
+    ------
+    BadInput
+        Another dataset is published, and it is not forced.
+    GuardFailed
+        Unless forced, with every objection.
+    """
+    [(model, dataset, movies)] = con.execute(
+        "SELECT model, dataset, (SELECT count(*) FROM features.movies) FROM scores.origin"
+    ).fetchall()
+    refuse_to_replace(home, dataset, force=force)
+    refuse_other_movies(con, home, force=force)
+    new = con.sql(_LISTS.format(table="scores.recommendations", users="core.users")).to_arrow_table()
+    old, old_model = _published(home, dataset)
+    why_empty = "" if new.num_rows else _why_empty(con, model)
+    report = guard(new, old, movies=movies, model=model, old_model=old_model, why_empty=why_empty)
+    if not report.ok and not force:
+        raise GuardFailed(report.failures)
+    for failure in report.failures:
+        log.warning("publish: forced although %s", failure)
+    return report.figures
 
 
 def guard(
@@ -93,9 +142,9 @@ def guard(
     users, lists = _lists(new)
     figures = _own_figures(lists, movies) | {"score_mean": scores.mean(), "score_sd": scores.std()}
     if old is not None and len(np.asarray(old["score"])):
-        published = _lists(old)
-        figures["coverage_ratio"] = figures["coverage"] / _coverage(published[1], movies)
-        figures |= _changes(users, lists, *published)
+        old_users, old_lists = _lists(old)
+        figures["coverage_ratio"] = figures["coverage"] / _coverage(old_lists, movies)
+        figures |= _changes(users, lists, old_users, old_lists)
         if model == old_model:
             before = np.asarray(old["score"], dtype=np.float64)
             sd = max(before.std(), np.finfo(np.float32).eps)
@@ -192,3 +241,24 @@ def _changes(
     listed = before >= 0
     kept = (stays & listed).sum(axis=1) / listed.sum(axis=1)
     return {"changed_lists": float((now != before).any(axis=1).mean()), "kept": float(kept.mean())}
+
+
+def _why_empty(con: duckdb.DuckDBPyConnection, model: str) -> str:
+    """What no row comes of."""
+    [(users, movies, unrated)] = sqlfiles.run(con, "publish/unrated").fetchall()
+    if users and not unrated:
+        return (
+            f"every one of the {users:,} users has rated every one of the {movies:,} movies, so nothing is left to "
+            "recommend; add movies to the data"
+        )
+    return f"{model} recommends nothing, although {unrated:,} pairs of a user and a movie are unrated"
+
+
+def _published(home: Home, dataset: str) -> tuple[pa.Table | None, str | None]:
+    """The published lists and their model's name, None when they are another dataset's or not there."""
+    seen = current_publication(home)
+    if seen is None or seen.dataset != dataset:
+        return None, None
+    with published(home.serving_link) as readers:
+        lists = readers.sql(_LISTS.format(table="recommendations", users="users")).to_arrow_table()
+    return lists, seen.model

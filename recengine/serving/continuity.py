@@ -22,9 +22,9 @@ from recengine.errors import BadInput
 from recengine.knobs.stages import IngestConfig
 from recengine.runtime.json_files import read_json, write_json
 from recengine.runtime.paths import meant
-from recengine.serving.versions import current_version
+from recengine.serving.versions import current_publication
 from recengine.warehouse.connection import published
-from recengine.warehouse.history import loads
+from recengine.warehouse.history import contents, loads
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +64,9 @@ def going_on(con: duckdb.DuckDBPyConnection, home: Home, asked: Night) -> Night:
         return asked.model_copy(update={"source": str(source.absolute())})
     if asked.dataset is not None:
         return asked.model_copy(update={"source": None})
-    published = published_dataset(home)
-    night = remembered(home).get(published or "") or _last_load(con, published) or Night(dataset="demo")
+    seen = current_publication(home)
+    dataset = seen.dataset if seen else None
+    night = remembered(home).get(dataset or "") or _last_load(con, dataset) or Night(dataset="demo")
     log.info("night: goes on with %s", night.source or night.dataset)
     limits = night.limits if asked.limits == IngestConfig() else asked.limits
     return night.model_copy(update={"limits": limits, "top_n": asked.top_n or night.top_n})
@@ -96,11 +97,11 @@ def refuse_to_replace(home: Home, dataset: str, *, force: bool = False) -> None:
     BadInput
         Readers see another dataset's tables.
     """
-    published = published_dataset(home)
-    if force or published is None or published == dataset:
+    seen = current_publication(home)
+    if force or seen is None or seen.dataset == dataset:
         return
     raise BadInput(
-        f"{published!r} is published in {home.root}; {dataset!r} would replace it: "
+        f"{seen.dataset!r} is published in {home.root}; {dataset!r} would replace it: "
         "use --force (the form's force), or another --home."
     )
 
@@ -113,36 +114,20 @@ def refuse_other_movies(con: duckdb.DuckDBPyConnection, home: Home, *, force: bo
     BadInput
         It holds others: two folders that only share a name.
     """
-    if force or current_version(home) is None:
+    seen = None if force else current_publication(home)
+    if seen is None:
+        return
+    then, now = loads.source_of(con, seen.input_fingerprint), loads.source_of(con, contents.input_of(con))
+    if None in (then, now) or then == now:
         return
     with published(home.serving_link) as readers:
-        [(dataset, fingerprint)] = readers.execute(
-            "SELECT dataset, input_fingerprint FROM publication"
-        ).fetchall()
-        [paths] = con.execute(
-            "SELECT (SELECT arg_max(source, started_at) FROM ops.loads WHERE input_fingerprint = ?), "
-            "(SELECT arg_max(source, started_at) FROM ops.loads WHERE status <> 'failed' "
-            "AND input_fingerprint = (SELECT input_fingerprint FROM ops.dataset))",
-            [fingerprint],
-        ).fetchall()
-        if None in paths or paths[0] == paths[1]:
-            return
         old = set(readers.execute("SELECT movie_id, title FROM movies").fetchall())
     new = set(con.execute("SELECT movie_id, title FROM core.movies").fetchall())
     if len(old & new) < SAME_MOVIES * min(len(old), len(new)):
         raise BadInput(
-            f"{dataset!r} is published in {home.root} from {paths[0]}; {paths[1]} has the same name but other "
+            f"{seen.dataset!r} is published in {home.root} from {then}; {now} has the same name but other "
             "movies and would replace it: use --force (the form's force), or another --home."
         )
-
-
-def published_dataset(home: Home) -> str | None:
-    """Name of the dataset whose tables readers see, None when they see nothing."""
-    if current_version(home) is None:
-        return None
-    with published(home.serving_link) as readers:
-        [(dataset,)] = readers.execute("SELECT dataset FROM publication").fetchall()
-    return str(dataset)
 
 
 def _last_load(con: duckdb.DuckDBPyConnection, dataset: str | None) -> Night | None:

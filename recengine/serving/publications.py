@@ -7,7 +7,6 @@ a rollback knows every version that readers can have seen, and no other.
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import datetime
 
@@ -15,7 +14,7 @@ import duckdb
 
 from recengine.config import Home
 from recengine.errors import Damaged
-from recengine.serving.versions import STAMP, current_version, path_of, remove, versions
+from recengine.serving.versions import STAMP, current_version, path_of, publication_in, remove, versions
 from recengine.warehouse.connection import published
 from recengine.warehouse.history import publications as history
 
@@ -44,13 +43,12 @@ def settle(con: duckdb.DuckDBPyConnection, home: Home) -> None:
 
 def _record_from_file(con: duckdb.DuckDBPyConnection, home: Home, version: str) -> None:
     try:
-        with published(path_of(home, version)) as file:
-            [(*about, metrics)] = file.execute(
-                "SELECT dataset, model_id, input_fingerprint, metrics FROM publication"
-            ).fetchall()
+        with published(path_of(home, version)) as readers:
+            lost = publication_in(readers)
     except (duckdb.Error, Damaged) as error:
         log.warning("publish: version %s cannot be read, so its entry stays lost (%s)", version, error)
         return
     at = datetime.strptime(f"{version}Z", f"{STAMP}%z").replace(tzinfo=None)
     reason = "recorded from its file: its entry was lost"
-    history.add(con, "found", version, history.Subject(*about), reason, json.loads(metrics), at=at)
+    subject = history.Subject(lost.dataset, lost.model_id, lost.input_fingerprint)
+    history.add(con, "found", version, subject, reason, lost.metrics, at=at)

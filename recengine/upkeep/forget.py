@@ -21,12 +21,11 @@ from pydantic import BaseModel
 from recengine.config import Home
 from recengine.errors import BadInput, StillThere
 from recengine.models import store
-from recengine.publish import STORAGE_VERSION, only_publisher
 from recengine.runtime import durable
-from recengine.serving.versions import remove, versions
+from recengine.serving.versions import STORAGE_VERSION, only_publisher, path_of, remove, versions
 from recengine.upkeep.traces import files_with, traces
 from recengine.warehouse import erasure, sqlfiles
-from recengine.warehouse.connection import memory, warehouse
+from recengine.warehouse.connection import fresh_database, memory, warehouse
 from recengine.warehouse.history import contents, forgotten, loads
 from recengine.warehouse.transaction import transaction
 
@@ -174,16 +173,14 @@ def _write_anew(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     fresh = path.with_name(f".{path.name}.fresh")
     remove(fresh)
     con.execute("CHECKPOINT")  # so that nothing is written to the old one's place when it closes
-    con.execute(f"ATTACH {sqlfiles.path_literal(fresh)} AS fresh")
-    con.execute(f'COPY FROM DATABASE "{name}" TO fresh')
-    con.execute("CHECKPOINT fresh")
-    con.execute("DETACH fresh")
+    with fresh_database(con, fresh, "fresh"):
+        con.execute(f'COPY FROM DATABASE "{name}" TO fresh')
     _replace(fresh, path)
 
 
 def _without(home: Home, version: str, users: Sequence[int]) -> str:
     """Write a published version anew without some users, under its own name and with its own access."""
-    path, building = (home.serving / f"{kind}-{version}.duckdb" for kind in ("serving", "building"))
+    path, building = path_of(home, version), home.serving / f"building-{version}.duckdb"
     with memory() as con:
         try:
             con.execute(f"ATTACH {sqlfiles.path_literal(path)} AS old (READ_ONLY)")
@@ -191,14 +188,10 @@ def _without(home: Home, version: str, users: Sequence[int]) -> str:
             log.warning("forget: version %s cannot be read (%s) and is removed", version, error)
             remove(path)
             return "removed"
-        con.execute(
-            f"ATTACH {sqlfiles.path_literal(building)} AS fresh (STORAGE_VERSION '{STORAGE_VERSION}')"
-        )
-        if not _copy(con, users):
-            return "as it was"
-        con.execute("CHECKPOINT fresh")
-        con.execute("DETACH fresh")
-        con.execute("DETACH old")
+        with fresh_database(con, building, "fresh", storage_version=STORAGE_VERSION):
+            left_behind = _copy(con, users)
+    if not left_behind:
+        return "as it was"
     _replace(building, path)
     return "written anew"
 
@@ -212,22 +205,24 @@ def _copy(con: duckdb.DuckDBPyConnection, users: Sequence[int]) -> int:
     ).fetchall()
     for table, by_user in tables:
         kept = "NOT list_contains($users::BIGINT[], user_id)" if by_user else "true"
-        given = {"users": list(users)} if by_user else {}
-        con.execute(f"CREATE TABLE fresh.{table} AS FROM old.{table} WHERE {kept}", given)
+        parameters = {"users": list(users)} if by_user else {}
+        con.execute(f"CREATE TABLE fresh.{table} AS FROM old.{table} WHERE {kept}", parameters)
         [(rows,)] = con.execute(
             f"SELECT (SELECT count(*) FROM old.{table}) - (SELECT count(*) FROM fresh.{table})"
         ).fetchall()
         left += rows
     con.execute("USE fresh")
-    for (view,) in con.execute(
-        "SELECT sql FROM duckdb_views() WHERE database_name = 'old' AND NOT internal"
-    ).fetchall():
-        con.execute(view)
-    con.execute(
-        "UPDATE publication SET users = (SELECT count(*) FROM users), "
-        "recommendations = (SELECT count(*) FROM recommendations)"
-    )
-    con.execute("USE memory")
+    try:
+        for (view,) in con.execute(
+            "SELECT sql FROM duckdb_views() WHERE database_name = 'old' AND NOT internal"
+        ).fetchall():
+            con.execute(view)
+        con.execute(
+            "UPDATE publication SET users = (SELECT count(*) FROM users), "
+            "recommendations = (SELECT count(*) FROM recommendations)"
+        )
+    finally:
+        con.execute("USE memory")
     return left
 
 

@@ -14,10 +14,16 @@ from pathlib import Path
 from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.models import store
-from recengine.publish import only_publisher
 from recengine.runtime import durable
 from recengine.serving import publications
-from recengine.serving.versions import SIDE_FILES, current_version, path_of, point_to, versions
+from recengine.serving.versions import (
+    SIDE_FILES,
+    current_version,
+    only_publisher,
+    path_of,
+    point_to,
+    versions,
+)
 from recengine.warehouse.connection import damage_of, warehouse
 
 log = logging.getLogger(__name__)

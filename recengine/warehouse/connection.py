@@ -15,7 +15,7 @@ from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception, s
 from recengine.errors import BadSource, Damaged, WarehouseBusy
 from recengine.runtime.resources import cores, memory_bytes
 from recengine.warehouse.migrations import migrate
-from recengine.warehouse.sqlfiles import literal
+from recengine.warehouse.sqlfiles import literal, path_literal
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +90,32 @@ def published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             con.execute(f"SET {name} = {literal(value)}")
         con.execute("SET enable_progress_bar = false")
         yield con
+
+
+@contextmanager
+def fresh_database(
+    con: duckdb.DuckDBPyConnection, path: Path, name: str, *, storage_version: str | None = None
+) -> Iterator[None]:
+    """Attach a new database file under a name; it is whole on its own, without a log, when the block ends well.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+        Any open connection.
+    path : Path
+        The file to make.
+    name : str
+        What the connection calls it meanwhile.
+    storage_version : str, optional
+        The oldest DuckDB that must be able to read it; this one by default.
+    """
+    option = f" (STORAGE_VERSION {literal(storage_version)})" if storage_version else ""
+    con.execute(f"ATTACH {path_literal(path)} AS {name}{option}")
+    try:
+        yield
+        con.execute(f"CHECKPOINT {name}")
+    finally:
+        con.execute(f"DETACH {name}")
 
 
 def damage_of(path: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> str | None:

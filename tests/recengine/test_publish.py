@@ -12,10 +12,10 @@ from engine_homes import published
 
 from recengine import publish
 from recengine.config import Home
-from recengine.errors import AuditFailed, BadInput, GuardFailed, NotReady
+from recengine.errors import AuditFailed, BadInput, Damaged, GuardFailed, NotReady
 from recengine.knobs.stages import PublishConfig
 from recengine.serving import report
-from recengine.serving.versions import current_version, point_to, versions
+from recengine.serving.versions import current_publication, current_version, path_of, point_to, versions
 from recengine.warehouse.connection import warehouse
 
 STORAGE_OF_1_4 = 67  # as DuckDB writes it into the header of a file for 1.4 clients
@@ -213,6 +213,27 @@ def test_a_damaged_version_without_an_entry_stops_nothing(home: Home) -> None:
         publish.publish(con, home)
         found = con.execute("SELECT version FROM ops.publications WHERE action = 'found'").fetchall()
     assert found == [(second,)]
+
+
+def test_rollback_to_a_damaged_version_moves_nothing(home: Home) -> None:
+    first, second = published(home), published(home)
+    file = path_of(home, first)
+    file.chmod(0o600)
+    file.write_bytes(b"no database")
+    with warehouse(home.warehouse) as con, pytest.raises(Damaged):
+        publish.rollback(con, home)
+    assert current_version(home) == second
+
+
+def test_what_is_published_says_so_itself(home: Home) -> None:
+    assert current_publication(home) is None
+    first, second = published(home), published(home)
+    seen = current_publication(home)
+    assert seen is not None
+    assert (seen.version, seen.dataset, seen.model) == (second, "generated", "popularity")
+    assert seen.metrics == {"ndcg@10": 0.25, "rmse": None}
+    point_to(home, first)
+    assert current_publication(home) == seen._replace(version=first)
 
 
 def test_rollback_before_any_publication(home: Home) -> None:

@@ -105,6 +105,15 @@ def last_source(con: duckdb.DuckDBPyConnection, dataset: str | None = None) -> t
     return rows[0] if rows else None
 
 
+def source_of(con: duckdb.DuckDBPyConnection, input_fingerprint: str | None) -> str | None:
+    """Source of the last load that gave a fingerprint and did not fail; None without any."""
+    query = (
+        "SELECT arg_max(source, started_at) FROM ops.loads WHERE input_fingerprint = ? AND status <> 'failed'"
+    )
+    [(source,)] = con.execute(query, [input_fingerprint]).fetchall()
+    return source
+
+
 def prune(con: duckdb.DuckDBPyConnection, days: int) -> int:
     """Remove entries older than some days; how many."""
     old = "started_at < now() AT TIME ZONE 'UTC' - to_days(?::INTEGER)"

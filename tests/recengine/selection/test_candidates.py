@@ -20,6 +20,7 @@ from recengine.models import store
 from recengine.models.store import Recipe
 from recengine.selection import candidates as selection
 from recengine.selection.candidates import Judgement, Selection, challenger_of
+from recengine.serving.versions import Publication
 from recengine.warehouse.connection import warehouse
 
 CONFIG = TrainConfig(model="sae")
@@ -133,7 +134,8 @@ def test_nothing_published_gives_popularity(home: Home) -> None:
 
 def test_another_dataset_s_publication_is_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     [folder] = home.snapshots.iterdir()
-    monkeypatch.setattr(selection, "published_by", lambda home: ("ml-1m", "ease-1"))
+    foreign = Publication("20260101-000000-000", "ml-1m", "input", "ease-1", "ease", {})
+    monkeypatch.setattr(selection, "current_publication", lambda home: foreign)
     found = selection.first_publication(home, folder, kept())
     assert found.reason == "No. ml-1m is published, and nothing of generated yet, so popularity is."
 
