@@ -86,9 +86,9 @@ def run_nights(home: Home, source: Path, added: list[list[str]], sweeps: int) ->
     os.environ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
     from flows.nightly import nightly
     from recengine.models.hybrid import HybridConfig
-    from recengine.models.parts.bayesian_mf import StarsConfig
+    from recengine.models.parts.bayesian_mf import BayesianMFConfig
 
-    HybridConfig.model_fields["stars"].default = StarsConfig(sweeps=sweeps)
+    HybridConfig.model_fields["stars"].default = BayesianMFConfig(sweeps=sweeps)
     HybridConfig.model_rebuild(force=True)
     assert HybridConfig().stars.sweeps == sweeps
     sizes = []

@@ -26,7 +26,8 @@ from recengine.errors import NotReady
 from recengine.knobs.stages import ScoreConfig
 from recengine.models import store
 from recengine.models.base import Model, OnProgress, silent
-from recengine.models.kernels.similar import similar_movies
+from recengine.models.kernels.popular_first import Order, rows_of
+from recengine.models.kernels.similar import nearest_movies
 from recengine.warehouse.history import contents
 from recengine.warehouse.transaction import transaction
 
@@ -41,6 +42,15 @@ RECOMMENDATIONS = pa.schema(
         ("movie_id", pa.int64()),
         ("score", pa.float32()),
         ("predicted_rating", pa.float32()),
+    ]
+)
+
+SIMILAR_MOVIES = pa.schema(
+    [
+        ("movie_id", pa.int64()),
+        ("rank", pa.int32()),
+        ("similar_movie_id", pa.int64()),
+        ("score", pa.float32()),
     ]
 )
 
@@ -112,6 +122,27 @@ def _predicted(
     if stars is None:
         return pa.nulls(len(user_index), pa.float32())
     return pa.array(stars.astype(np.float32))
+
+
+def similar_movies(snapshot: Snapshot, n: int) -> pa.Table:
+    """The n nearest neighbours of every movie by who rated them; fewer where fewer movies share a rater.
+
+    Returns
+    -------
+    Table
+        Columns of ``SIMILAR_MOVIES``, ordered by movie and rank; score in (0, 1), ties broken by movie id.
+    """
+    order = Order.of(snapshot.ratings, 1)
+    rows = rows_of(snapshot.ratings, snapshot.rated_at, order, np.arange(snapshot.users))
+    lists = nearest_movies(rows.rated, order.movies, n)
+    kept = lists.ids >= 0  # (M, n)
+    columns = (
+        snapshot.movie_ids[kept.nonzero()[0]],
+        np.cumsum(kept, axis=1, dtype=np.int32)[kept],
+        snapshot.movie_ids[lists.ids[kept]],
+        lists.values[kept],
+    )
+    return pa.table(list(columns), schema=SIMILAR_MOVIES)
 
 
 def score(

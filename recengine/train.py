@@ -21,7 +21,7 @@ from recengine.models import make, store
 from recengine.models.base import OnProgress, silent
 from recengine.models.registry import path_of
 from recengine.selection.candidates import Judgement, Selection, candidates, first_publication, judge, select
-from recengine.selection.reuse import standing, start_of
+from recengine.selection.reuse import standing, warm_start_of
 from recengine.selection.sketch import sketch_of
 from recengine.warehouse.history import contents, models
 
@@ -54,8 +54,8 @@ def fit(
     snapshot = Snapshot.load(snapshot_folder)
     model = make(selection.recipe.model, **selection.recipe.config)
     started_from = None
-    if selection.continues and (start := start_of(home, snapshot, model, selection.continues)):
-        model.start_from(start)
+    if selection.continues and (start := warm_start_of(home, snapshot, model, selection.continues)):
+        model.warm_start_from(start)
         started_from = selection.continues
         log.info("train: starting from %s", started_from)
     model_id = store.id_of(model, snapshot, started_from)

@@ -18,11 +18,11 @@ from recengine.evaluation.metrics import rmse
 from recengine.evaluation.splits import Split, from_mask, random_per_user
 from recengine.models import make
 from recengine.models.parts import gibbs as stars_chain
-from recengine.models.parts.bayesian_mf import Stars, StarsConfig
+from recengine.models.parts.bayesian_mf import BayesianMF, BayesianMFConfig
 
 SEEDS = range(5)
 INNER = 4  # inner splits of each training part that lists are averaged over: one alone says .5 % too noisily
-SWEEPS = StarsConfig().sweeps  # with a quarter of them every part gains less
+SWEEPS = BayesianMFConfig().sweeps  # with a quarter of them every part gains less
 LEAST_GAIN = 0.005  # a part that gains less goes
 ALL = "all parts"
 
@@ -131,5 +131,5 @@ def starred(base: Snapshot, without: Without, seed: int) -> float:
     # The product has no such switch: a prior this narrow leaves every row's noise precision at 1.
     one_noise = patch.object(stars_chain, "NOISE_SHAPE", 1e8) if without.noise else nullcontext()
     with one_noise:
-        model = Stars(StarsConfig(sweeps=SWEEPS, seed=seed, **sets)).fit(split.train)
+        model = BayesianMF(BayesianMFConfig(sweeps=SWEEPS, seed=seed, **sets)).fit(split.train)
     return rmse(split.test.rating, model.predict(split.train, split.test.user_index, split.test.movie_index))

@@ -91,7 +91,7 @@ def score(data: Path, home: Path) -> dict[str, Any]:
 
 def _head_rows(snapshot: Snapshot, order: Order, head: int) -> csr_array:
     """The users' ratings of the head's movies, (U, H)."""
-    rows = rows_of(snapshot, order, np.arange(snapshot.users)).rated
+    rows = rows_of(snapshot.ratings, snapshot.rated_at, order, np.arange(snapshot.users)).rated
     kept = rows.indices < head
     per_user = np.add.reduceat(np.append(kept, False).astype(np.int64), rows.indptr[:-1]) * (
         np.diff(rows.indptr) > 0

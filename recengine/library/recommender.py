@@ -23,8 +23,8 @@ from recengine.evaluation.runner import hold_out
 from recengine.library.dataset import Dataset, dataset_of
 from recengine.models import make, store
 from recengine.models.base import Model
-from recengine.models.kernels.similar import similar_movies
 from recengine.models.recipes import checked_knobs
+from recengine.score import similar_movies
 from recengine.serving.queries import serving
 
 

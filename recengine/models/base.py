@@ -13,11 +13,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from recengine.dataset import Snapshot
 from recengine.errors import NotFinite
-from recengine.models.kernels.topn import top_n
+from recengine.models.kernels.topn import empty_lists, top_n
 from recengine.runtime.resources import memory_bytes
 from recengine.runtime.threads import own_threads
 
@@ -43,7 +44,7 @@ class ModelConfig(BaseModel):
 
 
 @dataclass(frozen=True)
-class Start:
+class WarmStart:
     """Where a fit may begin: at an earlier one of the same recipe, on data that has hardly grown since.
 
     Attributes
@@ -52,22 +53,22 @@ class Start:
         The earlier one, fitted.
     users, movies : ndarray of int64, shapes (U,) and (M,)
         Where each user and movie of the new snapshot stood in the earlier one's; -1: nowhere.
-    known_users : int
+    users_then : int
         How many users the earlier one had.
     """
 
     model: Model
-    users: np.ndarray
-    movies: np.ndarray
-    known_users: int
+    users: NDArray[np.int64]
+    movies: NDArray[np.int64]
+    users_then: int
 
 
-def moved(rows: torch.Tensor, places: np.ndarray) -> torch.Tensor:
+def moved(rows: torch.Tensor, places: NDArray[np.int64]) -> torch.Tensor:
     """Rows of an earlier fit (n, k) where they stand now, (len(places), k); zeros where the place is -1."""
-    known = torch.from_numpy(places >= 0)
-    found = rows.new_zeros(len(places), rows.shape[1])
-    found[known] = rows[torch.from_numpy(places)[known]]
-    return found
+    has_place = torch.from_numpy(places >= 0)
+    now = rows.new_zeros(len(places), rows.shape[1])
+    now[has_place] = rows[torch.from_numpy(places)[has_place]]
+    return now
 
 
 def users_at_once(movies: int) -> int:
@@ -95,7 +96,7 @@ class Model(ABC):
     """
 
     name: ClassVar[str]
-    goes_on: ClassVar[bool] = False  # whether a fit may start from an earlier one: see start_from
+    supports_warm_start: ClassVar[bool] = False  # whether a fit may begin at an earlier one
     Config: ClassVar[type[ModelConfig]] = ModelConfig
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -103,8 +104,8 @@ class Model(ABC):
         if "name" not in vars(cls):
             cls.name = cls.__name__.lower()
         for name in COMPUTING:
-            if own := vars(cls).get(name):
-                setattr(cls, name, own_threads()(own))
+            if method := vars(cls).get(name):
+                setattr(cls, name, own_threads()(method))
 
     def __init__(self, config: ModelConfig | None = None) -> None:
         self.config: Any = config if config is not None else self.Config()
@@ -114,8 +115,8 @@ class Model(ABC):
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Learn from every rating of the snapshot (a model that needs validation data holds out its own)."""
 
-    def start_from(self, start: Start) -> Self:
-        """Let the next fit begin where an earlier one ended; only of models that go on."""
+    def warm_start_from(self, start: WarmStart) -> Self:
+        """Let the next fit begin where an earlier one ended; only of models that support a warm start."""
         raise NotImplementedError(f"{self.name} begins every fit anew")
 
     def lighter(self) -> Self:
@@ -143,7 +144,7 @@ class Model(ABC):
         """
 
     @own_threads()
-    def best(self, snapshot: Snapshot, users: np.ndarray, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def best(self, snapshot: Snapshot, users: NDArray[np.int64], n: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The exact n best movies that users have not rated; equal scores in the order of the movies.
 
         Parameters
@@ -164,8 +165,7 @@ class Model(ABC):
         NotFinite
             The model gave a score that is not finite.
         """
-        values = torch.full((len(users), n), -torch.inf)
-        movies = torch.full((len(users), n), -1)
+        lists = empty_lists(len(users), n)
         size = users_at_once(snapshot.movies)
         starts = np.flatnonzero(np.diff(users // size, prepend=-1))  # where a new block of users begins
         for start, stop in zip(starts, [*starts[1:], len(users)], strict=True):
@@ -178,15 +178,15 @@ class Model(ABC):
             seen = snapshot.ratings[block]
             rows = np.repeat(np.arange(len(block)), np.diff(seen.indptr))
             scores[torch.from_numpy(rows), torch.from_numpy(seen.indices.astype(np.int64))] = -torch.inf
-            found, columns = top_n(scores, n)
-            width = found.shape[1]
-            values[start:stop, :width] = found
-            movies[start:stop, :width] = torch.where(torch.isneginf(found), -1, columns)
-        return values, movies
+            lists.values[start:stop], lists.ids[start:stop] = top_n(scores.float().numpy(), n)
+        return torch.from_numpy(lists.values), torch.from_numpy(lists.ids)
 
     def predict(
-        self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray
-    ) -> np.ndarray | None:
+        self,
+        snapshot: Snapshot,
+        user_index: NDArray[np.integer[Any]],
+        movie_index: NDArray[np.integer[Any]],
+    ) -> NDArray[np.float32] | None:
         """Predicted ratings of P (user, movie) pairs, clipped to the data's scale, float32 of shape (P,).
 
         None of a model that only ranks: readers then see NULL. Never asked for where the data has no ratings

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import logging
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_array, hstack
 
 from recengine.dataset import DECLARED, Snapshot
 from recengine.models.base import Model, ModelConfig, OnProgress, part_of, silent
+from recengine.models.kernels.cooccurrence import weighted_raters
 from recengine.models.parts.biases import BiasConfig, Biases
-from recengine.models.parts.gram import (
+from recengine.models.parts.closed_form import (
     TOO_LITTLE_MEMORY,
     add_features,
-    pair_sums,
-    rated,
     solvable,
     user_weights,
     zero_diagonal_ridge,
@@ -92,11 +92,11 @@ class Ease(Model):
         on_progress("solving", 1, 1)
         return self
 
-    def _gram(self, snapshot: Snapshot, inputs: csr_array) -> np.ndarray:
+    def _gram(self, snapshot: Snapshot, inputs: csr_array) -> NDArray[np.float32]:
         """Pairs of movies, the genres' rows, and the attributes with both, (H + A, H + A)."""
         config, head = self.config, len(self.covered)
-        user, rows = user_weights(snapshot, config.count_exponent), rated(snapshot)[:, self.covered]
-        gram = pair_sums(rows, user, beside=inputs.shape[1])
+        user, rows = user_weights(snapshot, config.count_exponent), snapshot.interactions[:, self.covered]
+        gram = weighted_raters(rows, user, beside=inputs.shape[1])
         add_features(gram, snapshot.movie_group(*GENRES)[self.covered], config.genre_weight)
         weighted = inputs.multiply(user[:, None]).tocsr()
         gram[:head, head:] = (rows.T @ weighted).toarray()
@@ -106,21 +106,26 @@ class Ease(Model):
 
     def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
         """Reconstructed rows of a block of users, (B, M); a user's scores do not depend on the block."""
-        rows = rated(snapshot)[users][:, self.covered]
+        rows = snapshot.interactions[users][:, self.covered]
         inputs = hstack([rows, self._attributes(snapshot)[users]], format="csr")
         scores = np.tile(self.shares, (inputs.shape[0], 1))
         scores[:, self.covered] = inputs @ self.weights
         return torch.from_numpy(scores)
 
-    def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
+    def predict(
+        self,
+        snapshot: Snapshot,
+        user_index: NDArray[np.integer[Any]],
+        movie_index: NDArray[np.integer[Any]],
+    ) -> NDArray[np.float32]:
         """Stars from user and movie biases: a shallow model is for ranking."""
         return self.biases.predict(user_index, movie_index)
 
     def state(self) -> dict[str, torch.Tensor]:
         """The movies covered, the weights, every movie's share and the biases."""
-        own = {"covered": self.covered, "weights": self.weights, "shares": self.shares}
+        arrays = {"covered": self.covered, "weights": self.weights, "shares": self.shares}
         biases = {f"biases.{name}": tensor for name, tensor in self.biases.state().items()}
-        return {name: torch.from_numpy(array) for name, array in own.items()} | biases
+        return {name: torch.from_numpy(array) for name, array in arrays.items()} | biases
 
     def restore(self, state: dict[str, torch.Tensor]) -> Self:
         """Take back what ``state`` gave; what release 0.1.0 stored covers every movie."""

@@ -1,23 +1,28 @@
-"""``hybrid``, the default: autoencoders for the ranking, one for the stars, and a recency lift."""
+"""``hybrid``, the default: autoencoders for the ranking, one for the stars, and a recency boost.
+
+Read on in this order: ``parts.ranking`` (which movies: EASE + iALS + an attribute prior), ``parts.recency_boost``
+(what is popular now), ``parts.bayesian_mf`` (how many stars). The loops below them are in ``kernels``.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 
 from recengine.dataset import Snapshot
 from recengine.errors import NotFinite
-from recengine.models.base import Model, ModelConfig, OnProgress, Start, part_of, silent
-from recengine.models.parts.bayesian_mf import Stars, StarsConfig
-from recengine.models.parts.gram import TOO_LITTLE_MEMORY
+from recengine.models.base import Model, ModelConfig, OnProgress, WarmStart, part_of, silent
+from recengine.models.parts.bayesian_mf import BayesianMF, BayesianMFConfig
+from recengine.models.parts.closed_form import TOO_LITTLE_MEMORY
 from recengine.models.parts.ranking import Ranking, RankingConfig
-from recengine.models.parts.recency_boost import Recency, RecencyConfig
+from recengine.models.parts.recency_boost import RecencyBoost, RecencyBoostConfig
 from recengine.runtime.resources import MEMORY_LIMIT
 from recengine.runtime.threads import own_threads
 
@@ -30,35 +35,32 @@ class HybridConfig(ModelConfig):
     """The default model's recipe, part by part."""
 
     recency: Literal["auto", "off"] = Field(
-        "auto", description="auto: learn how much to lift what is popular now; off: all-time taste"
+        "auto", description="auto: learn how much to boost what is popular now; off: all-time taste"
     )
     ranking: RankingConfig = Field(RankingConfig(), description="Which movies, in which order")
-    stars: StarsConfig = Field(StarsConfig(), description="Predicted stars")
-    lift: RecencyConfig = Field(RecencyConfig(), description="What recency=auto tries")
+    stars: BayesianMFConfig = Field(BayesianMFConfig(), description="Predicted stars")
+    lift: RecencyBoostConfig = Field(RecencyBoostConfig(), description="What recency=auto tries")
 
 
 class Hybrid(Model):
-    """Ranking scores from two added autoencoders, stars from a third, lifted by recency.
-
-    See ``ranking``, ``stars`` and ``recency`` for the parts, and for what each is worth.
-    """
+    """Ranking scores from two added autoencoders, boosted by recency; stars from a third."""
 
     name: ClassVar[str] = "hybrid"
-    goes_on: ClassVar[bool] = True
+    supports_warm_start: ClassVar[bool] = True
     Config: ClassVar[type[ModelConfig]] = HybridConfig
 
     def __init__(self, config: ModelConfig | None = None) -> None:
         super().__init__(config)
         self.ranking = Ranking(self.config.ranking, self.config.seed)
-        self.stars = Stars(self.config.stars.model_copy(update={"seed": self.config.seed}))
-        self.recency = Recency()
-        self._earlier: Recency | None = None  # whose findings the next fit may keep
+        self.stars = BayesianMF(self.config.stars.model_copy(update={"seed": self.config.seed}))
+        self.recency = RecencyBoost()
+        self._earlier: RecencyBoost | None = None  # whose findings the next fit may keep
 
-    def start_from(self, start: Start) -> Self:
-        """Begin with the codes of both parts, and with what was learned about recency."""
+    def warm_start_from(self, start: WarmStart) -> Self:
+        """Begin with the factors of both parts, and with what was learned about recency."""
         assert isinstance(start.model, Hybrid)
-        self.ranking.start_from(start.model.ranking, start.users, start.known_users)
-        self.stars.start_from(start.model.stars, start.users, start.movies)
+        self.ranking.warm_start_from(start.model.ranking, start.users, start.users_then)
+        self.stars.warm_start_from(start.model.stars, start.users, start.movies)
         self._earlier = start.model.recency
         return self
 
@@ -69,7 +71,7 @@ class Hybrid(Model):
         return type(self)(self.config.model_copy(update={"stars": few}))
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
-        """Fit ranking and, where there are ratings, stars on everything; recency=auto also chooses the lift.
+        """Fit ranking and, where there are ratings, stars on everything; recency=auto also learns the boost.
 
         For that the past is replayed. The three do not need each other, and each has stretches that only one core is
         busy with: side by side.
@@ -91,7 +93,7 @@ class Hybrid(Model):
         config = self.config
         recipe = config.ranking.bounded(config.lift.most_work)
 
-        def past(part: Snapshot) -> Callable[[np.ndarray], np.ndarray]:
+        def past(part: Snapshot) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
             ranking = Ranking(recipe, config.seed).fit(part, device=device)
             return lambda users: ranking.score(part, users)
 
@@ -103,18 +105,23 @@ class Hybrid(Model):
             self.recency.learn(snapshot, past, config.lift, config.seed, on_progress)
 
     def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
-        """Lifted ranking scores of a block of users, (B, M)."""
+        """Boosted ranking scores of a block of users, (B, M)."""
         chosen = np.arange(snapshot.users)[users]
         return torch.from_numpy(self.ranking.score(snapshot, chosen, self.recency.weighted))
 
-    def best(self, snapshot: Snapshot, users: np.ndarray, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def best(self, snapshot: Snapshot, users: NDArray[np.int64], n: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The n best by ``score``, found without writing all scores to memory."""
         values, movies = self.ranking.best(snapshot, users, n, self.recency.weighted)
         if np.isnan(values).any():
             raise NotFinite(self.name, "scores")
         return torch.from_numpy(values), torch.from_numpy(movies)
 
-    def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
+    def predict(
+        self,
+        snapshot: Snapshot,
+        user_index: NDArray[np.integer[Any]],
+        movie_index: NDArray[np.integer[Any]],
+    ) -> NDArray[np.float32]:
         """Stars, from the stars part alone."""
         return self.stars.predict(snapshot, user_index, movie_index)
 

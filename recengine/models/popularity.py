@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from recengine.dataset import Snapshot
 from recengine.models.base import Model, OnProgress, silent
@@ -29,7 +30,12 @@ class Popularity(Model):
         start, stop, _ = users.indices(snapshot.users)
         return self._share.expand(stop - start, -1).clone()
 
-    def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
+    def predict(
+        self,
+        snapshot: Snapshot,
+        user_index: NDArray[np.integer[Any]],
+        movie_index: NDArray[np.integer[Any]],
+    ) -> NDArray[np.float32]:
         """Stars from user and movie biases."""
         return self._biases.predict(user_index, movie_index)
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -104,7 +105,12 @@ class Sae(Model):
         user, movie = torch.from_numpy(self._biases.user), torch.from_numpy(self._biases.movie)
         return out * snapshot.star + self._biases.mean + user[start:stop, None] + movie[None, :]
 
-    def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
+    def predict(
+        self,
+        snapshot: Snapshot,
+        user_index: NDArray[np.integer[Any]],
+        movie_index: NDArray[np.integer[Any]],
+    ) -> NDArray[np.float32]:
         """Predicted stars of pairs: the rows of their users, a block at a time, then the pairs' entries."""
         stars = np.empty(len(user_index), dtype=np.float32)
         order = np.argsort(user_index, kind="stable")
@@ -168,25 +174,24 @@ class Sae(Model):
         if self.config.faithful:
             row = [torch.from_numpy(block.toarray()), side]
         else:
-            rated = block.copy()
-            rated.data = np.ones_like(block.data)
-            row = [self._residuals(snapshot, block, start), torch.from_numpy(rated.toarray()), side]
+            rated = snapshot.interactions[start:stop].toarray()
+            row = [self._residuals(snapshot, block, start), torch.from_numpy(rated), side]
         return torch.cat(row, dim=1).to(next(self._net.parameters()).device)
 
     def _residuals(self, snapshot: Snapshot, block: Any, start: int) -> Tensor:
         """What the biases leave of the ratings in a block of users, in stars, 0 where unrated, shape (B, M)."""
         users = start + np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
         expected = self._biases.mean + self._biases.user[users] + self._biases.movie[block.indices]
-        left = block.copy()
-        left.data = ((block.data - expected) / snapshot.star).astype(np.float32)
-        return torch.from_numpy(left.toarray())
+        residuals = block.copy()
+        residuals.data = ((block.data - expected) / snapshot.star).astype(np.float32)
+        return torch.from_numpy(residuals.toarray())
 
     def _fit_sanely(
         self,
         snapshot: Snapshot,
         epochs: int,
         on_progress: OnProgress,
-        validation: tuple[Snapshot, np.ndarray] | None = None,
+        validation: tuple[Snapshot, NDArray[np.bool_]] | None = None,
     ) -> int:
         """Mini-batches over the users; with validation ratings, returns the best epoch and stops after it."""
         starts = torch.arange(0, snapshot.users, self.config.batch_size)

@@ -17,7 +17,7 @@ from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.knobs.stages import TrainConfig
 from recengine.models import store
-from recengine.models.base import Model, Start
+from recengine.models.base import Model, WarmStart
 from recengine.models.recipes import same_recipe, understood
 from recengine.models.registry import code_of, kind_of, path_of
 from recengine.selection.candidates import Selection, challenger_of
@@ -90,13 +90,13 @@ def _when(judged: store.Judged) -> str:
     return f"{judged.at:%Y-%m-%d %H:%M}"
 
 
-def start_of(home: Home, snapshot: Snapshot, model: Model, earlier: str) -> Start | None:
+def warm_start_of(home: Home, snapshot: Snapshot, model: Model, earlier: str) -> WarmStart | None:
     """A stored model, by its id, as the start of ``model``'s fit on grown data.
 
     None where models of its kind begin anew, and where it is gone, of another recipe or other code, or knows users or
     movies that the data has no more.
     """
-    if not model.goes_on or not (home.models / earlier / "ids.safetensors").exists():
+    if not model.supports_warm_start or not (home.models / earlier / "ids.safetensors").exists():
         return None
     made = store.manifest_of(home, earlier)
     asked = (path_of(type(model)), model.config.model_dump(mode="json"), code_of(type(model)))
@@ -106,7 +106,7 @@ def start_of(home: Home, snapshot: Snapshot, model: Model, earlier: str) -> Star
     if not (np.isin(users, snapshot.user_ids).all() and np.isin(movies, snapshot.movie_ids).all()):
         return None
     places = _places(users, snapshot.user_ids), _places(movies, snapshot.movie_ids)
-    return Start(store.load(home, earlier), *places, len(users))
+    return WarmStart(store.load(home, earlier), *places, len(users))
 
 
 def _places(earlier: np.ndarray, now: np.ndarray) -> np.ndarray:

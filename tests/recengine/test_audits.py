@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from recengine import features, publish, score
 from recengine.config import Home
 from recengine.errors import AuditFailed
-from recengine.models.kernels.similar import similar_movies
 from recengine.models.popularity import Popularity
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import warehouse
@@ -245,7 +244,7 @@ def publish_into_memory(con: duckdb.DuckDBPyConnection, n: int) -> None:
     snapshot = features.snapshot(con)
     batches = score.recommend(Popularity().fit(snapshot), snapshot, n)
     lists = pa.Table.from_batches(batches, schema=score.RECOMMENDATIONS)
-    for name, rows in (("recommendations", lists), ("similar_movies", similar_movies(snapshot, n))):
+    for name, rows in (("recommendations", lists), ("similar_movies", score.similar_movies(snapshot, n))):
         con.execute(f"DELETE FROM scores.{name}")
         con.register("rows", rows)
         con.execute(f"INSERT INTO scores.{name} FROM rows")

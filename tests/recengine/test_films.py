@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from ingest_frames import load, warehouse_in_memory
 from test_audits import publish_into_memory
 
-from recengine import features, publish
+from recengine import features, publish, score
 from recengine.config import Home
 from recengine.evaluation import runner as judging
-from recengine.models.kernels.similar import similar_movies
 
 T0 = "2020-01-01 00:00:00"
 LATER = "2020-06-01 00:00:00"
@@ -102,7 +101,7 @@ def test_without_twins_nothing_changes() -> None:
         con.execute("FROM features.ratings ORDER BY ALL").fetchall()
         == con.execute("FROM core.ratings ORDER BY ALL").fetchall()
     )
-    assert similar_movies(built, 2)["movie_id"].to_pylist() == [10, 20]
+    assert score.similar_movies(built, 2)["movie_id"].to_pylist() == [10, 20]
 
 
 def test_a_test_file_holds_out_the_film(tmp_path: Path) -> None:

@@ -1,66 +1,69 @@
-"""The best codes of a sparse matrix's rows, given its columns' codes: one small ridge regression per row.
+"""The factors of a sparse matrix's rows, given its columns' factors: one small ridge regression per row.
 
-Both low-rank autoencoders consist of this step: the encoder finds a user's code from the row of ratings and
-the movies' codes; with rows and columns exchanged the same step finds the decoder, the movies' codes.
+Alternating least squares and Gibbs samplers of matrix factorisation consist of this step: users' factors follow
+from their ratings and the movies' factors; with rows and columns exchanged, movies' factors from the users'. Seen as
+low-rank linear autoencoders, the first is the encoder, and the second finds the decoder.
 """
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recengine.models.kernels.compiled import COMPILED
+from recengine.models.kernels.csr import Pattern, pattern_of
 from recengine.runtime.threads import in_parts
 
 PART = 512  # rows that one thread solves at a time
 BLOCK = 2048  # rows in a block on other devices
-GATHERED = 256  # entries of a row whose columns' codes are copied together, for one matrix product
+GATHERED = 256  # entries of a row whose columns' factors are copied together, for one matrix product
+
+Array = TypeVar("Array", torch.Tensor, NDArray[np.float32])
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What the regressions share, on one device; K is the length of a code.
+class Problem(NamedTuple, Generic[Array]):
+    """What the regressions share, on one device; K factors.
 
     Row r minimises ``scale_r sum_c a_c (y_rc - o_c - q_c . p)^2 + p' base p + ridge_r |p|^2
-    - 2 right_r . p`` over its code p, where c runs over the row's stored entries.
+    - 2 right_r . p`` over its factors p, where c runs over the row's stored entries.
 
     Attributes
     ----------
     inputs : Tensor of float32, shape (C, K)
-        The columns' codes q.
+        The columns' factors q.
     base : Tensor, shape (K, K)
     ridge, scale : Tensor, shape (R,)
     right : Tensor, shape (R, K)
     offsets, weights : Tensor, shape (C,)
         o and a of every column.
-    noise : Tensor, shape (R, K), optional
-        Standard normal numbers; with them a code is a draw from its posterior, else the posterior mean.
+    noise : Tensor, shape (R, K or 0)
+        Standard normal numbers; with them ``draws`` are drawn from the posterior, else they are its means.
     """
 
-    inputs: torch.Tensor
-    base: torch.Tensor
-    ridge: torch.Tensor
-    scale: torch.Tensor
-    right: torch.Tensor
-    offsets: torch.Tensor
-    weights: torch.Tensor
-    noise: torch.Tensor | None = None
+    inputs: Array
+    base: Array
+    ridge: Array
+    scale: Array
+    right: Array
+    offsets: Array
+    weights: Array
+    noise: Array
 
 
-@dataclass(frozen=True)
-class Codes:
-    """Solutions of a ``Problem``: posterior means and codes, (R, K), and the codes' squared errors, (R,).
+class Solution(NamedTuple, Generic[Array]):
+    """Posterior means and draws of all rows' factors, (R, K), and the draws' squared errors, (R,).
 
     ``squares`` is ``sum_c a_c (y_rc - o_c - q_c . p)^2`` of every row.
     """
 
-    means: torch.Tensor
-    codes: torch.Tensor
-    squares: torch.Tensor
+    means: Array
+    draws: Array
+    squares: Array
 
 
 class Rows:
@@ -79,39 +82,27 @@ class Rows:
         self.targets = targets
         self._blocks = [] if device == "cpu" else [_Block(self, at) for at in range(0, self.shape[0], BLOCK)]
 
-    def solve(self, problem: Problem) -> Codes:
-        """Codes of all rows; the same on any number of threads."""
+    def solve(self, problem: Problem[torch.Tensor]) -> Solution[torch.Tensor]:
+        """Factors of all rows; the same on any number of threads."""
         rows, width = self.shape[0], problem.inputs.shape[1]
-        found = Codes(
+        solution = Solution(
             means=torch.empty(rows, width, device=self.device),
-            codes=torch.empty(rows, width, device=self.device),
+            draws=torch.empty(rows, width, device=self.device),
             squares=torch.empty(rows, device=self.device),
         )
         if self.device == "cpu":
-            self._solve_compiled(problem, found)
+            self._solve_compiled(problem, solution)
         for block in self._blocks:
-            block.solve(problem, found)
-        return found
+            block.solve(problem, solution)
+        return solution
 
-    def _solve_compiled(self, problem: Problem, found: Codes) -> None:
-        indptr = self.targets.indptr.astype(np.int64)
-        entries = (indptr, np.asarray(self.targets.indices), np.asarray(self.targets.data))
-        noise = problem.noise if problem.noise is not None else torch.zeros(self.shape[0], 0)
-        given = (
-            problem.inputs,
-            problem.base,
-            problem.ridge,
-            problem.scale,
-            problem.right,
-            problem.offsets,
-            problem.weights,
-            noise,
-            found.means,
-            found.codes,
-            found.squares,
+    def _solve_compiled(self, problem: Problem[torch.Tensor], solution: Solution[torch.Tensor]) -> None:
+        pattern, targets = pattern_of(self.targets), np.asarray(self.targets.data)
+        asked = Problem(*(tensor.contiguous().numpy() for tensor in problem))
+        solved = Solution(*(tensor.numpy() for tensor in solution))
+        in_parts(
+            lambda first, last: _solve_rows(first, last, pattern, targets, asked, solved), self.shape[0], PART
         )
-        arrays = tuple(tensor.contiguous().numpy() for tensor in given)
-        in_parts(lambda first, last: _solve_rows(first, last, *entries, *arrays), self.shape[0], PART)
 
 
 class _Block:
@@ -127,17 +118,10 @@ class _Block:
             sparse(csr_array((target**power, *place), shape=shape), rows.device) for power in range(3)
         ]
 
-    def solve(self, problem: Problem, found: Codes) -> None:
+    def solve(self, problem: Problem[torch.Tensor], solution: Solution[torch.Tensor]) -> None:
         """Fill this block's part of the solution."""
         k, part = problem.inputs.shape[1], self.rows
-        known = torch.cat([problem.inputs, problem.offsets[:, None]], dim=1)  # z = [q, o], (C, K + 1)
-        weighted = problem.weights[:, None] * known
-        row, column = torch.tril_indices(k + 1, k + 1, device=known.device)
-        packed = self.powers[0] @ (known.index_select(1, row) * weighted.index_select(1, column))
-        square = torch.zeros(k + 1, k + 1, dtype=torch.int64, device=known.device)
-        square[row, column] = square[column, row] = torch.arange(len(row), device=known.device)
-        outer = packed.index_select(1, square.view(-1)).view(-1, k + 1, k + 1)  # sums of z z'
-        cross = self.powers[1] @ weighted  # sums of y z
+        outer, cross = self._sums(problem)
         scale = problem.scale[part, None]
         left = problem.base + scale[:, :, None] * outer[:, :k, :k]
         left.diagonal(dim1=1, dim2=2).add_(problem.ridge[part, None])
@@ -146,15 +130,27 @@ class _Block:
         half = torch.linalg.solve_triangular(
             lower, (problem.right[part] + scale * toward)[:, :, None], upper=False
         )
-        noise = problem.noise[part, :, None] if problem.noise is not None else torch.zeros_like(half)
+        noise = problem.noise[part, :, None] if problem.noise.shape[1] else torch.zeros_like(half)
         both = torch.linalg.solve_triangular(lower.mT, torch.cat([half, half + noise], dim=2), upper=True)
-        found.means[part], code = both.unbind(dim=2)
-        found.codes[part] = code
-        own = (self.powers[2] @ problem.weights[:, None])[:, 0] - 2 * cross[:, k] + outer[:, k, k]
+        solution.means[part], draws = both.unbind(dim=2)
+        solution.draws[part] = draws
+        targets = (self.powers[2] @ problem.weights[:, None])[:, 0] - 2 * cross[:, k] + outer[:, k, k]
         explained = (
-            2 * (code * toward).sum(1) - (code[:, None, :] @ outer[:, :k, :k] @ code[:, :, None])[:, 0, 0]
+            2 * (draws * toward).sum(1) - (draws[:, None, :] @ outer[:, :k, :k] @ draws[:, :, None])[:, 0, 0]
         )
-        found.squares[part] = own - explained
+        solution.squares[part] = targets - explained
+
+    def _sums(self, problem: Problem[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Over every row's entries: weighted sums of z z', (B, K + 1, K + 1), and of y z, with z = [q, o]."""
+        k = problem.inputs.shape[1]
+        columns = torch.cat([problem.inputs, problem.offsets[:, None]], dim=1)  # z, (C, K + 1)
+        weighted = problem.weights[:, None] * columns
+        row, column = torch.tril_indices(k + 1, k + 1, device=columns.device)
+        packed = self.powers[0] @ (columns.index_select(1, row) * weighted.index_select(1, column))
+        square = torch.zeros(k + 1, k + 1, dtype=torch.int64, device=columns.device)
+        square[row, column] = square[column, row] = torch.arange(len(row), device=columns.device)
+        outer = packed.index_select(1, square.view(-1)).view(-1, k + 1, k + 1)
+        return outer, self.powers[1] @ weighted
 
 
 def sparse(matrix: csr_array, device: str) -> torch.Tensor:
@@ -176,66 +172,72 @@ def sparse(matrix: csr_array, device: str) -> torch.Tensor:
 def _solve_rows(
     first: int,
     last: int,
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    targets: np.ndarray,
-    inputs: np.ndarray,
-    base: np.ndarray,
-    ridge: np.ndarray,
-    scale: np.ndarray,
-    right: np.ndarray,
-    offsets: np.ndarray,
-    weights: np.ndarray,
-    noise: np.ndarray,
-    means: np.ndarray,
-    codes: np.ndarray,
-    squares: np.ndarray,
+    rows: Pattern,
+    targets: NDArray[np.float32],
+    problem: Problem[NDArray[np.float32]],
+    solution: Solution[NDArray[np.float32]],
 ) -> None:  # pragma: no cover - compiled
-    k = inputs.shape[1]
+    k = problem.inputs.shape[1]
     gathered = np.empty((GATHERED, k + 1), dtype=np.float32)
     weighted = np.empty((GATHERED, k + 1), dtype=np.float32)
     product = np.empty((k + 1, k + 1), dtype=np.float32)
     sums = np.empty((k + 1, k + 1), dtype=np.float32)  # of [q, y - o] [q, y - o]', weighted
     upper, lower = np.empty((k, k), dtype=np.float32), np.empty((k, k), dtype=np.float32)
     for row in range(first, last):
-        sums[:] = 0
-        entry, stop = indptr[row], indptr[row + 1]
-        while entry < stop:
-            taken = min(GATHERED, stop - entry)
-            for at in range(taken):
-                column = indices[entry + at]
-                weight = weights[column]
-                for i in range(k):
-                    gathered[at, i] = inputs[column, i]
-                    weighted[at, i] = weight * inputs[column, i]
-                gathered[at, k] = targets[entry + at] - offsets[column]
-                weighted[at, k] = weight * gathered[at, k]
-            np.dot(weighted[:taken].T, gathered[:taken], product)
-            sums += product
-            entry += taken
+        _sum_products(row, rows, targets, problem, gathered, weighted, product, sums)
         for i in range(k):
             for j in range(i, k):
-                upper[i, j] = base[i, j] + scale[row] * sums[i, j]
-            upper[i, i] += ridge[row]
-            means[row, i] = right[row, i] + scale[row] * sums[i, k]
+                upper[i, j] = problem.base[i, j] + problem.scale[row] * sums[i, j]
+            upper[i, i] += problem.ridge[row]
+            solution.means[row, i] = problem.right[row, i] + problem.scale[row] * sums[i, k]
         _cholesky(upper, lower)
-        _forward(upper, means[row])
-        codes[row] = means[row]
-        if noise.shape[1]:
-            codes[row] += noise[row]
-        _backward(lower, means[row])
-        _backward(lower, codes[row])
+        _forward(upper, solution.means[row])
+        solution.draws[row] = solution.means[row]
+        if problem.noise.shape[1]:
+            solution.draws[row] += problem.noise[row]
+        _backward(lower, solution.means[row])
+        _backward(lower, solution.draws[row])
         square = np.float64(sums[k, k])
         for i in range(k):
             line = np.float64(-2 * sums[i, k])
             for j in range(k):
-                line += np.float64(sums[i, j]) * codes[row, j]
-            square += codes[row, i] * line
-        squares[row] = square
+                line += np.float64(sums[i, j]) * solution.draws[row, j]
+            square += solution.draws[row, i] * line
+        solution.squares[row] = square
 
 
 @COMPILED
-def _cholesky(upper: np.ndarray, lower: np.ndarray) -> None:  # pragma: no cover - compiled
+def _sum_products(
+    row: int,
+    rows: Pattern,
+    targets: NDArray[np.float32],
+    problem: Problem[NDArray[np.float32]],
+    gathered: NDArray[np.float32],
+    weighted: NDArray[np.float32],
+    product: NDArray[np.float32],
+    sums: NDArray[np.float32],
+) -> None:  # pragma: no cover - compiled
+    """Into ``sums`` the weighted sum of [q, y - o] [q, y - o]' over a row's entries, some of them at a time."""
+    k = problem.inputs.shape[1]
+    sums[:] = 0
+    entry, stop = rows.indptr[row], rows.indptr[row + 1]
+    while entry < stop:
+        taken = min(GATHERED, stop - entry)
+        for at in range(taken):
+            column = rows.columns[entry + at]
+            weight = problem.weights[column]
+            for i in range(k):
+                gathered[at, i] = problem.inputs[column, i]
+                weighted[at, i] = weight * problem.inputs[column, i]
+            gathered[at, k] = targets[entry + at] - problem.offsets[column]
+            weighted[at, k] = weight * gathered[at, k]
+        np.dot(weighted[:taken].T, gathered[:taken], product)
+        sums += product
+        entry += taken
+
+
+@COMPILED
+def _cholesky(upper: NDArray[np.float32], lower: NDArray[np.float32]) -> None:  # pragma: no cover - compiled
     """Factors R and R' of ``R'R = upper``, R in place; with 1 / r on their diagonals.
 
     Both are kept because every loop below then runs along a row.
@@ -252,7 +254,7 @@ def _cholesky(upper: np.ndarray, lower: np.ndarray) -> None:  # pragma: no cover
 
 
 @COMPILED
-def _forward(upper: np.ndarray, vector: np.ndarray) -> None:  # pragma: no cover - compiled
+def _forward(upper: NDArray[np.float32], vector: NDArray[np.float32]) -> None:  # pragma: no cover - compiled
     """Solve R' x = vector in place."""
     for i in range(len(vector)):
         vector[i] *= upper[i, i]
@@ -261,7 +263,7 @@ def _forward(upper: np.ndarray, vector: np.ndarray) -> None:  # pragma: no cover
 
 
 @COMPILED
-def _backward(lower: np.ndarray, vector: np.ndarray) -> None:  # pragma: no cover - compiled
+def _backward(lower: NDArray[np.float32], vector: NDArray[np.float32]) -> None:  # pragma: no cover - compiled
     """Solve R x = vector in place."""
     for i in range(len(vector) - 1, -1, -1):
         vector[i] *= lower[i, i]

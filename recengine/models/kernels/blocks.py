@@ -1,7 +1,7 @@
 """Scores of a block of users, and their best movies, found without computing most of the scores.
 
 A score is ``left . right + rows . weights``: a thin dense product, and for the popular head the closed form's
-share from the user's own ratings. Then, where there is a lift, each user's scores are standardised and lifted.
+share from the user's own ratings. Then, where there is a boost, each user's scores are standardised and boosted.
 The best are looked for in the head first; of the many movies beyond it (``tail``) only those are scored that
 may still reach the list.
 """
@@ -11,22 +11,62 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recengine.models.kernels import tail
 from recengine.models.kernels.compiled import COMPILED, REORDERED
+from recengine.models.kernels.csr import Pattern, pattern_of
 from recengine.models.kernels.sparse_product import product, tiled
-from recengine.models.kernels.tail import Tail, insert
+from recengine.models.kernels.tail import Standard, Tail, Tiles, insert_reaching
+from recengine.models.kernels.topn import Lists, empty_lists, insert_all
 from recengine.runtime.threads import in_parts
 
 PART = 32  # users finished by one thread at a time
 DENSE = 256  # users in one dense product: always as many, so that a user's figures do not depend on the block
-CHUNK = 64  # scores compared with the n-th best at once
 RUN = 1024  # scores summed in single precision
 TINY = 1e-9
+
+
+class Boost(NamedTuple):
+    """What is added to standardised scores: ``values`` (M,), and whether anything is."""
+
+    given: bool
+    values: NDArray[np.float32]
+
+
+class Products(NamedTuple):
+    """Both parts of some users' scores: ``dense`` is of users ``start`` .. of the block, ``share`` of all.
+
+    Attributes
+    ----------
+    start : int
+    dense : ndarray of float32, shape (DENSE, H or M)
+    share : ndarray of float32, shape (B, H)
+    """
+
+    start: int
+    dense: NDArray[np.float32]
+    share: NDArray[np.float32]
+
+
+class Beyond(NamedTuple):
+    """What is asked of the tail: its tiles, the users' factors, and the moments of their scores there.
+
+    Attributes
+    ----------
+    tiles : Tiles
+    left : ndarray of float32, shape (B, K)
+    totals, squares : ndarray of float64, shape (B,)
+    """
+
+    tiles: Tiles
+    left: NDArray[np.float32]
+    totals: NDArray[np.float64]
+    squares: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -37,28 +77,28 @@ class Catalogue:
     ----------
     right : ndarray of float32, shape (K, M)
     weights : ndarray of float32, shape (H, H)
-    lift : ndarray of float32, shape (M,), or None
+    boost : ndarray of float32, shape (M,), or None
         Added to standardised scores.
     """
 
-    right: np.ndarray
-    weights: np.ndarray
-    lift: np.ndarray | None
+    right: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    boost: NDArray[np.float32] | None
 
     @cached_property
     def tail(self) -> Tail:
         """The movies beyond the head."""
-        return Tail.of(self.right, self.lift, len(self.weights))
+        return Tail.of(self.right, self.boost, len(self.weights))
 
     @cached_property
-    def weight_tiles(self) -> np.ndarray:
+    def weight_tiles(self) -> NDArray[np.float32]:
         """The weights as ``product`` wants them."""
         return tiled(self.weights)
 
     @property
-    def lifted(self) -> tuple[bool, np.ndarray]:
-        """Whether there is a lift, and the lift; an empty array where there is none."""
-        return self.lift is not None, np.zeros(0, np.float32) if self.lift is None else self.lift
+    def boosting(self) -> Boost:
+        """The boost as the compiled loops read it."""
+        return Boost(self.boost is not None, np.zeros(0, np.float32) if self.boost is None else self.boost)
 
 
 @dataclass(frozen=True)
@@ -74,64 +114,69 @@ class Block:
     """
 
     catalogue: Catalogue
-    left: np.ndarray
+    left: NDArray[np.float32]
     rows: csr_array
 
-    def scores(self) -> np.ndarray:
+    def scores(self) -> NDArray[np.float32]:
         """All scores, float32 of shape (B, M)."""
-        found = np.empty((len(self.left), self.catalogue.right.shape[1]), dtype=np.float32)
-        shared = self.catalogue.lifted
-        self._each(self.catalogue.right, lambda *own: _finish_all(*own, *shared, found))  # type: ignore[call-arg]
-        return found
+        scores = np.empty((len(self.left), self.catalogue.right.shape[1]), dtype=np.float32)
+        boost = self.catalogue.boosting
+        self._each(self.catalogue.right, lambda a, b, products: _score_all(a, b, products, boost, scores))
+        return scores
 
-    def best(self, seen: csr_array, ranks: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    def best(self, seen: csr_array, ids: NDArray[np.int64], n: int) -> Lists:
         """The n best unseen movies of every user.
 
         Parameters
         ----------
         seen : csr_array, shape (B, M)
             Where an entry is stored, the movie does not count.
-        ranks : ndarray of int64, shape (M,)
-            Of equal scores the movie with the smaller rank comes first.
+        ids : ndarray of int64, shape (M,)
+            Whose the catalogue's columns are; of equal scores the smaller id comes first.
         n : int
 
         Returns
         -------
-        (ndarray of float32, ndarray of int64), both of shape (B, n)
-            Falling values and their columns; -inf and -1 where nothing is left, and NaN as a user's first
-            value where any score of theirs is not finite.
+        Lists
+            -inf and -1 where nothing is left, and NaN as a user's first value where any score of theirs is
+            not finite.
         """
-        values = np.full((len(self.left), n), -np.inf, dtype=np.float32)
-        columns = np.full((len(self.left), n), -1, dtype=np.int64)
-        head, beyond = self.catalogue.right[:, : len(self.catalogue.weights)], self.catalogue.tail
-        known = np.asarray(seen.indptr, dtype=np.int64), np.asarray(seen.indices, dtype=np.int32)
-        shared = (*self.catalogue.lifted, *known, ranks, self.left, *beyond.moments(self.left), *beyond.tiles)
-        self._each(head, lambda *own: _best_all(*own, *shared, values, columns))  # type: ignore[call-arg]
-        return values, columns
+        lists, catalogue = empty_lists(len(self.left), n), self.catalogue
+        head, boost, hidden = (
+            catalogue.right[:, : len(catalogue.weights)],
+            catalogue.boosting,
+            pattern_of(seen),
+        )
+        beyond = Beyond(catalogue.tail.tiles, self.left, *catalogue.tail.moments(self.left))
+        self._each(head, lambda a, b, products: _best_all(a, b, products, boost, beyond, hidden, ids, lists))
+        return lists
 
-    def _each(self, right: np.ndarray, work: Callable[..., None]) -> None:
-        """Call ``work(first, last, number of the product's first user, product, closed form's share)``."""
+    def _each(self, right: NDArray[np.float32], work: Callable[[int, int, Products], None]) -> None:
+        """Call ``work(first, last, products)`` for the users of every dense product, part by part."""
         share = product(self.rows, self.catalogue.weight_tiles, len(self.catalogue.weights))
         for start, dense in _products(self.left, right):
+            products = Products(start, dense, share)
             size = min(DENSE, len(self.left) - start)
-            in_parts(lambda a, b, at=start, d=dense: work(a, b, at, d, share), size, PART)  # type: ignore[misc]
+            in_parts(lambda a, b, p=products: work(a, b, p), size, PART)  # type: ignore[misc]
 
 
-def _products(left: np.ndarray, right: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+def _products(
+    left: NDArray[np.float32], right: NDArray[np.float32]
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """(first row, product) of every DENSE rows; the product is overwritten by the next one."""
     by = torch.from_numpy(np.ascontiguousarray(right))
-    found = torch.empty(DENSE, by.shape[1])
+    dense = torch.empty(DENSE, by.shape[1])
     for start in range(0, len(left), DENSE):
         padded = torch.zeros(DENSE, left.shape[1])
         part = torch.from_numpy(left[start : start + DENSE])
         padded[: len(part)] = part
-        torch.mm(padded, by, out=found)
-        yield start, found.numpy()
+        torch.mm(padded, by, out=dense)
+        yield start, dense.numpy()
 
 
 @REORDERED
 def _add_up(
-    dense: np.ndarray, share: np.ndarray, row: np.ndarray
+    dense: NDArray[np.float32], share: NDArray[np.float32], row: NDArray[np.float32]
 ) -> tuple[float, float]:  # pragma: no cover - compiled
     """Add both parts into the row; its sum and sum of squares, in one fixed order."""
     total = squares = np.float64(0)
@@ -159,92 +204,55 @@ def _standard(total: float, squares: float, count: int) -> tuple[float, float]: 
 
 
 @COMPILED
-def _finish_all(
-    first: int,
-    last: int,
-    start: int,
-    dense: np.ndarray,
-    share: np.ndarray,
-    lifted: bool,
-    lift: np.ndarray,
-    out: np.ndarray,
+def _score_all(
+    first: int, last: int, products: Products, boost: Boost, scores: NDArray[np.float32]
 ) -> None:  # pragma: no cover - compiled
     for at in range(first, last):
-        row = out[start + at]
-        mean, scale = _standard(*_add_up(dense[at], share[start + at], row), len(row))
-        if lifted:
-            middle, by = np.float32(mean), np.float32(scale)
-            for movie in range(len(row)):
-                row[movie] = (row[movie] - middle) * by + lift[movie]
+        user = products.start + at
+        row = scores[user]
+        mean, scale = _standard(*_add_up(products.dense[at], products.share[user], row), len(row))
+        if boost.given:
+            _boost(row, Standard(np.float32(mean), np.float32(scale)), boost.values)
 
 
 @COMPILED
 def _best_all(
     first: int,
     last: int,
-    start: int,
-    dense: np.ndarray,
-    share: np.ndarray,
-    lifted: bool,
-    lift: np.ndarray,
-    indptr: np.ndarray,
-    seen: np.ndarray,
-    ranks: np.ndarray,
-    left: np.ndarray,
-    totals: np.ndarray,
-    squares: np.ndarray,
-    tail_movies: np.ndarray,
-    tail_right: np.ndarray,
-    tail_lift: np.ndarray,
-    tail_low: np.ndarray,
-    tail_high: np.ndarray,
-    values: np.ndarray,
-    columns: np.ndarray,
+    products: Products,
+    boost: Boost,
+    beyond: Beyond,
+    seen: Pattern,
+    ids: NDArray[np.int64],
+    lists: Lists,
 ) -> None:  # pragma: no cover - compiled
-    row = np.empty(dense.shape[1], dtype=np.float32)
-    hidden = np.zeros(len(ranks), dtype=np.bool_)
+    row = np.empty(products.dense.shape[1], dtype=np.float32)
+    hidden = np.zeros(len(ids), dtype=np.bool_)
     for at in range(first, last):
-        user = start + at
-        head_total, head_squares = _add_up(dense[at], share[user], row)
-        mean, scale = _standard(head_total + totals[user], head_squares + squares[user], len(ranks))
+        user = products.start + at
+        total, squares = _add_up(products.dense[at], products.share[user], row)
+        mean, scale = _standard(total + beyond.totals[user], squares + beyond.squares[user], len(ids))
         if not np.isfinite(mean):
-            values[user, 0] = np.nan
+            lists.values[user, 0] = np.nan
             continue
-        middle, by = np.float32(mean if lifted else 0), np.float32(scale if lifted else 1)
-        for entry in range(indptr[user], indptr[user + 1]):
-            hidden[seen[entry]] = True
-            if seen[entry] < len(row):
-                row[seen[entry]] = -np.inf
-        if lifted:
-            for movie in range(len(row)):
-                row[movie] = (row[movie] - middle) * by + lift[movie]
-        _best(row, ranks, values[user], columns[user])
-        for tile in range(len(tail_right)):
-            limits = tail_low[tile], tail_high[tile], tail_lift[tile]
-            if tail.reach(left[user], *limits, middle, by) < values[user, -1]:  # type: ignore[arg-type]
-                continue
-            given = left[user], tail_right[tile], tail_lift[tile], middle, by
-            tail.take(*given, tail_movies[tile], hidden, ranks, values[user], columns[user])  # type: ignore[arg-type]
-        for entry in range(indptr[user], indptr[user + 1]):
-            hidden[seen[entry]] = False
-
-
-@REORDERED
-def _highest(row: np.ndarray, start: int, stop: int) -> np.float32:  # pragma: no cover - compiled
-    highest = np.float32(-np.inf)
-    for at in range(start, stop):
-        highest = max(highest, row[at])
-    return highest
+        for entry in range(seen.indptr[user], seen.indptr[user + 1]):
+            hidden[seen.columns[entry]] = True
+            if seen.columns[entry] < len(row):
+                row[seen.columns[entry]] = -np.inf
+        standard = Standard(np.float32(mean if boost.given else 0), np.float32(scale if boost.given else 1))
+        if boost.given:
+            _boost(row, standard, boost.values)
+        values, listed = lists.values[user], lists.ids[user]
+        insert_all(row, ids, values, listed)
+        insert_reaching(beyond.left[user], beyond.tiles, standard, hidden, ids, values, listed)
+        for entry in range(seen.indptr[user], seen.indptr[user + 1]):
+            hidden[seen.columns[entry]] = False
 
 
 @COMPILED
-def _best(
-    row: np.ndarray, ranks: np.ndarray, values: np.ndarray, columns: np.ndarray
+def _boost(
+    row: NDArray[np.float32], standard: Standard, boost: NDArray[np.float32]
 ) -> None:  # pragma: no cover - compiled
-    """Insert a row's best into the falling ``values``; chunks without a candidate cost one comparison."""
-    for start in range(0, len(row), CHUNK):
-        stop = min(start + CHUNK, len(row))
-        if _highest(row, start, stop) < values[-1]:
-            continue
-        for at in range(start, stop):
-            insert(row[at], at, ranks, values, columns)
+    """Standardise a row in place and add the boost of its movies."""
+    for movie in range(len(row)):
+        row[movie] = (row[movie] - standard.mean) * standard.scale + boost[movie]

@@ -1,48 +1,46 @@
-"""Movies rated by the same people: the neighbours published as ``similar_movies``."""
+"""Movies rated by the same people: every movie's nearest neighbours."""
 
 from __future__ import annotations
 
-import numpy as np
-import pyarrow as pa
+import math
 
-from recengine.dataset import Snapshot
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
 from recengine.models.kernels.compiled import COMPILED, REORDERED
 from recengine.models.kernels.cooccurrence import common_raters
-from recengine.models.kernels.popular_first import Order, rows_of
-from recengine.models.parts.gram import solvable
+from recengine.models.kernels.csr import Pattern, pattern_of
+from recengine.models.kernels.topn import Lists, empty_lists, insert
+from recengine.runtime.resources import memory_bytes
 from recengine.runtime.threads import in_parts
-
-SCHEMA = pa.schema(
-    [
-        ("movie_id", pa.int64()),
-        ("rank", pa.int32()),
-        ("similar_movie_id", pa.int64()),
-        ("score", pa.float32()),
-    ]
-)
 
 # Common raters are worth n / (n + this): two movies that one person rated are not alike for it.
 SHRINKAGE = np.float32(10)
 
 HEAD = 4_000  # most movies whose pairs are counted by bitmaps: rarer ones are quicker counted one by one
+HEAD_SHARE = 32  # ... and no more than this part of the memory holds the counts of
 PART = 64  # movies that one thread counts at a time
 CHUNK = 64  # movies scored together: seldom does one of them belong to the best
 
 
-def similar_movies(snapshot: Snapshot, n: int) -> pa.Table:
+def nearest_movies(rated: csr_array, movies: NDArray[np.int64], n: int) -> Lists:
     """The n nearest neighbours of every movie by shrunken cosine of who rated them.
 
     Parameters
     ----------
-    snapshot : Snapshot
-        U users, M movies.
+    rated : csr_array, shape (U, C)
+        A stored entry is a rating; the columns are the C movies with ratings from the most to the least rated
+        one, as ``popular_first`` gives them.
+    movies : ndarray of int64, shape (M,)
+        The movies' indices in that order, those without ratings last.
     n : int
         Neighbours per movie; fewer where fewer movies share a rater.
 
     Returns
     -------
-    Table
-        Columns of ``SCHEMA``, ordered by movie and rank; score in (0, 1), ties broken by movie id.
+    Lists
+        Of M movies; values in (0, 1), ids are movie indices, -inf and -1 where no further movie shares a rater.
 
     Notes
     -----
@@ -50,73 +48,65 @@ def similar_movies(snapshot: Snapshot, n: int) -> pa.Table:
     (significance weighting: Herlocker et al., "An algorithmic framework for performing collaborative
     filtering", SIGIR 1999).
     """
-    order = Order.of(snapshot, 1)
-    rated = rows_of(snapshot, order, np.arange(snapshot.users)).rated  # (U, C), C movies with ratings
     by_movie = rated.T.tocsr()
     norms = np.sqrt(np.diff(by_movie.indptr)).astype(np.float32)  # (C,)
-    head = common_raters(rated, min(HEAD, len(norms), solvable()))
-    n = min(n, snapshot.movies)
-    values, columns = np.zeros((snapshot.movies, n), np.float32), np.zeros((snapshot.movies, n), np.int64)
-    both = [(np.asarray(m.indptr, np.int64), np.asarray(m.indices, np.int32)) for m in (by_movie, rated)]
-    given = (*both[0], *both[1], head, 1 / norms, order.movies, values, columns)
-    in_parts(lambda first, last: _neighbours(first, last, *given), len(norms), PART)
-    kept = values > 0
-    ranks = np.cumsum(kept, axis=1, dtype=np.int32)
-    return pa.table(
-        [
-            snapshot.movie_ids[kept.nonzero()[0]],
-            ranks[kept],
-            snapshot.movie_ids[columns[kept]],
-            values[kept],
-        ],
-        schema=SCHEMA,
+    head = min(HEAD, len(norms), math.isqrt(memory_bytes() // HEAD_SHARE // 4))
+    counts, inverse = common_raters(rated, head), 1 / norms
+    raters, rows = pattern_of(by_movie), pattern_of(rated)
+    lists = empty_lists(len(movies), min(n, len(movies)))
+    in_parts(
+        lambda first, last: _neighbours(first, last, raters, rows, counts, inverse, movies, lists),
+        len(norms),
+        PART,
     )
+    return lists
 
 
 @COMPILED
 def _neighbours(
     first: int,
     last: int,
-    movie_indptr: np.ndarray,
-    raters: np.ndarray,
-    user_indptr: np.ndarray,
-    rated: np.ndarray,
-    head: np.ndarray,
-    inverse: np.ndarray,
-    movies: np.ndarray,
-    values: np.ndarray,
-    columns: np.ndarray,
+    raters: Pattern,
+    rated: Pattern,
+    head: NDArray[np.float32],
+    inverse: NDArray[np.float32],
+    movies: NDArray[np.int64],
+    lists: Lists,
 ) -> None:  # pragma: no cover - compiled
-    """Fill falling ``values`` and their ``columns``, both (M, n), for the first .. last most rated movies."""
+    """Fill the lists of the first .. last most rated movies.
+
+    The head's common raters stand in ``head``; those of rarer movies are counted along their raters' rows.
+    """
     common = np.zeros(len(inverse), dtype=np.int32)
     for own in range(first, last):
-        found = (inverse, movies, values[movies[own]], columns[movies[own]])
+        values, listed = lists.values[movies[own]], lists.ids[movies[own]]
         counted = 0
         if own < len(head):
             counted = len(head)
             for other in range(counted):
                 common[other] = head[own, other]
-            _take(own, 0, counted, common, *found)
-            if not _may_follow(own, counted, inverse, found[2][-1]):
+            _take(own, 0, counted, common, inverse, movies, values, listed)
+            if not _may_follow(own, counted, inverse, values[-1]):
                 continue
-        for rater in raters[movie_indptr[own] : movie_indptr[own + 1]]:
-            start, stop = user_indptr[rater], user_indptr[rater + 1]
+        for rater in raters.columns[raters.indptr[own] : raters.indptr[own + 1]]:
+            start, stop = rated.indptr[rater], rated.indptr[rater + 1]
             if counted:
-                start += np.searchsorted(rated[start:stop], counted)
+                start += np.searchsorted(rated.columns[start:stop], counted)
             for entry in range(start, stop):
-                common[rated[entry]] += 1
-        _take(own, counted, len(common), common, *found)
+                common[rated.columns[entry]] += 1
+        _take(own, counted, len(common), common, inverse, movies, values, listed)
 
 
 @COMPILED
 def _may_follow(
-    own: int, first: int, inverse: np.ndarray, least: float
+    own: int, first: int, inverse: NDArray[np.float32], least: float
 ) -> bool:  # pragma: no cover - compiled
     """Whether a movie from ``first`` on, all rarer than those before, can reach a score at all."""
     if first == len(inverse):
         return False
     most = np.float32(1 / inverse[first] ** 2)  # its raters, if all of them are common
-    return most * inverse[own] * inverse[first] * (most / (most + SHRINKAGE)) >= least * np.float32(0.999)
+    score = most * inverse[own] * inverse[first] * (most / (most + SHRINKAGE))
+    return bool(score >= least * np.float32(0.999))
 
 
 @COMPILED
@@ -124,11 +114,11 @@ def _take(
     own: int,
     first: int,
     last: int,
-    common: np.ndarray,
-    inverse: np.ndarray,
-    movies: np.ndarray,
-    values: np.ndarray,
-    columns: np.ndarray,
+    common: NDArray[np.int32],
+    inverse: NDArray[np.float32],
+    movies: NDArray[np.int64],
+    values: NDArray[np.float32],
+    listed: NDArray[np.int64],
 ) -> None:  # pragma: no cover - compiled
     """Keep the best of the movies first .. last, and set their counts back to 0."""
     common[own] = 0
@@ -139,13 +129,13 @@ def _take(
         if highest > 0 and highest >= values[-1]:
             for at in range(len(chunk)):
                 if scores[at] > 0:
-                    _insert(scores[at], movies[start + at], values, columns)
+                    insert(scores[at], movies[start + at], values, listed)
         chunk[:] = 0
 
 
 @REORDERED
 def _score(
-    common: np.ndarray, own: float, others: np.ndarray, scores: np.ndarray
+    common: NDArray[np.int32], own: float, others: NDArray[np.float32], scores: NDArray[np.float32]
 ) -> np.float32:  # pragma: no cover - compiled
     """Scores of a chunk of movies by their numbers of common raters; the highest of them."""
     highest = np.float32(0)
@@ -154,19 +144,3 @@ def _score(
         scores[at] = shared * own * others[at] * (shared / (shared + SHRINKAGE))
         highest = max(highest, scores[at])
     return highest
-
-
-@COMPILED
-def _insert(
-    score: float, movie: int, values: np.ndarray, columns: np.ndarray
-) -> None:  # pragma: no cover - compiled
-    """Put a neighbour into its place, of equal scores the smaller index first; the last one falls out."""
-    place = len(values) - 1
-    if score < values[place] or (score == values[place] and movie > columns[place]):
-        return
-    while place > 0 and (
-        score > values[place - 1] or (score == values[place - 1] and movie < columns[place - 1])
-    ):
-        values[place], columns[place] = values[place - 1], columns[place - 1]
-        place -= 1
-    values[place], columns[place] = score, movie

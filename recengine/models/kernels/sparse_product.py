@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recengine.models.kernels.compiled import COMPILED
+from recengine.models.kernels.csr import Pattern, pattern_of
 from recengine.runtime.threads import in_parts
 
 TILE = 128  # columns of the dense matrix that are summed together: 512 bytes, rows often needed stay in cache
 ROWS = 4096  # rows of the sparse one that a thread takes through a tile
 
 
-def tiled(weights: np.ndarray) -> np.ndarray:
+def tiled(weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """A matrix (C, K) cut into contiguous tiles of its columns, (tiles, C, TILE), the last one filled with zeros."""
     height, width = weights.shape
     tiles = np.zeros((-(-width // TILE), height, TILE), dtype=np.float32)
@@ -22,7 +24,7 @@ def tiled(weights: np.ndarray) -> np.ndarray:
     return tiles
 
 
-def product(rows: csr_array, tiles: np.ndarray, width: int) -> np.ndarray:
+def product(rows: csr_array, tiles: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     """``rows @ weights``, every stored entry counting as 1; float32 of shape (R, K).
 
     The sums do not depend on the number of threads, nor a row's on the other rows.
@@ -36,12 +38,12 @@ def product(rows: csr_array, tiles: np.ndarray, width: int) -> np.ndarray:
     width : int
         Their number of columns K.
     """
-    found = np.empty((rows.shape[0], width), dtype=np.float32)
-    indptr, indices = np.asarray(rows.indptr, np.int64), np.asarray(rows.indices, np.int32)
-    chunks = -(-len(found) // ROWS)
-    given = (chunks, indptr, indices, tiles, found)
-    in_parts(lambda first, last: _multiply(first, last, *given), len(tiles) * chunks, 1)
-    return found
+    result, pattern = np.empty((rows.shape[0], width), dtype=np.float32), pattern_of(rows)
+    chunks = -(-len(result) // ROWS)
+    in_parts(
+        lambda first, last: _multiply(first, last, chunks, pattern, tiles, result), len(tiles) * chunks, 1
+    )
+    return result
 
 
 @COMPILED
@@ -49,25 +51,27 @@ def _multiply(
     first: int,
     last: int,
     chunks: int,
-    indptr: np.ndarray,
-    columns: np.ndarray,
-    tiles: np.ndarray,
-    found: np.ndarray,
+    pattern: Pattern,
+    tiles: NDArray[np.float32],
+    result: NDArray[np.float32],
 ) -> None:  # pragma: no cover - compiled
     """Parts first .. last of the product: part p is chunk p % chunks of the rows, tile p // chunks of the columns."""
     for part in range(first, last):
         left, start = part // chunks * TILE, part % chunks * ROWS
-        target = found[start : start + ROWS, left : left + TILE]
-        _add_rows(indptr[start : start + ROWS + 1], columns, tiles[part // chunks], target)
+        target = result[start : start + ROWS, left : left + TILE]
+        _add_rows(pattern.indptr[start : start + ROWS + 1], pattern.columns, tiles[part // chunks], target)
 
 
 @COMPILED
 def _add_rows(
-    indptr: np.ndarray, columns: np.ndarray, tile: np.ndarray, found: np.ndarray
+    indptr: NDArray[np.int64],
+    columns: NDArray[np.int32],
+    tile: NDArray[np.float32],
+    result: NDArray[np.float32],
 ) -> None:  # pragma: no cover - compiled
     height, width = tile.shape
     sums = np.empty(TILE, dtype=np.float32)
-    for row in range(len(found)):
+    for row in range(len(result)):
         sums[:] = 0
         entry, stop = indptr[row], indptr[row + 1]
         while stop > entry and columns[stop - 1] >= height:
@@ -84,4 +88,4 @@ def _add_rows(
             for at in range(width):
                 sums[at] += tile[columns[entry], at]
             entry += 1
-        found[row] = sums[: found.shape[1]]
+        result[row] = sums[: result.shape[1]]

@@ -1,39 +1,96 @@
-"""The exact top N of a block of scores."""
+"""Top N: the exact n best of many scores, equal ones in the order of their ids."""
 
 from __future__ import annotations
 
-import torch
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recengine.models.kernels.compiled import COMPILED, REORDERED
+from recengine.runtime.threads import in_parts
+
+PART = 16  # rows searched by one thread at a time
+CHUNK = 64  # scores compared with the n-th best at once: seldom does one of them belong to the list
 
 
-def top_n(scores: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+class Lists(NamedTuple):
+    """A list of n per row: falling ``values`` (B, n) and whose they are, ``ids`` (B, n)."""
+
+    values: NDArray[np.float32]
+    ids: NDArray[np.int64]
+
+
+def empty_lists(rows: int, n: int) -> Lists:
+    """Lists nothing has been put into: -inf and -1."""
+    return Lists(np.full((rows, n), -np.inf, dtype=np.float32), np.full((rows, n), -1, dtype=np.int64))
+
+
+def top_n(scores: NDArray[np.float32], n: int) -> Lists:
     """The exact n best of every row, ties broken by the smaller column.
 
     Parameters
     ----------
-    scores : Tensor of float32, shape (B, M)
-        Higher is better; -inf never counts as an entry to recommend, but is returned where a row has
-        fewer than n others.
+    scores : ndarray of float32, shape (B, M)
+        Higher is better; -inf is never listed.
     n : int
-        Entries per row; at most M are returned.
+        Entries per row.
 
     Returns
     -------
-    (Tensor of float32, Tensor of int64), both of shape (B, min(n, M))
-        Values falling from left to right, and their columns.
+    Lists
+        Their ids are columns; -inf and -1 where nothing is left.
     """
-    n = min(n, scores.shape[1])
-    # One more than asked for tells whether the n-th place is shared.
-    values, columns = torch.topk(scores, min(n + 1, scores.shape[1]), dim=1)
-    shared = (values[:, n:] == values[:, n - 1 : n]).any(dim=1) & (values[:, n - 1] > -torch.inf)
-    values, columns = values[:, :n].contiguous(), columns[:, :n].contiguous()
-    crowded = shared.nonzero().flatten()
-    if len(crowded):  # topk may pick any of the equal ones: take all better ones, then the first of the equal
-        rows, edge = scores[crowded], values[crowded, -1:]
-        better, equal = rows > edge, rows == edge
-        room = n - better.sum(dim=1, keepdim=True)
-        chosen = better | (equal & (torch.cumsum(equal, dim=1, dtype=torch.int32) <= room))
-        columns[crowded] = chosen.nonzero()[:, 1].reshape(-1, n)
-        values[crowded] = rows.gather(1, columns[crowded])
-    columns, order = torch.sort(columns, dim=1)
-    values, by_value = torch.sort(values.gather(1, order), dim=1, descending=True, stable=True)
-    return values, columns.gather(1, by_value)
+    lists, columns = empty_lists(len(scores), n), np.arange(scores.shape[1])
+    in_parts(lambda first, last: _top_rows(first, last, scores, columns, lists), len(scores), PART)
+    return lists
+
+
+@COMPILED
+def _top_rows(
+    first: int, last: int, scores: NDArray[np.float32], ids: NDArray[np.int64], lists: Lists
+) -> None:  # pragma: no cover - compiled
+    for row in range(first, last):
+        insert_all(scores[row], ids, lists.values[row], lists.ids[row])
+
+
+@COMPILED
+def insert_all(
+    scores: NDArray[np.float32],
+    ids: NDArray[np.int64],
+    values: NDArray[np.float32],
+    listed: NDArray[np.int64],
+) -> None:  # pragma: no cover - compiled
+    """Insert a row's best into one list; chunks without a candidate cost one comparison."""
+    for start in range(0, len(scores), CHUNK):
+        stop = min(start + CHUNK, len(scores))
+        if _highest(scores, start, stop) < values[-1]:
+            continue
+        for at in range(start, stop):
+            insert(scores[at], ids[at], values, listed)
+
+
+@REORDERED
+def _highest(scores: NDArray[np.float32], start: int, stop: int) -> np.float32:  # pragma: no cover - compiled
+    highest = np.float32(-np.inf)
+    for at in range(start, stop):
+        highest = max(highest, scores[at])
+    return highest
+
+
+@COMPILED
+def insert(
+    value: float, own: int, values: NDArray[np.float32], listed: NDArray[np.int64]
+) -> None:  # pragma: no cover - compiled
+    """Put an id into its place in one list, of equal values the smaller id first; the last falls out."""
+    place = len(values) - 1
+    if value == -np.inf or value < values[place]:
+        return
+    if value == values[place] and listed[place] >= 0 and own > listed[place]:
+        return
+    while place > 0 and (
+        value > values[place - 1] or (value == values[place - 1] and own < listed[place - 1])
+    ):
+        values[place], listed[place] = values[place - 1], listed[place - 1]
+        place -= 1
+    values[place], listed[place] = value, own

@@ -6,17 +6,18 @@ from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array, hstack
 
 from recengine.dataset import DECLARED, Snapshot
-from recengine.models.parts.gram import rated, user_weights
+from recengine.models.parts.closed_form import user_weights
 
 ATTRIBUTES = ("gender", "age_band", "age", "occupation", DECLARED)
 
 
-class PriorConfig(BaseModel):
-    """The knobs; defaults chosen on validation parts of ml-100k with users cut to few ratings."""
+class AttributePriorConfig(BaseModel):
+    """Knobs of the attribute prior; defaults chosen on validation parts of ml-100k with users cut to few ratings."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,14 +27,14 @@ class PriorConfig(BaseModel):
     fades_over: float = Field(10.0, gt=0, description="Ratings after which half of that weight is left")
 
 
-class Prior:
+class AttributePrior:
     """Rows regressed on the users' attributes; the more a user rated, the less it counts.
 
     The constant is not penalised, so that where attributes say nothing the prior is popularity.
     """
 
-    def __init__(self, config: PriorConfig | None = None) -> None:
-        self.config = config if config is not None else PriorConfig()
+    def __init__(self, config: AttributePriorConfig | None = None) -> None:
+        self.config = config if config is not None else AttributePriorConfig()
         self.weights = np.zeros((0, 0), dtype=np.float32)  # (1 + A, M)
 
     def fit(self, snapshot: Snapshot) -> Self:
@@ -43,15 +44,15 @@ class Prior:
         weighted = csr_array(inputs.multiply(weights[:, None]))
         normal = (inputs.T @ weighted).toarray().astype(np.float64)  # (1 + A, 1 + A)
         normal[np.diag_indices(len(normal))] += np.r_[1e-6, np.full(len(normal) - 1, self.config.ridge)]
-        target = (weighted.T @ rated(snapshot)).toarray()  # (1 + A, M)
+        target = (weighted.T @ snapshot.interactions).toarray()  # (1 + A, M)
         self.weights = np.linalg.solve(normal, target).astype(np.float32)
         return self
 
-    def left(self, snapshot: Snapshot, users: np.ndarray) -> np.ndarray:
+    def left(self, snapshot: Snapshot, users: NDArray[np.int64]) -> NDArray[np.float32]:
         """Factors (B, 1 + A) of users (B,): times ``weights`` their expected rows, as far as the prior counts."""
         config, counts = self.config, np.diff(snapshot.ratings.indptr)[users]
-        left = config.strength * config.fades_over / (config.fades_over + counts)
-        return np.asarray(self._inputs(snapshot)[users].toarray() * left[:, None])
+        strength = config.strength * config.fades_over / (config.fades_over + counts)
+        return np.asarray(self._inputs(snapshot)[users].toarray() * strength[:, None])
 
     def state(self) -> dict[str, torch.Tensor]:
         """The learned weights."""

@@ -1,33 +1,34 @@
-"""Predicted stars: a Bayesian linear autoencoder, the half of the default model that says how much, not what.
+"""Predicted stars: Bayesian matrix factorisation with side information, the half of ``hybrid`` that says how much.
 
-A user's ratings and the mere set of movies rated are encoded into a code of K numbers and a
-bias, by the exact posterior of a linear Gaussian model (``stars_chain``); the decoder is the movies' codes,
-encoded alike from their own side. Prediction is the posterior mean: the average of decoder times code over
-the draws of a Gibbs chain, kept as one low-rank product.
+A linear autoencoder too: a user's ratings and the implicit feedback, which movies were rated at all, are encoded
+into K latent factors and a bias by the exact posterior of a linear Gaussian model (``gibbs``); the decoder is the
+movies' factors, encoded alike from their own side. Prediction is the posterior mean: the average of decoder times
+encoding over the draws of a Gibbs chain, kept as one low-rank product.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_array
 
 from recengine.dataset import Snapshot
 from recengine.errors import NotReady
 from recengine.models.base import ModelConfig, OnProgress, moved, part_of, silent
-from recengine.models.parts.gibbs import Chain
+from recengine.models.parts.gibbs import GibbsSampler
 
 COMPRESS_COLUMNS = 256  # stacked columns between two compressions of the posterior mean
 PREDICT_PAIRS = 1 << 17
 LEAST_SWEEPS = 20  # however large the data
-BURN_IN_FROM_START = 1  # sweeps that are not averaged where the chain goes on from nearly the same data
+WARM_BURN_IN = 1  # sweeps that are not averaged where the chain goes on from nearly the same data
 
 
-class StarsConfig(ModelConfig):
-    """Recipe of ``Stars``.
+class BayesianMFConfig(ModelConfig):
+    """Recipe of ``BayesianMF``.
 
     Chosen on random fifths of ml-100k's u1.base. Sweeps are the knob that buys accuracy (RMSE at 250 .879, at 500
     .877, at 1000 .876), and with few of them every part gains less. K of 10 or 20, ratings' dates, heavier tails,
@@ -35,7 +36,7 @@ class StarsConfig(ModelConfig):
     earn a place.
     """
 
-    factors: int = Field(14, ge=1, le=100, description="Length K of a code")
+    factors: int = Field(14, ge=1, le=100, description="Number K of latent factors")
     sweeps: int = Field(1200, ge=1, description="Gibbs sweeps, those of the burn-in included")
     burn_in: int = Field(30, ge=0, description="First sweeps that are not averaged; at most half of all")
     most_work: int = Field(
@@ -47,27 +48,27 @@ class StarsConfig(ModelConfig):
     rank: int = Field(100, ge=1, description="Rank of the stored posterior mean")
 
 
-class Stars:
+class BayesianMF:
     """Predicted stars of any user and movie of a snapshot.
 
     Attributes
     ----------
-    config : StarsConfig
+    config : BayesianMFConfig
     history : list of dict
-        Per sweep: "step", "train" (RMSE of the drawn codes on the ratings, in their points).
+        Per sweep: "step", "train" (RMSE of the drawn factors on the ratings, in their points).
     """
 
-    Config: ClassVar[type[StarsConfig]] = StarsConfig
+    Config: ClassVar[type[BayesianMFConfig]] = BayesianMFConfig
 
-    def __init__(self, config: StarsConfig | None = None) -> None:
-        self.config = config if config is not None else StarsConfig()
+    def __init__(self, config: BayesianMFConfig | None = None) -> None:
+        self.config = config if config is not None else BayesianMFConfig()
         self.history: list[dict[str, float]] = []
         self._state: dict[str, torch.Tensor] = {}
         self._drawn: dict[str, torch.Tensor] = {}  # where the chain ended
         self._start: dict[str, torch.Tensor] = {}  # where the next one begins
 
-    def start_from(self, earlier: Self, users: np.ndarray, movies: np.ndarray) -> None:
-        """Let the next chain go on where an earlier one ended; ``users``, ``movies`` as in ``base.Start``."""
+    def warm_start_from(self, earlier: Self, users: NDArray[np.int64], movies: NDArray[np.int64]) -> None:
+        """Let the next chain go on where an earlier one ended; ``users``, ``movies`` as in ``base.WarmStart``."""
         if drawn := earlier._drawn:
             rows = {"users": moved(drawn["users"], users), "movies": moved(drawn["movies"], movies)}
             self._start = drawn | rows
@@ -96,7 +97,7 @@ class Stars:
         if star != 1:  # the chain's priors are in stars
             stars = (ratings.data / np.float32(star)).astype(np.float32)
             ratings = csr_array((stars, ratings.indices, ratings.indptr), shape=ratings.shape)
-        chain = Chain(
+        chain = GibbsSampler(
             ratings,
             implicit_rank=config.implicit_rank,
             factors=config.factors,
@@ -106,8 +107,8 @@ class Stars:
         sweeps = min(config.sweeps, max(config.most_work // snapshot.ratings.nnz, LEAST_SWEEPS))
         burn_in = min(config.burn_in, sweeps // 2)
         if self._start:
-            chain.start(self._start)
-            sweeps, burn_in = sweeps - burn_in + BURN_IN_FROM_START, BURN_IN_FROM_START
+            chain.warm_start(self._start)
+            sweeps, burn_in = sweeps - burn_in + WARM_BURN_IN, WARM_BURN_IN
         mean, self.history = PosteriorMean(config.rank), []
         for sweep in range(sweeps):
             users, movies = chain.sweep()
@@ -122,7 +123,12 @@ class Stars:
         self._drawn = chain.drawn() if sweeps < config.sweeps else {}
         return self
 
-    def predict(self, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
+    def predict(
+        self,
+        snapshot: Snapshot,
+        user_index: NDArray[np.integer[Any]],
+        movie_index: NDArray[np.integer[Any]],
+    ) -> NDArray[np.float32]:
         """Predicted stars of P pairs.
 
         Parameters
@@ -175,7 +181,7 @@ class PosteriorMean:
         self._user_bias = self._movie_bias = torch.zeros(())
 
     def add(self, users: torch.Tensor, movies: torch.Tensor) -> None:
-        """Add one draw: codes of shapes (U, K + 1) and (M, K + 1), bias last."""
+        """Add one draw: factors of shapes (U, K + 1) and (M, K + 1), bias last."""
         self._user_bias = self._user_bias + users[:, -1:]
         self._movie_bias = self._movie_bias + movies[:, -1:]
         self._users.append(users[:, :-1])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from recengine.dataset import Snapshot
@@ -48,17 +49,19 @@ class Biases:
         user_n = np.bincount(users, minlength=snapshot.users) + self.config.user_ridge
         movie_n = np.bincount(movies, minlength=snapshot.movies) + self.config.movie_ridge
         for _ in range(self.config.sweeps):
-            left = np.bincount(movies, stars - self.mean - user[users], minlength=snapshot.movies)
-            movie = np.divide(left, movie_n, out=np.zeros_like(left), where=movie_n > 0)
-            left = np.bincount(users, stars - self.mean - movie[movies], minlength=snapshot.users)
-            user = np.divide(left, user_n, out=np.zeros_like(left), where=user_n > 0)
+            residual = np.bincount(movies, stars - self.mean - user[users], minlength=snapshot.movies)
+            movie = np.divide(residual, movie_n, out=np.zeros_like(residual), where=movie_n > 0)
+            residual = np.bincount(users, stars - self.mean - movie[movies], minlength=snapshot.users)
+            user = np.divide(residual, user_n, out=np.zeros_like(residual), where=user_n > 0)
         self.user, self.movie = user.astype(np.float32), movie.astype(np.float32)
         return self
 
-    def predict(self, user_index: np.ndarray, movie_index: np.ndarray) -> np.ndarray:
+    def predict(
+        self, user_index: NDArray[np.integer[Any]], movie_index: NDArray[np.integer[Any]]
+    ) -> NDArray[np.float32]:
         """Stars of P (user, movie) pairs, clipped to the data's scale, float32 of shape (P,)."""
         stars = np.float32(self.mean) + self.user[user_index] + self.movie[movie_index]
-        return np.clip(stars, self.low, self.high).astype(np.float32)
+        return np.asarray(np.clip(stars, self.low, self.high), dtype=np.float32)
 
     def state(self) -> dict[str, torch.Tensor]:
         """The learned tensors by name."""

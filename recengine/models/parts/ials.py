@@ -1,7 +1,11 @@
-"""A low-rank autoencoder of the rated-at-all matrix, fitted by alternating least squares.
+"""iALS, implicit matrix factorisation by alternating least squares: a low-rank autoencoder of who rated what.
 
-Encoder and decoder of K numbers: a user's code is the ridge regression of the row on the movies' codes, a
-movie's code that of the column on the users' codes. Every entry counts, an unrated one only a little.
+K latent factors: a user's are the ridge regression of the row of zeros and ones on the movies' factors (the
+encoder), a movie's that of its column on the users' (the decoder). Every entry counts, an unrated one only a little.
+
+Y. Hu, Y. Koren and C. Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008; the penalty
+per entry is that of S. Rendle et al., "Revisiting the Performance of iALS on Item Recommendation Benchmarks",
+RecSys 2022.
 """
 
 from __future__ import annotations
@@ -17,19 +21,19 @@ from recengine.models.base import OnProgress, silent
 from recengine.models.kernels.batched_ridge import Problem, Rows
 
 LEAST_SWEEPS = 3
-FIRST_SCALE = 0.1  # size of the random codes the alternation starts from
+FIRST_SCALE = 0.1  # size of the random factors the alternation starts from
 
 
-class LowRankConfig(BaseModel):
-    """Knobs of the low-rank autoencoder; defaults chosen on validation parts of ml-100k."""
+class ImplicitALSConfig(BaseModel):
+    """Knobs of iALS; defaults chosen on validation parts of ml-100k."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    factors: int = Field(32, ge=1, description="Length K of a code")
+    factors: int = Field(32, ge=1, description="Number K of latent factors")
     unrated_weight: float = Field(
         0.2, gt=0, description="Weight of an unrated entry; a rated one counts about 1"
     )
-    ridge: float = Field(0.02, gt=0, description="Penalty on a code, per entry it is fitted to")
+    ridge: float = Field(0.02, gt=0, description="Penalty on factors, per entry they are fitted to")
     sweeps: int = Field(10, ge=1, description="Alternations between users and movies")
     most_work: int = Field(
         75_000_000,
@@ -38,17 +42,11 @@ class LowRankConfig(BaseModel):
     )
 
 
-class LowRank:
-    """Reconstruction P V' of the rated-at-all matrix.
+class ImplicitALS:
+    """Latent factors P of users and V of movies, whose product P V' reconstructs the rows of zeros and ones."""
 
-    References
-    ----------
-    Y. Hu, Y. Koren and C. Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008; the
-    penalty per entry is that of S. Rendle et al., "Revisiting the Performance of iALS", RecSys 2022.
-    """
-
-    def __init__(self, config: LowRankConfig | None = None, seed: int = 0) -> None:
-        self.config, self.seed = config if config is not None else LowRankConfig(), seed
+    def __init__(self, config: ImplicitALSConfig | None = None, seed: int = 0) -> None:
+        self.config, self.seed = config if config is not None else ImplicitALSConfig(), seed
         self.users = torch.zeros(0, 0)  # (U, K)
         self.movies = torch.zeros(0, 0)  # (M, K)
 
@@ -60,29 +58,38 @@ class LowRank:
         device: str = "cpu",
         on_progress: OnProgress = silent,
     ) -> Self:
-        """Fit on a csr_array of ones where rated, shape (U, M).
+        """Fit on implicit feedback.
 
-        Row codes to start from, (U, K), are those of a fit to nearly the same data: the movies' codes follow from
-        them, and new row codes from these.
+        Parameters
+        ----------
+        rows : csr_array of float32, shape (U, M)
+            1 where rated.
+        start : Tensor of float32, shape (U, K), optional
+            Row factors of a fit to nearly the same data: the movies' follow from them, and new row factors from
+            these, without further sweeps.
+        device : str
+            Torch device.
+        on_progress : callable
+            Called once per sweep.
         """
         config = self.config
-        filled = np.flatnonzero(np.diff(rows.indptr))  # the code of a row without entries is 0
+        filled = np.flatnonzero(np.diff(rows.indptr))  # the factors of a row without entries are 0
         rows, every = rows[filled], rows.shape[0]
         users, movies = (Rows(matrix, device) for matrix in (rows, rows.T.tocsr()))
         if start is not None:
-            codes = self._codes(movies, start[torch.from_numpy(filled)].to(device))
+            factors = self._factors(movies, start[torch.from_numpy(filled)].to(device))
         else:
-            codes = self._first(rows.shape[1]).to(device)
+            factors = self._first(rows.shape[1]).to(device)
             sweeps = min(config.sweeps, max(config.most_work // max(rows.nnz, 1), LEAST_SWEEPS))
             for sweep in range(sweeps):
-                codes = self._codes(movies, self._codes(users, codes))
+                factors = self._factors(movies, self._factors(users, factors))
                 on_progress("low rank", sweep + 1, sweeps)
-        self.users, self.movies = torch.zeros(every, config.factors), codes.cpu()
-        self.users[torch.from_numpy(filled)] = self._codes(users, codes).cpu()
+        self.users, self.movies = torch.zeros(every, config.factors), factors.cpu()
+        self.users[torch.from_numpy(filled)] = self._factors(users, factors).cpu()
         return self
 
     def state(self) -> dict[str, torch.Tensor]:
-        """The codes of both sides."""
+        """The factors of both sides."""
         return {"users": self.users, "movies": self.movies}
 
     def restore(self, state: dict[str, torch.Tensor]) -> Self:
@@ -92,11 +99,11 @@ class LowRank:
 
     def _first(self, movies: int) -> torch.Tensor:
         random = torch.Generator().manual_seed(self.seed)
-        codes = torch.randn(movies, self.config.factors, generator=random)
-        return codes * FIRST_SCALE / self.config.factors**0.5
+        factors = torch.randn(movies, self.config.factors, generator=random)
+        return factors.mul_(FIRST_SCALE).div_(self.config.factors**0.5)
 
-    def _codes(self, rows: Rows, other: torch.Tensor) -> torch.Tensor:
-        """Best codes (R, K) of R rows, given the other side's codes (C, K).
+    def _factors(self, rows: Rows, other: torch.Tensor) -> torch.Tensor:
+        """Best factors (R, K) of R rows, given the other side's (C, K).
 
         Solves ``(sum_rated v v' + w V'V + ridge (n + w C) I) p = sum_rated v`` for every row of n ratings.
         """
@@ -111,5 +118,6 @@ class LowRank:
             right=torch.zeros(count, width, device=device),
             offsets=torch.zeros(columns, device=device),
             weights=torch.ones(columns, device=device),
+            noise=torch.zeros(count, 0, device=device),
         )
         return rows.solve(problem).means

@@ -1,12 +1,12 @@
-"""The default model's ranking: two autoencoders of the rated-at-all matrix and a prior, added up.
+"""The default model's ranking: two autoencoders of implicit feedback and a prior, added up.
 
-Both reconstruct the matrix [ratings; genres]: a row per user, 1 where a movie was rated, and below them a row
+Both reconstruct the matrix [interactions; genres]: a row per user, 1 where a movie was rated, and below them a row
 per genre and per span of release years, 1 for its movies.
 
-1. A full-rank shallow one, in closed form (``gram``): every movie from the user's other movies; pairs of
-   movies rated in one sitting count most.
-2. A low-rank one (``low_rank``): it sees through 32 numbers what the first finds pair by pair.
-3. What the user's attributes say (``prior``), which carries users with few ratings.
+1. EASE, a full-rank shallow one, in closed form (``closed_form``): every movie from the user's other movies; pairs
+   of movies rated in one session count most.
+2. iALS, a low-rank one (``ials``): it sees through 32 numbers what the first finds pair by pair.
+3. What the user's attributes say (``attribute_prior``), which carries users with few ratings.
 
 All three estimate the same thing, the user's row of zeros and ones, so that they can simply be added.
 """
@@ -17,18 +17,19 @@ from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array, vstack
 
 from recengine.dataset import DECLARED, Snapshot
 from recengine.models.base import OnProgress, moved, part_of, silent
 from recengine.models.kernels.blocks import Block, Catalogue
-from recengine.models.kernels.cooccurrence import common_raters
+from recengine.models.kernels.cooccurrence import common_raters, session_raters
 from recengine.models.kernels.popular_first import Order, RatedRows, rows_of
-from recengine.models.parts.attribute_prior import Prior, PriorConfig
-from recengine.models.parts.gram import add_features, solvable, zero_diagonal_ridge
-from recengine.models.parts.ials import LowRank, LowRankConfig
-from recengine.models.parts.sessions import sitting_sums
+from recengine.models.kernels.topn import Lists, empty_lists
+from recengine.models.parts.attribute_prior import AttributePrior, AttributePriorConfig
+from recengine.models.parts.closed_form import add_features, solvable, zero_diagonal_ridge
+from recengine.models.parts.ials import ImplicitALS, ImplicitALSConfig
 from recengine.runtime.resources import memory_bytes
 
 GENRES = ("genre", "year_bin", DECLARED)
@@ -45,13 +46,13 @@ class RankingConfig(BaseModel):
     genre_weight: float = Field(
         3.0, ge=0, description="Weight of a genre's row in the closed form; 0 leaves genres and years out"
     )
-    session_share: float = Field(0.9, ge=0, le=1, description="Share of a pair's weight tied to one sitting")
-    session_hours: float = Field(0.2, gt=0, description="Time scale of a sitting")
+    session_share: float = Field(0.9, ge=0, le=1, description="Share of a pair's weight tied to one session")
+    session_hours: float = Field(0.2, gt=0, description="Time scale of a session")
     min_ratings: int = Field(3, ge=1, description="Movies with fewer ratings are left to the prior")
     most_movies: int = Field(4_000, ge=1, description="Most movies in the closed form: the most rated ones")
     low_rank_weight: float = Field(1.0, ge=0, description="Weight of the low-rank part; 0 leaves it out")
-    low_rank: LowRankConfig = LowRankConfig()
-    prior: PriorConfig = PriorConfig()
+    low_rank: ImplicitALSConfig = ImplicitALSConfig()
+    prior: AttributePriorConfig = AttributePriorConfig()
 
     def bounded(self, most_work: int) -> Self:
         """The same recipe with no more work on its low-rank part."""
@@ -74,22 +75,22 @@ class Ranking:
         self.config = config if config is not None else RankingConfig()
         self.order = Order.from_movies(np.zeros(0, dtype=np.int64), 0)
         self.weights = np.zeros((0, 0), dtype=np.float32)  # (H, H), of the most rated movies
-        self.low_rank = LowRank(self.config.low_rank, seed)
-        self.prior = Prior(self.config.prior)
-        self._start: torch.Tensor | None = None  # row codes that the next fit begins with, (U + C, K)
-        self._catalogue: Catalogue | None = None  # with this lift, where it has been asked for
-        self._lift: np.ndarray | None = None
+        self.low_rank = ImplicitALS(self.config.low_rank, seed)
+        self.prior = AttributePrior(self.config.prior)
+        self._start: torch.Tensor | None = None  # row factors that the next fit begins with, (U + C, K)
+        self._catalogue: Catalogue | None = None  # with this boost, where it has been asked for
+        self._boost: NDArray[np.float32] | None = None
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Fit the three parts on all ratings."""
         config, self._catalogue = self.config, None
-        self.order = Order.of(snapshot, config.min_ratings)
-        rows = rows_of(snapshot, self.order, np.arange(snapshot.users))
+        self.order = Order.of(snapshot.ratings, config.min_ratings)
+        rows = self._rows(snapshot, np.arange(snapshot.users))
         genres = snapshot.movie_group(*(GENRES if config.genre_weight else ()))
-        genres = genres[self.order.movies[: self.order.coded]]  # (coded, C)
+        genres = genres[self.order.movies[: self.order.warm]]  # (warm, C)
         self.prior.fit(snapshot)
         if config.low_rank_weight:
-            stacked = csr_array(vstack([rows.rated, genres.T], format="csr"))  # (U + C, coded)
+            stacked = csr_array(vstack([rows.rated, genres.T], format="csr"))  # (U + C, warm)
             start = self._start if self._start is not None and len(self._start) == stacked.shape[0] else None
             self.low_rank.fit(stacked, start=start, device=device, on_progress=on_progress)
         on_progress("closed form", 0, 1)
@@ -103,87 +104,97 @@ class Ranking:
     @property
     def wanted(self) -> int:
         """How many movies the closed form covers where the memory suffices."""
-        return min(self.order.coded, self.config.most_movies)
+        return min(self.order.warm, self.config.most_movies)
 
-    def _gram(self, rows: RatedRows, genres: csr_array) -> np.ndarray:
-        """The closed form's pairs, (H, H): of common raters, of sittings and, as (H, C), of genres."""
+    def _gram(self, rows: RatedRows, genres: csr_array) -> NDArray[np.float32]:
+        """The closed form's pairs, (H, H): of common raters, of sessions and, as (H, C), of genres."""
         config, head = self.config, genres.shape[0]
         gram = common_raters(rows.rated, head)
         gram *= np.float32(1 - config.session_share)
         if config.session_share:
-            near = sitting_sums(rows.rated, rows.rated_at, config.session_hours, head)
+            near = session_raters(rows.rated, rows.rated_at, config.session_hours, head)
             near *= np.float32(config.session_share)
             gram += near
             del near
         add_features(gram, genres, config.genre_weight)
         return gram
 
-    def start_from(self, earlier: Self, users: np.ndarray, known: int) -> None:
-        """Let the next fit begin with the low-rank codes of an earlier one.
+    def warm_start_from(self, earlier: Self, users: NDArray[np.int64], users_then: int) -> None:
+        """Let the next fit begin with the low-rank factors of an earlier one.
 
-        ``users`` as in ``base.Start``; ``known`` is how many users the earlier one had: genres follow them. Where
+        ``users`` and ``users_then`` as in ``base.WarmStart``: the factors of genres follow those of the users. Where
         the data has other genres or years than then, the low-rank part begins anew.
         """
         rows = earlier.low_rank.users
-        genres = np.arange(known, len(rows))
+        genres = np.arange(users_then, len(rows))
         self._start = moved(rows, np.concatenate([users, genres]))
 
-    def score(self, snapshot: Snapshot, users: np.ndarray, lift: np.ndarray | None = None) -> np.ndarray:
+    def score(
+        self, snapshot: Snapshot, users: NDArray[np.int64], boost: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
         """Scores of users (B,), float32 of shape (B, M); a user's do not depend on the others.
 
-        With a lift, of shape (M,), it is added to each user's scores after these are standardised.
+        With a boost, of shape (M,), it is added to each user's scores after these are standardised.
         """
-        return self._block(snapshot, users, lift).scores()[:, self.order.number]
+        return self._block(snapshot, users, boost).scores()[:, self.order.number]
 
     def best(
-        self, snapshot: Snapshot, users: np.ndarray, n: int, lift: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The n best unseen movies of users (B,) by ``score``: falling scores and movies, both (B, n).
+        self,
+        snapshot: Snapshot,
+        users: NDArray[np.int64],
+        n: int,
+        boost: NDArray[np.float32] | None = None,
+    ) -> Lists:
+        """The n best unseen movies of users (B,) by ``score``; equal scores in the order of the movies.
 
         -inf and -1 where nothing is left, NaN as the first score where one is not finite.
         """
-        movies = np.append(self.order.movies, -1)
-        values, columns = np.empty((len(users), n), np.float32), np.empty((len(users), n), np.int64)
+        lists = empty_lists(len(users), n)
         size = min(BLOCK, max(256, memory_bytes() // 32 // (4 * max(len(self.weights), 1))))
         for start in range(0, len(users), size):
             part = slice(start, start + size)
             seen = snapshot.ratings[users[part]]
             seen = csr_array((seen.data, self.order.number[seen.indices], seen.indptr), shape=seen.shape)
-            block = self._block(snapshot, users[part], lift)
-            values[part], columns[part] = block.best(seen, self.order.movies, n)
-        return values, movies[columns]
+            block = self._block(snapshot, users[part], boost)
+            lists.values[part], lists.ids[part] = block.best(seen, self.order.movies, n)
+        return lists
 
-    def _block(self, snapshot: Snapshot, users: np.ndarray, lift: np.ndarray | None) -> Block:
+    def _rows(self, snapshot: Snapshot, users: NDArray[np.int64]) -> RatedRows:
+        return rows_of(snapshot.ratings, snapshot.rated_at, self.order, users)
+
+    def _block(
+        self, snapshot: Snapshot, users: NDArray[np.int64], boost: NDArray[np.float32] | None
+    ) -> Block:
         left = self.prior.left(snapshot, users)
         if self.config.low_rank_weight:
             left = np.hstack([self.config.low_rank_weight * self.low_rank.users[users].numpy(), left])
         return Block(
-            self._catalogue_lifted_by(lift),
+            self._catalogue_with(boost),
             left=np.ascontiguousarray(left, dtype=np.float32),
-            rows=rows_of(snapshot, self.order, users).rated,
+            rows=self._rows(snapshot, users).rated,
         )
 
-    def _catalogue_lifted_by(self, lift: np.ndarray | None) -> Catalogue:
+    def _catalogue_with(self, boost: NDArray[np.float32] | None) -> Catalogue:
         """The movies' side of all blocks: made once, because every block of users needs it again."""
-        if self._catalogue is None or not _equal(self._lift, lift):
+        if self._catalogue is None or not _equal(self._boost, boost):
             right = self.prior.weights[:, self.order.movies]
             if self.config.low_rank_weight:
-                codes = np.zeros((self.config.low_rank.factors, right.shape[1]), dtype=np.float32)
-                codes[:, : self.order.coded] = self.low_rank.movies.numpy().T
-                right = np.vstack([codes, right])
-            ordered = None if lift is None else lift[self.order.movies].astype(np.float32)
-            self._catalogue, self._lift = Catalogue(right, self.weights, ordered), lift
+                factors = np.zeros((self.config.low_rank.factors, right.shape[1]), dtype=np.float32)
+                factors[:, : self.order.warm] = self.low_rank.movies.numpy().T
+                right = np.vstack([factors, right])
+            ordered = None if boost is None else boost[self.order.movies].astype(np.float32)
+            self._catalogue, self._boost = Catalogue(right, self.weights, ordered), boost
         return self._catalogue
 
     def state(self) -> dict[str, torch.Tensor]:
         """The learned tensors by name."""
-        own = {
+        tensors = {
             "movies": torch.from_numpy(self.order.movies),
-            "coded": torch.tensor(self.order.coded),
+            "coded": torch.tensor(self.order.warm),
             "weights": torch.from_numpy(self.weights),
         }
         parts = {"prior": self.prior.state(), "low_rank": self.low_rank.state()}
-        return own | {f"{part}.{name}": t for part, state in parts.items() for name, t in state.items()}
+        return tensors | {f"{part}.{name}": t for part, state in parts.items() for name, t in state.items()}
 
     def restore(self, state: dict[str, torch.Tensor]) -> Self:
         """Take back what ``state`` gave."""
@@ -195,5 +206,5 @@ class Ranking:
         return self
 
 
-def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+def _equal(one: NDArray[np.float32] | None, other: NDArray[np.float32] | None) -> bool:
     return one is other or (one is not None and other is not None and np.array_equal(one, other))

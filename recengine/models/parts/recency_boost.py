@@ -1,41 +1,46 @@
-"""The recency lift: what is popular now, added to any model's scores, as much as the data's own past rewards.
+"""The recency boost: what is popular now, added to any model's scores, as much as the data's own past rewards.
 
-Ratings of the next weeks go to movies that are rated now far more than all-time counts say. A user's
-standardised scores are therefore lifted by ``w log((r + eps) / (p + eps))``, see ``lifts``.
+Ratings of the next weeks go to movies that are rated now far more than all-time counts say. With p a movie's count
+of ratings and r its count in which a rating fades by half every h days, scaled to the same sum, a user's standardised
+scores are therefore boosted by ``w log((r + eps) / (p + eps))``.
 
-Half-life, weight and eps are learned by replaying the past: at several cuts in time, a model fitted before
+Half-life h, weight w and eps are learned by replaying the past: at several cuts in time, a model fitted before
 the cut is judged on what came next. Few users rate on both sides of a cut, and the candidate that served
-them best may hurt the next ones, so none is chosen: the lift is the average of all, each counting
-``exp(2 gain / standard error)``, among them no lift at all, which counts 1.
+them best may hurt the next ones, so none is chosen: the boost is the average of all, each counting
+``exp(2 gain / standard error)``, among them no boost at all, which counts 1.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from recengine.dataset import Snapshot
 from recengine.models.base import OnProgress, silent, users_at_once
-from recengine.models.kernels import boosted_ndcg as lifted_lists
-from recengine.models.parts.recent_popularity import lifts
+from recengine.models.kernels.boosted_ndcg import ndcg_gains
+from recengine.models.kernels.compiled import COMPILED
+from recengine.runtime.threads import in_parts
 
 TINY = 1e-9
 SHARPNESS = 2.0  # of the average over candidates; 1 to 4 do as well on inner cuts
+HOUR = 3_600
+BANDS = 8  # the ratings are summed in this many bands, whatever the number of threads
 
-Scorer = Callable[[Snapshot], Callable[[np.ndarray], np.ndarray]]
+Scorer = Callable[[Snapshot], Callable[[NDArray[np.int64]], NDArray[np.float32]]]
 """Fits a model on the snapshot given; what it returns gives the scores (E, M) of the users of an index array (E,)."""
 
-Cell = tuple[float, float, float]
-"""A candidate: half-life, eps, weight."""
+Candidate = tuple[float, float, float]
+"""Half-life, eps, weight."""
 
 
-class RecencyConfig(BaseModel):
+class RecencyBoostConfig(BaseModel):
     """What the replay tries."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,113 +66,115 @@ class RecencyConfig(BaseModel):
     )
 
     @property
-    def cells(self) -> list[Cell]:
+    def candidates(self) -> list[Candidate]:
         """Every candidate; weights vary fastest."""
         return list(itertools.product(self.half_lives, self.floors, self.weights))
 
 
 @dataclass
-class Recency:
-    """A learned lift.
+class RecencyBoost:
+    """A learned boost.
 
     Attributes
     ----------
     weight : float
-        Mean weight of the candidates; 0: no lift.
+        Mean weight of the candidates; 0: no boost.
     half_life, floor : float
         Of the candidate that counts most; ``half_life`` in days.
     gain : float
         Mean nDCG@10 that the candidates added over weight 0 at the cuts.
-    lift : ndarray of float32, shape (M,)
+    boost : ndarray of float32, shape (M,), or None
         The candidates' mean ``log((r + eps) / (p + eps))`` at the newest rating.
+    strengths : ndarray of float64, shape (candidates,), or None
+        Share times weight of every candidate.
     """
 
     weight: float = 0.0
     half_life: float = 0.0
     floor: float = 1.0
     gain: float = 0.0
-    lift: np.ndarray | None = None
-    strengths: np.ndarray | None = None  # share times weight of every candidate, float64 of shape (cells,)
+    boost: NDArray[np.float32] | None = None
+    strengths: NDArray[np.float64] | None = None
 
     def learn(
         self,
         snapshot: Snapshot,
         scorer: Scorer,
-        config: RecencyConfig,
+        config: RecencyBoostConfig,
         seed: int = 0,
         on_progress: OnProgress = silent,
     ) -> Self:
-        """Weigh the candidates by what they gain at cuts inside the snapshot, and average their lifts.
+        """Weigh the candidates by what they gain at cuts inside the snapshot, and average their boosts.
 
-        Candidates without a gain are left out; where that is all of them, there is no lift.
+        Candidates without a gain are left out; where that is all of them, there is no boost.
         """
-        self.weight, self.gain, self.lift = 0.0, 0.0, None
+        self.weight, self.gain, self.boost = 0.0, 0.0, None
         self.strengths = None
-        gains = _replay(snapshot, scorer, config, seed, on_progress)  # (E over all cuts, cells)
+        gains = _replay(snapshot, scorer, config, seed, on_progress)  # (E over all cuts, candidates)
         if not len(gains):
             return self
         shares = _shares(gains)
-        self.strengths = shares * [weight for _, _, weight in config.cells]
+        self.strengths = shares * [weight for _, _, weight in config.candidates]
         if self.strengths.any():
-            self.half_life, self.floor, _ = config.cells[int(shares.argmax())]
+            self.half_life, self.floor, _ = config.candidates[int(shares.argmax())]
             self.gain = float(shares @ gains.mean(axis=0))
-        return self._lift_at_the_end_of(snapshot, config)
+        return self._boost_at_the_end_of(snapshot, config)
 
-    def carry_over(self, earlier: Self, snapshot: Snapshot, config: RecencyConfig) -> Self:
-        """Keep what an earlier one learned with the same candidates, and lift what is popular now."""
+    def carry_over(self, earlier: Self, snapshot: Snapshot, config: RecencyBoostConfig) -> Self:
+        """Keep what an earlier one learned with the same candidates, and boost what is popular now."""
         self.half_life, self.floor, self.gain = earlier.half_life, earlier.floor, earlier.gain
         self.strengths = earlier.strengths
-        return self._lift_at_the_end_of(snapshot, config)
+        return self._boost_at_the_end_of(snapshot, config)
 
-    def _lift_at_the_end_of(self, snapshot: Snapshot, config: RecencyConfig) -> Self:
-        self.weight, self.lift = 0.0, None
+    def _boost_at_the_end_of(self, snapshot: Snapshot, config: RecencyBoostConfig) -> Self:
+        self.weight, self.boost = 0.0, None
         if self.strengths is not None and self.strengths.any():
             self.weight = float(self.strengths.sum())
             mean = self.strengths.reshape(-1, len(config.weights)).sum(axis=1) / self.weight
-            self.lift = (mean @ lifts(snapshot, config.half_lives, config.floors)).astype(np.float32)
+            self.boost = (mean @ boosts(snapshot, config.half_lives, config.floors)).astype(np.float32)
         return self
 
     @property
-    def weighted(self) -> np.ndarray | None:
+    def weighted(self) -> NDArray[np.float32] | None:
         """What is added to standardised scores, float32 of shape (M,); None where nothing is."""
-        return None if self.lift is None else np.float32(self.weight) * self.lift
+        return None if self.boost is None else np.float32(self.weight) * self.boost
 
     def state(self) -> dict[str, torch.Tensor]:
-        """The choice, and the lift where there is one."""
+        """The choice, and the boost where there is one (its tensor's name is older than this one)."""
         values = [self.weight, self.half_life, self.floor, self.gain]
-        arrays = {"lift": self.lift, "strengths": self.strengths}
+        arrays = {"lift": self.boost, "strengths": self.strengths}
         state = {name: torch.from_numpy(array) for name, array in arrays.items() if array is not None}
         return state | {"choice": torch.tensor(values, dtype=torch.float64)}
 
     def restore(self, state: dict[str, torch.Tensor]) -> Self:
         """Take back what ``state`` gave."""
         self.weight, self.half_life, self.floor, self.gain = state["choice"].tolist()
-        self.lift, self.strengths = (
+        self.boost, self.strengths = (
             state[name].numpy() if name in state else None for name in ("lift", "strengths")
         )
         return self
 
 
-def standardised(scores: np.ndarray) -> np.ndarray:
+def standardised(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each user's scores with mean 0 and standard deviation 1, shape (B, M)."""
     centred = scores - scores.mean(axis=1, keepdims=True)
-    return centred / (centred.std(axis=1, keepdims=True) + TINY)
+    return np.asarray(centred / (centred.std(axis=1, keepdims=True) + TINY))
 
 
-def _shares(gains: np.ndarray) -> np.ndarray:
-    """How much each candidate counts, shape (cells,), from its users' gains (E, cells); with no lift, sum 1."""
+def _shares(gains: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much each candidate counts, (candidates,), from its users' gains (E, candidates); with no boost, sum 1."""
     mean = gains.mean(axis=0)
     sure = mean / (gains.std(axis=0) / len(gains) ** 0.5 + TINY)
     top = max(sure.max(), 0.0)
     counts = np.where(mean > 0, np.exp(SHARPNESS * (sure - top)), 0.0)
-    return counts / (counts.sum() + np.exp(-SHARPNESS * top))
+    return np.asarray(counts / (counts.sum() + np.exp(-SHARPNESS * top)))
 
 
 def _replay(
-    snapshot: Snapshot, scorer: Scorer, config: RecencyConfig, seed: int, on_progress: OnProgress
-) -> np.ndarray:
-    """Gain in nDCG@10 over no lift of every candidate, a row per user and cut, shape (E, cells)."""
-    gains = [np.zeros((0, len(config.cells)))]
+    snapshot: Snapshot, scorer: Scorer, config: RecencyBoostConfig, seed: int, on_progress: OnProgress
+) -> NDArray[np.float64]:
+    """Gain in nDCG@10 over no boost of every candidate, a row per user and cut, shape (E, candidates)."""
+    gains = [np.zeros((0, len(config.candidates)))]
     if snapshot.ratings.nnz:
         random = np.random.default_rng(seed)
         bounds = np.quantile(snapshot.rated_at, (*config.cuts, 1.0), method="higher")
@@ -180,22 +187,24 @@ def _replay(
                 users = np.sort(random.permutation(users)[: config.most_users])
                 kept = _sample(counts, users, config.most_ratings, random)
                 replayed = snapshot.of_users(kept)
-                known = replayed.where(replayed.rated_at < cut)
-                wanted = replayed.where((replayed.rated_at >= cut) & (replayed.rated_at <= end))
-                at_cut = lifts(snapshot, config.half_lives, config.floors, before=cut)
+                past = replayed.where(replayed.rated_at < cut)
+                future = replayed.where((replayed.rated_at >= cut) & (replayed.rated_at <= end))
+                at_cut = boosts(snapshot, config.half_lives, config.floors, before=cut)
                 gains.append(
-                    _judge(scorer, known, wanted, np.searchsorted(kept, users), at_cut, config.weights)
+                    _judge(scorer, past, future, np.searchsorted(kept, users), at_cut, config.weights)
                 )
         on_progress("recency", len(config.cuts), len(config.cuts))
     return np.concatenate(gains)
 
 
-def _per_user(snapshot: Snapshot, chosen: np.ndarray) -> np.ndarray:
+def _per_user(snapshot: Snapshot, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
     """How many of each user's ratings are chosen, by a mask of shape (nnz,); int64 of shape (U,)."""
     return np.diff(np.concatenate([[0], np.cumsum(chosen)])[snapshot.ratings.indptr])
 
 
-def _sample(counts: np.ndarray, judged: np.ndarray, most: int, random: np.random.Generator) -> np.ndarray:
+def _sample(
+    counts: NDArray[np.int64], judged: NDArray[np.int64], most: int, random: np.random.Generator
+) -> NDArray[np.int64]:
     """Users a replayed model sees, ascending: the judged ones, and random others up to ``most`` ratings."""
     seen = counts > 0
     if counts.sum() > most:
@@ -207,17 +216,79 @@ def _sample(counts: np.ndarray, judged: np.ndarray, most: int, random: np.random
 
 def _judge(
     scorer: Scorer,
-    known: Snapshot,
-    wanted: Snapshot,
-    users: np.ndarray,
-    at_cut: np.ndarray,
+    past: Snapshot,
+    future: Snapshot,
+    users: NDArray[np.int64],
+    at_cut: NDArray[np.float32],
     weights: tuple[float, ...],
-) -> np.ndarray:
-    """Gain in nDCG@10 over no lift of every user (E,) and candidate, shape (E, cells)."""
-    scores_of, size, found = scorer(known), users_at_once(known.movies), []
+) -> NDArray[np.float64]:
+    """Gain in nDCG@10 over no boost of every user (E,) and candidate, shape (E, candidates)."""
+    scores_of, size, gains = scorer(past), users_at_once(past.movies), []
     for start in range(0, len(users), size):
         block = users[start : start + size]
         scores = standardised(scores_of(block)).astype(np.float32, copy=False)  # (B, M)
-        lists = known.ratings[block], wanted.ratings[block]
-        found.append(lifted_lists.gains(scores, *lists, at_cut, np.array(weights, dtype=np.float32)))
-    return np.concatenate(found)
+        lists = past.ratings[block], future.ratings[block]
+        gains.append(ndcg_gains(scores, *lists, at_cut, np.array(weights, dtype=np.float32)))
+    return np.concatenate(gains)
+
+
+class Times(NamedTuple):
+    """Which movies were rated when, in the order of the ratings; each (nnz,)."""
+
+    movies: NDArray[np.int32]
+    rated_at: NDArray[np.int64]
+
+
+def boosts(
+    snapshot: Snapshot, half_lives: Sequence[float], floors: Sequence[float], before: int | None = None
+) -> NDArray[np.float32]:
+    """``log((r + eps) / (p + eps))`` of every half-life and eps at the newest rating.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    half_lives : sequence of float
+        In days; a rating's age counts in whole hours.
+    floors : sequence of float
+        eps, in ratings.
+    before : int, optional
+        Seconds since 1970: as if this rating and later ones did not exist.
+
+    Returns
+    -------
+    ndarray of float32, shape (half-lives x floors, M)
+    """
+    movies, rated_at = np.asarray(snapshot.ratings.indices), np.asarray(snapshot.rated_at)
+    before = int(rated_at.max()) + 1 if before is None else before
+    newest = int(np.max(rated_at, where=rated_at < before, initial=rated_at.min()))
+    hours = np.arange((newest - int(rated_at.min())) // HOUR + 1)
+    faded = np.exp2(-hours[:, None] / (24 * np.asarray(half_lives)))  # (hours, H)
+    sums = np.zeros((BANDS, snapshot.movies, len(half_lives) + 1))
+    step = -(-len(movies) // BANDS)
+    times = Times(movies, rated_at)
+    in_parts(lambda first, last: _add_up(first, last, step, times, newest, faded, sums), len(movies), step)
+    *recent, count = sums.sum(axis=0).T  # (M,) each
+    scaled = (each * (count.sum() / each.sum()) for each in recent)
+    logs = [np.log((each + floor) / (count + floor)) for each in scaled for floor in floors]
+    return np.array(logs, dtype=np.float32)
+
+
+@COMPILED
+def _add_up(
+    first: int,
+    last: int,
+    step: int,
+    times: Times,
+    newest: int,
+    faded: NDArray[np.float64],
+    sums: NDArray[np.float64],
+) -> None:  # pragma: no cover - compiled
+    """A band's count of every movie up to the newest rating, faded by each half-life and, last, not faded."""
+    half_lives = faded.shape[1]
+    for entry in range(first, last):
+        if times.rated_at[entry] <= newest:
+            row = sums[first // step, times.movies[entry]]
+            age = (newest - times.rated_at[entry]) // HOUR
+            for at in range(half_lives):
+                row[at] += faded[age, at]
+            row[half_lives] += 1

@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from recengine.models.ease import Ease, EaseConfig
+from recengine.models.kernels.cooccurrence import weighted_raters
 from recengine.models.parts.biases import BiasConfig, Biases
-from recengine.models.parts.gram import pair_sums, user_weights, zero_diagonal_ridge
+from recengine.models.parts.closed_form import user_weights, zero_diagonal_ridge
 from recengine.testing.planted import best_unseen, checkerboard, snapshot, tiny
 
 
@@ -50,11 +51,11 @@ def test_fit_equals_brute_force_on_the_articles_matrix(random_data):
     np.testing.assert_allclose(scores, np.hstack([rated, people]) @ expected, atol=1e-3)
 
 
-def test_pair_sums_count_weighted_co_ratings(random_data):
+def test_weighted_raters_are_weighted_co_ratings(random_data):
     rated = (random_data.ratings.toarray() > 0).astype(float)
     weights = user_weights(random_data, 0.5)
     expected = rated.T @ (rated * weights[:, None])
-    sums = pair_sums(random_data.ratings, weights)
+    sums = weighted_raters(random_data.ratings, weights)
     np.testing.assert_allclose(sums, expected, rtol=1e-5)
 
 

@@ -4,15 +4,15 @@ import torch
 from scipy.sparse import csr_array
 
 from recengine.models.hybrid import Hybrid, HybridConfig
-from recengine.models.parts.attribute_prior import Prior, PriorConfig
-from recengine.models.parts.bayesian_mf import StarsConfig
-from recengine.models.parts.ials import LowRank, LowRankConfig
+from recengine.models.parts.attribute_prior import AttributePrior, AttributePriorConfig
+from recengine.models.parts.bayesian_mf import BayesianMFConfig
+from recengine.models.parts.ials import ImplicitALS, ImplicitALSConfig
 from recengine.models.parts.ranking import RankingConfig
-from recengine.models.parts.recency_boost import RecencyConfig
+from recengine.models.parts.recency_boost import RecencyBoostConfig
 from recengine.testing.planted import DAY, best_unseen, checkerboard, snapshot, tiny
 
-FEW = StarsConfig(factors=2, sweeps=4)
-SMALL = RankingConfig(ridge=1.0, min_ratings=1, low_rank=LowRankConfig(factors=4))
+FEW = BayesianMFConfig(factors=2, sweeps=4)
+SMALL = RankingConfig(ridge=1.0, min_ratings=1, low_rank=ImplicitALSConfig(factors=4))
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def data():
 
 @pytest.fixture(scope="module")
 def model(data):
-    lift = RecencyConfig(weights=(1,), half_lives=(30,))
-    return Hybrid(HybridConfig(stars=FEW, ranking=SMALL, lift=lift)).fit(data)
+    boost = RecencyBoostConfig(weights=(1,), half_lives=(30,))
+    return Hybrid(HybridConfig(stars=FEW, ranking=SMALL, lift=boost)).fit(data)
 
 
 def test_checkerboard_is_recovered():
@@ -40,11 +40,11 @@ def test_checkerboard_is_recovered():
     np.testing.assert_array_equal(best_unseen(model, data), missing)
 
 
-def test_low_rank_codes_solve_the_least_squares():
+def test_ials_factors_solve_the_least_squares():
     rng = np.random.default_rng(2)
     dense = (rng.random((9, 6)) < 0.5).astype(np.float32)
-    config = LowRankConfig(factors=3, sweeps=2, unrated_weight=0.3, ridge=0.1)
-    model = LowRank(config).fit(csr_array(dense))
+    config = ImplicitALSConfig(factors=3, sweeps=2, unrated_weight=0.3, ridge=0.1)
+    model = ImplicitALS(config).fit(csr_array(dense))
     movies = model.movies.numpy().astype(float)
     for user in range(9):
         rated = dense[user][:, None]
@@ -55,14 +55,14 @@ def test_low_rank_codes_solve_the_least_squares():
         )
 
 
-def test_going_on_from_earlier_codes_is_as_good_as_all_sweeps():
+def test_a_warm_start_from_earlier_factors_is_as_good_as_all_sweeps():
     rng = np.random.default_rng(2)
     dense = (rng.random((40, 25)) < 0.3).astype(np.float32)
-    rows, few = csr_array(dense), LowRankConfig(factors=3, sweeps=1)
-    full = LowRank(LowRankConfig(factors=3, sweeps=60)).fit(rows)
-    warm, cold = LowRank(few).fit(rows, start=full.users), LowRank(few).fit(rows)
+    rows, few = csr_array(dense), ImplicitALSConfig(factors=3, sweeps=1)
+    full = ImplicitALS(ImplicitALSConfig(factors=3, sweeps=60)).fit(rows)
+    warm, cold = ImplicitALS(few).fit(rows, start=full.users), ImplicitALS(few).fit(rows)
 
-    def away(model: LowRank) -> float:
+    def away(model: ImplicitALS) -> float:
         return float((model.users @ model.movies.T - full.users @ full.movies.T).abs().max())
 
     assert away(warm) < 0.01 < 0.1 < away(cold)
@@ -72,7 +72,7 @@ def test_prior_without_attributes_is_popularity_and_fades():
     stars = np.zeros((12, 4))
     stars[:6, 0], stars[:3, 1], stars[:1, 2] = 4, 4, 4
     data = snapshot(stars)
-    prior = Prior(PriorConfig(strength=1, fades_over=2, count_exponent=0)).fit(data)
+    prior = AttributePrior(AttributePriorConfig(strength=1, fades_over=2, count_exponent=0)).fit(data)
     scores = prior.left(data, np.arange(12)) @ prior.weights
     np.testing.assert_allclose(scores[-1], [1, 0.5, 1 / 6, 0], atol=1e-4)
     np.testing.assert_allclose(scores[3], scores[-1] * 2 / 3, atol=1e-4)  # one rating
@@ -85,7 +85,7 @@ def test_attributes_help_a_user_without_ratings():
     stars[100:200, 10:] = 4 * (rng.random((100, 10)) < 0.4)
     women = np.r_[np.zeros(100), np.ones(100), 0, 1]
     data = snapshot(stars, users={"gender=F": women, "gender=M": 1 - women})
-    config = RankingConfig(prior=PriorConfig(ridge=10))
+    config = RankingConfig(prior=AttributePriorConfig(ridge=10))
     scores = (
         Hybrid(HybridConfig(stars=FEW, recency="off", ranking=config)).fit(data).score(data, slice(200, 202))
     )
@@ -99,7 +99,7 @@ def test_an_unknown_user_gets_the_popular_list():
     stars[-1] = 0
     data = snapshot(stars)
     config = HybridConfig(
-        stars=FEW, recency="off", ranking=RankingConfig(prior=PriorConfig(count_exponent=0))
+        stars=FEW, recency="off", ranking=RankingConfig(prior=AttributePriorConfig(count_exponent=0))
     )
     order = Hybrid(config).fit(data).score(data, slice(79, 80))[0].argsort(descending=True)
     counts = (stars > 0).sum(0)

@@ -15,9 +15,9 @@ import pytest
 
 from recengine.dataset import Snapshot
 from recengine.models import MODELS, base, make
-from recengine.models.kernels import similar
-from recengine.models.parts.gram import user_weights
+from recengine.models.parts.closed_form import user_weights
 from recengine.runtime import resources
+from recengine.score import similar_movies
 from recengine.testing.planted import snapshot
 
 LIMIT = 160_000_000
@@ -135,10 +135,10 @@ def test_memory_for_nothing_at_all_still_makes_lists(
 
 
 def test_neighbours_do_not_depend_on_the_memory(uneven: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
-    everything = similar.similar_movies(uneven, 5)
+    everything = similar_movies(uneven, 5)
     for limit in ("1B", "2kB"):
         monkeypatch.setenv(resources.MEMORY_LIMIT, limit)
-        assert similar.similar_movies(uneven, 5).equals(everything)
+        assert similar_movies(uneven, 5).equals(everything)
 
 
 def test_blocks_of_users_shrink_with_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:

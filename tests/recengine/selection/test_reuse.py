@@ -18,7 +18,7 @@ from recengine.models.hybrid import Hybrid
 from recengine.models.store import Recipe
 from recengine.selection import reuse as continuing
 from recengine.selection.candidates import Selection
-from recengine.selection.reuse import _places, standing, start_of
+from recengine.selection.reuse import _places, standing, warm_start_of
 from recengine.warehouse.connection import warehouse
 
 ANY_SIZE = ReuseConfig(least_ratings=0)
@@ -148,13 +148,13 @@ def test_training_starts_from_the_published_model(home: Home) -> None:
     [folder] = home.snapshots.iterdir()
     earlier = engine_homes.trained(home, folder, "hybrid", **QUICK)
     snapshot, model = grow(home, 9), make("hybrid", **QUICK)
-    start = start_of(home, snapshot, model, earlier)
+    start = warm_start_of(home, snapshot, model, earlier)
     assert start is not None
     np.testing.assert_array_equal(start.users, np.arange(-1, snapshot.users - 1))
     np.testing.assert_array_equal(start.movies, np.arange(snapshot.movies))
     assert store.id_of(model, snapshot, earlier) != store.id_of(model, snapshot)
 
-    fits = [make("hybrid", **QUICK).start_from(start).fit(snapshot) for _ in range(2)]
+    fits = [make("hybrid", **QUICK).warm_start_from(start).fit(snapshot) for _ in range(2)]
     for name, tensor in fits[0].state().items():
         np.testing.assert_array_equal(tensor.numpy(), fits[1].state()[name].numpy(), err_msg=name)
     [hybrid, _] = fits
@@ -174,30 +174,30 @@ def test_a_model_names_what_it_started_from(home: Home) -> None:
         recipe = Recipe(model=name, config=config)
         selection = Selection(action="publish", recipe=recipe, reason="", metrics={}, continues=earlier[name])
         model_id = train.fit(home, home.snapshots / snapshot.fingerprint, selection)
-        goes_on = earlier[name] if name == "hybrid" else None  # ease begins anew, and says so
-        assert store.manifest_of(home, model_id).started_from == goes_on
+        begun_at = earlier[name] if name == "hybrid" else None  # ease begins anew, and says so
+        assert store.manifest_of(home, model_id).started_from == begun_at
 
 
 def test_what_is_no_start(home: Home) -> None:
     [folder] = home.snapshots.iterdir()
     earlier, model = engine_homes.trained(home, folder, "hybrid", **QUICK), make("hybrid", **QUICK)
     snapshot = grow(home, 9)
-    assert start_of(home, snapshot, model, earlier) is not None
-    assert start_of(home, snapshot, make("hybrid", **QUICK, seed=1), earlier) is None
-    assert start_of(home, snapshot, make("ease"), earlier) is None
-    assert start_of(home, _without_first_user(_without_first_user(snapshot)), model, earlier) is None
+    assert warm_start_of(home, snapshot, model, earlier) is not None
+    assert warm_start_of(home, snapshot, make("hybrid", **QUICK, seed=1), earlier) is None
+    assert warm_start_of(home, snapshot, make("ease"), earlier) is None
+    assert warm_start_of(home, _without_first_user(_without_first_user(snapshot)), model, earlier) is None
     (home.models / earlier / "ids.safetensors").unlink()  # as older versions stored it
-    assert start_of(home, snapshot, model, earlier) is None
-    assert start_of(home, snapshot, model, "gone") is None
+    assert warm_start_of(home, snapshot, model, earlier) is None
+    assert warm_start_of(home, snapshot, model, "gone") is None
 
 
 def test_a_model_of_other_code_is_no_start(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     [folder] = home.snapshots.iterdir()
     earlier, model = engine_homes.trained(home, folder, "hybrid", **QUICK), make("hybrid", **QUICK)
     snapshot = Snapshot.load(folder)
-    assert start_of(home, snapshot, model, earlier) is not None
+    assert warm_start_of(home, snapshot, model, earlier) is not None
     monkeypatch.setattr(continuing, "code_of", lambda kind: "other code")
-    assert start_of(home, snapshot, model, earlier) is None
+    assert warm_start_of(home, snapshot, model, earlier) is None
 
 
 def _without_first_user(snapshot: Snapshot) -> Snapshot:

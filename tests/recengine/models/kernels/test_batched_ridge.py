@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from recengine.models.kernels import batched_ridge as codes
+from recengine.models.kernels import batched_ridge
 from recengine.models.kernels.batched_ridge import Problem, Rows
 
 
@@ -26,7 +26,7 @@ def system(noise: bool) -> tuple[csr_array, Problem]:
         right=drawn(40, 4),
         offsets=drawn(30),
         weights=drawn(30).abs(),
-        noise=drawn(40, 4) if noise else None,
+        noise=drawn(40, 4 if noise else 0),
     )
     return targets, problem
 
@@ -43,56 +43,56 @@ def expected_mean(targets: csr_array, problem: Problem, row: int) -> np.ndarray:
     return np.linalg.solve(left, problem.right[row].numpy() + inputs.T @ (weight * target))
 
 
-def test_codes_solve_the_weighted_ridge_regressions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codes, "PART", 7)
+def test_factors_solve_the_weighted_ridge_regressions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batched_ridge, "PART", 7)
     targets, problem = system(noise=False)
-    found = Rows(targets).solve(problem)
+    solution = Rows(targets).solve(problem)
     for row in range(40):
         mean = expected_mean(targets, problem, row)
-        np.testing.assert_allclose(found.means[row], mean, atol=2e-4)
-    torch.testing.assert_close(found.codes, found.means)
+        np.testing.assert_allclose(solution.means[row], mean, atol=2e-4)
+    torch.testing.assert_close(solution.draws, solution.means)
 
 
 def test_draws_have_the_posterior_covariance() -> None:
     targets, problem = system(noise=False)
     base = problem.base.numpy() + problem.ridge[5].item() * np.eye(4)
-    units = [
-        Problem(**{**vars(problem), "noise": torch.eye(4)[k].expand(40, 4).contiguous()}) for k in range(4)
-    ]
+    units = [problem._replace(noise=torch.eye(4)[k].expand(40, 4).contiguous()) for k in range(4)]
     rows = Rows(targets)
-    steps = np.stack([(found.codes - found.means)[5].numpy() for found in map(rows.solve, units)])
+    steps = np.stack([(solution.draws - solution.means)[5].numpy() for solution in map(rows.solve, units)])
     np.testing.assert_allclose(steps.T @ steps, np.linalg.inv(base), atol=1e-4)
 
 
 @pytest.mark.parametrize("noise", [True, False])
 def test_compiled_loop_and_tensor_operations_agree(noise: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codes, "BLOCK", 16)
+    monkeypatch.setattr(batched_ridge, "BLOCK", 16)
     targets, problem = system(noise)
     compiled = Rows(targets).solve(problem)
     rows = Rows(targets)
-    blocks = [codes._Block(rows, start) for start in range(0, 40, 16)]
-    monkeypatch.setattr(Rows, "_solve_compiled", lambda self, problem, found: None)
+    blocks = [batched_ridge._Block(rows, start) for start in range(0, 40, 16)]
+    monkeypatch.setattr(Rows, "_solve_compiled", lambda self, problem, solution: None)
     rows._blocks = blocks
     batched = rows.solve(problem)
-    for name in ("means", "codes", "squares"):
+    for name in ("means", "draws", "squares"):
         torch.testing.assert_close(getattr(batched, name), getattr(compiled, name), atol=2e-3, rtol=2e-3)
 
 
-def test_squares_are_the_codes_weighted_errors() -> None:
+def test_squares_are_the_draws_weighted_errors() -> None:
     targets, problem = system(noise=True)
-    found = Rows(targets).solve(problem)
+    solution = Rows(targets).solve(problem)
     rows = np.repeat(np.arange(40), np.diff(targets.indptr))
-    fitted = (found.codes[rows] * problem.inputs[targets.indices]).sum(1).numpy()
+    fitted = (solution.draws[rows] * problem.inputs[targets.indices]).sum(1).numpy()
     errors = targets.data - problem.offsets.numpy()[targets.indices] - fitted
     weighted = problem.weights.numpy()[targets.indices] * errors**2
-    np.testing.assert_allclose(found.squares, np.bincount(rows, weighted, minlength=40), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        solution.squares, np.bincount(rows, weighted, minlength=40), rtol=1e-3, atol=1e-3
+    )
 
 
 def test_number_of_threads_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codes, "PART", 8)
+    monkeypatch.setattr(batched_ridge, "PART", 8)
     targets, problem = system(noise=True)
     found = []
     for threads in (1, 3):
         monkeypatch.setattr("recengine.runtime.threads.THREADS", threads)
-        found.append(Rows(targets).solve(problem).codes)
+        found.append(Rows(targets).solve(problem).draws)
     assert torch.equal(*found)

@@ -9,7 +9,8 @@ from engine_homes import core_of
 from recengine.dataset import Snapshot
 from recengine.features import snapshot as snapshot_of
 from recengine.models.kernels import similar
-from recengine.models.kernels.similar import SHRINKAGE, similar_movies
+from recengine.models.kernels.similar import SHRINKAGE
+from recengine.score import similar_movies
 
 
 def by_definition(snapshot: Snapshot, n: int) -> list[tuple[int, int, int, float]]:

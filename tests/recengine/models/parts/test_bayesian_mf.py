@@ -11,11 +11,11 @@ from scipy.sparse import csr_array
 
 from recengine.dataset import Snapshot
 from recengine.errors import NotReady
-from recengine.models.parts.bayesian_mf import PosteriorMean, Stars, StarsConfig
-from recengine.models.parts.implicit_feedback import rated_sets
+from recengine.models.parts.bayesian_mf import BayesianMF, BayesianMFConfig, PosteriorMean
+from recengine.models.parts.gibbs import implicit_feedback
 
 USERS, MOVIES, SCALE = 120, 90, (1.0, 5.0)
-SMALL = StarsConfig(factors=4, sweeps=60, burn_in=15, implicit_rank=10, rank=30)
+SMALL = BayesianMFConfig(factors=4, sweeps=60, burn_in=15, implicit_rank=10, rank=30)
 
 
 def one_hot(names: list[str], of: np.ndarray) -> tuple[csr_array, tuple[str, ...]]:
@@ -76,7 +76,7 @@ def test_finds_planted_tastes_that_biases_cannot() -> None:
     snapshot, held, true = planted()
     held[5], held[:, 7] = False, False  # nothing says anything of these
     users, movies = pairs(held)
-    model = Stars(SMALL).fit(snapshot)
+    model = BayesianMF(SMALL).fit(snapshot)
     ours = rmse(model.predict(snapshot, users, movies), true[held])
     assert ours < 0.5 * rmse(bias_predictions(snapshot)[held], true[held])
     assert ours < 0.25  # the noise put on every rating
@@ -91,18 +91,18 @@ def test_what_was_rated_at_all_says_what_stars_are_to_come() -> None:
     stars = np.clip(3 + liked + 1.5 * rng.normal(size=liked.shape), *SCALE) * rated
     seen = replace(snapshot, ratings=csr_array(stars.astype(np.float32)))
     seen = replace(seen, rated_at=np.zeros(seen.ratings.nnz, dtype=np.int64))
-    with_sets, without = (
-        Stars(SMALL.model_copy(update={"implicit_rank": rank})).fit(seen).predict(seen, *pairs(~rated))
+    with_information, without = (
+        BayesianMF(SMALL.model_copy(update={"implicit_rank": rank})).fit(seen).predict(seen, *pairs(~rated))
         for rank in (10, 0)
     )
-    assert rmse(with_sets, 3 + liked[~rated]) < 0.9 * rmse(without, 3 + liked[~rated])
+    assert rmse(with_information, 3 + liked[~rated]) < 0.9 * rmse(without, 3 + liked[~rated])
 
 
 def test_same_seed_gives_the_same_bits_and_another_seed_does_not() -> None:
     snapshot, held, _ = planted()
     users, movies = pairs(held)
     first, second, other = (
-        Stars(SMALL.model_copy(update={"seed": seed})).fit(snapshot).predict(snapshot, users, movies)
+        BayesianMF(SMALL.model_copy(update={"seed": seed})).fit(snapshot).predict(snapshot, users, movies)
         for seed in (3, 3, 4)
     )
     np.testing.assert_array_equal(first, second)
@@ -112,9 +112,9 @@ def test_same_seed_gives_the_same_bits_and_another_seed_does_not() -> None:
 def test_restored_model_predicts_the_same() -> None:
     snapshot, held, _ = planted()
     users, movies = pairs(held)
-    model = Stars(SMALL).fit(snapshot)
+    model = BayesianMF(SMALL).fit(snapshot)
     state = {name: tensor.clone() for name, tensor in model.state().items()}
-    again = Stars(SMALL).restore(state)
+    again = BayesianMF(SMALL).restore(state)
     expected = model.predict(snapshot, users, movies)
     np.testing.assert_array_equal(again.predict(snapshot, users, movies), expected)
     one_by_one = [again.predict(snapshot, users[i : i + 1], movies[i : i + 1])[0] for i in range(5)]
@@ -124,7 +124,7 @@ def test_restored_model_predicts_the_same() -> None:
 def test_predictions_are_float32_within_the_scale() -> None:
     snapshot, _, _ = planted(noise=3.0)
     everything = pairs(np.ones((USERS, MOVIES), dtype=bool))
-    predicted = Stars(SMALL).fit(snapshot).predict(snapshot, *everything)
+    predicted = BayesianMF(SMALL).fit(snapshot).predict(snapshot, *everything)
     assert predicted.dtype == np.float32
     assert predicted.shape == (USERS * MOVIES,)
     assert predicted.min() >= 1.0
@@ -135,7 +135,7 @@ def test_constant_ratings_are_predicted_as_that_constant() -> None:
     snapshot, held, _ = planted()
     ratings = snapshot.ratings.copy()
     ratings.data[:] = 4.0
-    predicted = Stars(SMALL).fit(replace(snapshot, ratings=ratings)).predict(snapshot, *pairs(held))
+    predicted = BayesianMF(SMALL).fit(replace(snapshot, ratings=ratings)).predict(snapshot, *pairs(held))
     np.testing.assert_allclose(predicted, 4.0, atol=0.1)
 
 
@@ -145,30 +145,30 @@ def test_a_handful_of_ratings_is_enough_to_run() -> None:
     keep[::2000] = True
     few = snapshot.where(keep)
     assert few.ratings.nnz < 5
-    assert np.isfinite(Stars(SMALL).fit(few).predict(few, *pairs(held))).all()
+    assert np.isfinite(BayesianMF(SMALL).fit(few).predict(few, *pairs(held))).all()
 
 
 def test_no_ratings_and_no_fit_are_said_plainly() -> None:
     snapshot, _, _ = planted()
     with pytest.raises(NotReady, match="planted has no ratings"):
-        Stars(SMALL).fit(snapshot.where(np.zeros(snapshot.ratings.nnz, dtype=bool)))
+        BayesianMF(SMALL).fit(snapshot.where(np.zeros(snapshot.ratings.nnz, dtype=bool)))
     with pytest.raises(NotReady, match="has not been fitted"):
-        Stars(SMALL).predict(snapshot, np.array([0]), np.array([0]))
+        BayesianMF(SMALL).predict(snapshot, np.array([0]), np.array([0]))
 
 
 def test_work_is_bounded_on_larger_data() -> None:
     snapshot, _, _ = planted()
     config = SMALL.model_copy(update={"most_work": 45 * snapshot.ratings.nnz})
     seen: list[tuple[int, int]] = []
-    Stars(config).fit(snapshot, on_progress=lambda what, done, total: seen.append((done, total)))
+    BayesianMF(config).fit(snapshot, on_progress=lambda what, done, total: seen.append((done, total)))
     assert seen == [(done, 45) for done in range(1, 46)]
 
 
 def test_sweeps_in_parts_are_the_same_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot, held, _ = planted()
-    whole = Stars(SMALL).fit(snapshot).predict(snapshot, *pairs(held))
+    whole = BayesianMF(SMALL).fit(snapshot).predict(snapshot, *pairs(held))
     monkeypatch.setattr("recengine.models.kernels.batched_ridge.PART", 16)
-    np.testing.assert_array_equal(Stars(SMALL).fit(snapshot).predict(snapshot, *pairs(held)), whole)
+    np.testing.assert_array_equal(BayesianMF(SMALL).fit(snapshot).predict(snapshot, *pairs(held)), whole)
 
 
 def test_a_chain_that_starts_from_an_earlier_one_needs_hardly_any_burn_in(
@@ -180,13 +180,13 @@ def test_a_chain_that_starts_from_an_earlier_one_needs_hardly_any_burn_in(
     cut_short = SMALL.model_copy(update={"most_work": 1})
     users, movies = pairs(held)
 
-    def error(model: Stars) -> float:
+    def error(model: BayesianMF) -> float:
         return rmse(model.fit(snapshot).predict(snapshot, users, movies), true[held])
 
-    earlier, warm = Stars(cut_short), Stars(few)
-    cold = error(Stars(few)), error(earlier)
+    earlier, warm = BayesianMF(cut_short), BayesianMF(few)
+    cold = error(BayesianMF(few)), error(earlier)
     places = np.append(np.arange(USERS - 1), -1)  # the last user is new
-    warm.start_from(earlier, places, np.arange(MOVIES))
+    warm.warm_start_from(earlier, places, np.arange(MOVIES))
     assert error(warm) < cold[1] + 0.5 * (cold[0] - cold[1])
     assert len(warm.history) == 3
 
@@ -205,12 +205,14 @@ def test_posterior_mean_is_the_mean_of_the_draws() -> None:
     assert error < 0.25 * (exact - exact.mean()).square().mean().sqrt()
 
 
-def test_rated_sets_are_orthonormal_and_rebuild_their_matrix() -> None:
+def test_side_information_is_orthonormal_and_rebuilds_its_matrix() -> None:
     snapshot, _, _ = planted()
     rated = snapshot.ratings.toarray() > 0
     expected = rated / np.sqrt(rated.sum(axis=1, keepdims=True) + 1)
-    sets = rated_sets(snapshot.ratings, min(USERS, MOVIES), 0, "cpu")
-    identity = torch.eye(len(sets.singular))
-    torch.testing.assert_close(sets.left.T @ sets.left, identity, atol=1e-3, rtol=0)
-    np.testing.assert_allclose(sets.left * sets.singular**2 @ sets.left.T, expected @ expected.T, atol=1e-3)
-    assert rated_sets(snapshot.ratings, 0, 0, "cpu").left.shape == (USERS, 0)
+    information = implicit_feedback(snapshot.ratings, min(USERS, MOVIES), 0, "cpu")
+    identity = torch.eye(len(information.singular))
+    torch.testing.assert_close(information.left.T @ information.left, identity, atol=1e-3, rtol=0)
+    np.testing.assert_allclose(
+        information.left * information.singular**2 @ information.left.T, expected @ expected.T, atol=1e-3
+    )
+    assert implicit_feedback(snapshot.ratings, 0, 0, "cpu").left.shape == (USERS, 0)

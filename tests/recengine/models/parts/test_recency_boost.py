@@ -2,8 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from recengine.models.parts.recency_boost import Recency, RecencyConfig, _shares, standardised
-from recengine.models.parts.recent_popularity import lifts
+from recengine.models.parts.recency_boost import (
+    RecencyBoost,
+    RecencyBoostConfig,
+    _shares,
+    boosts,
+    standardised,
+)
 from recengine.testing.planted import DAY, snapshot
 
 
@@ -24,40 +29,40 @@ def waves(trend: bool):
     return snapshot(stars, times=times)
 
 
-def test_lift_is_the_log_ratio_of_recent_and_all_time_counts():
+def test_boost_is_the_log_ratio_of_recent_and_all_time_counts():
     stars = np.array([[4, 4, 0], [0, 4, 0]])
     data = snapshot(stars, times=np.array([[0, 10 * DAY, 0], [0, 10 * DAY, 0]]))
     recent = np.array([0.5, 2, 0]) * 3 / 2.5
     expected = np.log((recent + 1) / (np.array([1, 2, 0]) + 1))
-    np.testing.assert_allclose(lifts(data, [10], [1]), [expected], rtol=1e-6)
-    np.testing.assert_allclose(lifts(data, [10, 3], [1, 5])[0], expected, rtol=1e-6)
-    early = lifts(data, [10], [1], before=10 * DAY)
+    np.testing.assert_allclose(boosts(data, [10], [1]), [expected], rtol=1e-6)
+    np.testing.assert_allclose(boosts(data, [10, 3], [1, 5])[0], expected, rtol=1e-6)
+    early = boosts(data, [10], [1], before=10 * DAY)
     np.testing.assert_allclose(early, [[0, 0, 0]], atol=1e-6)  # one rating, as recent as any
 
 
-def test_a_planted_trend_is_found_and_lifts_what_is_rated_now():
+def test_a_planted_trend_is_found_and_boosts_what_is_rated_now():
     data = waves(trend=True)
-    recency = Recency().learn(data, popularity, RecencyConfig())
+    recency = RecencyBoost().learn(data, popularity, RecencyBoostConfig())
     assert recency.weight > 0
     assert recency.half_life <= 30
     assert recency.gain > 0.1
     assert recency.weighted is not None
-    lifted = standardised(popularity(data)(np.arange(3))) + recency.weighted
-    newest = np.argsort(-lifted, axis=1)[:, :5]
+    boosted = standardised(popularity(data)(np.arange(3))) + recency.weighted
+    newest = np.argsort(-boosted, axis=1)[:, :5]
     assert newest.min() >= 45
 
 
-def test_static_data_gets_no_lift_that_matters():
+def test_static_data_gets_no_boost_that_matters():
     data = waves(trend=False)
-    recency = Recency().learn(data, popularity, RecencyConfig())
+    recency = RecencyBoost().learn(data, popularity, RecencyBoostConfig())
     assert recency.weight == 0
     assert recency.weighted is None
 
 
-def test_data_of_one_moment_gets_no_lift():
+def test_data_of_one_moment_gets_no_boost():
     data = snapshot(np.full((5, 4), 3.0))
-    recency = Recency().learn(data, popularity, RecencyConfig())
-    assert (recency.weight, recency.lift) == (0, None)
+    recency = RecencyBoost().learn(data, popularity, RecencyBoostConfig())
+    assert (recency.weight, recency.boost) == (0, None)
 
 
 def test_the_future_of_a_cut_is_hidden_from_the_scorer():
@@ -74,7 +79,7 @@ def test_the_future_of_a_cut_is_hidden_from_the_scorer():
 
         return of
 
-    Recency().learn(data, scorer, RecencyConfig(cuts=(0.5, 0.75)))
+    RecencyBoost().learn(data, scorer, RecencyBoostConfig(cuts=(0.5, 0.75)))
     bounds = np.quantile(data.rated_at, [0.5, 0.75], method="higher")
     assert len(newest_seen) == 2
     assert (np.array(newest_seen) < bounds).all()
@@ -83,10 +88,10 @@ def test_the_future_of_a_cut_is_hidden_from_the_scorer():
 
 
 @pytest.mark.parametrize("trend", [True, False])
-def test_state_restores_the_same_lift(trend):
+def test_state_restores_the_same_boost(trend):
     data = waves(trend)
-    recency = Recency().learn(data, popularity, RecencyConfig())
-    again = Recency().restore(recency.state())
+    recency = RecencyBoost().learn(data, popularity, RecencyBoostConfig())
+    again = RecencyBoost().restore(recency.state())
     assert (recency.weighted is not None) == trend
     np.testing.assert_array_equal(again.weighted, recency.weighted)
 
@@ -121,7 +126,7 @@ def test_a_replayed_model_sees_whole_histories_of_a_bounded_sample_of_users():
 
         return of
 
-    Recency().learn(data, scorer, RecencyConfig(cuts=(0.5, 0.75), most_users=20, most_ratings=500))
+    RecencyBoost().learn(data, scorer, RecencyBoostConfig(cuts=(0.5, 0.75), most_users=20, most_ratings=500))
     bounds = np.quantile(data.rated_at, [0.5, 0.75], method="higher")
     for (part, users), cut in zip(seen, bounds, strict=True):
         before = np.bincount(data.rating_users[data.rated_at < cut], minlength=data.users)

@@ -1,10 +1,10 @@
-"""The shallow autoencoder's mathematics: co-rating sums, and the zero-diagonal ridge solve on them.
+"""EASE, the closed form of a shallow autoencoder: the ridge solve with a zero diagonal, and what goes into it.
 
 A shallow (one-layer, linear) autoencoder reconstructs a user's row of movies from itself, ``Z ~ Z B``, where
 no movie may explain itself (B's diagonal is 0). Its least-squares solution needs only the Gram matrix
-``A = Z'Z`` and one inverse [1]_. Builder and solver are separate so that a faster path can replace either.
+``A = Z'Z``, whose entries are co-occurrence sums (``kernels.cooccurrence``), and one inverse.
 
-.. [1] H. Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019.
+H. Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019.
 """
 
 from __future__ import annotations
@@ -13,16 +13,13 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recengine.dataset import Snapshot
-from recengine.models.kernels.compiled import COMPILED
-from recengine.models.kernels.cooccurrence import mirror
 from recengine.runtime.resources import memory_bytes
-from recengine.runtime.threads import in_parts
 
-BANDS = 64  # the Gram's rows are summed in this many bands, whatever the number of threads
-PART = 512
+PART = 512  # rows of a Gram matrix that features are added to at a time
 COUNT_FLOOR = 20  # ratings
 CANDIDATES = 2  # that are judged side by side: both fit at once
 SOLVING = 2 * 4  # bytes per pair of inputs while a closed form is solved: two float32 matrices
@@ -43,13 +40,7 @@ def solvable(side_by_side: int = 1) -> int:
     return math.isqrt(memory_bytes() // 2 // (CANDIDATES * side_by_side * SOLVING))
 
 
-def rated(snapshot: Snapshot) -> csr_array:
-    """Which movies a user rated at all, 1.0 per rating, csr_array of float32, shape (U, M)."""
-    ones = np.ones(snapshot.ratings.nnz, dtype=np.float32)
-    return csr_array((ones, snapshot.ratings.indices, snapshot.ratings.indptr), shape=snapshot.ratings.shape)
-
-
-def user_weights(snapshot: Snapshot, exponent: float) -> np.ndarray:
+def user_weights(snapshot: Snapshot, exponent: float) -> NDArray[np.float32]:
     """Weight of each user's row, ((mean + 20) / (n_u + 20)) ** exponent; float32, (U,), 0 without ratings.
 
     Without it one user with a thousand ratings adds as many pairs as ten thousand users with ten; the
@@ -61,46 +52,7 @@ def user_weights(snapshot: Snapshot, exponent: float) -> np.ndarray:
     return np.where(counts > 0, weights, 0).astype(np.float32)
 
 
-def pair_sums(rows: csr_array, weights: np.ndarray, beside: int = 0) -> np.ndarray:
-    """Weighted number of users who rated both movies.
-
-    Parameters
-    ----------
-    rows : csr_array, shape (U, M)
-        A stored entry is a rating; rows sorted by movie.
-    weights : ndarray of float32, shape (U,)
-        Weight of each user.
-    beside : int
-        Further rows and columns A that the matrix shall have, zeros.
-
-    Returns
-    -------
-    ndarray of float32, shape (M + A, M + A)
-        Symmetric; the sums are made in a fixed order, so that they are the same with any number of threads.
-    """
-    movies = rows.shape[1]
-    gram = np.zeros((movies + beside, movies + beside), dtype=np.float32)
-    indptr, indices = np.asarray(rows.indptr, dtype=np.int64), np.asarray(rows.indices, dtype=np.int32)
-    given = (indptr, indices, np.asarray(weights, dtype=np.float32), gram)
-    in_parts(lambda first, last: _add_pairs(first, last, *given), movies, -(-movies // BANDS) or 1)
-    in_parts(lambda first, last: mirror(first, last, gram), movies, PART)
-    return gram
-
-
-@COMPILED
-def _add_pairs(
-    first: int, last: int, indptr: np.ndarray, movies: np.ndarray, weights: np.ndarray, gram: np.ndarray
-) -> None:  # pragma: no cover - compiled
-    """Rows first .. last of the upper triangle."""
-    for user in range(len(weights)):
-        every = movies[indptr[user] : indptr[user + 1]]
-        for one in range(np.searchsorted(every, first), np.searchsorted(every, last)):
-            row = gram[every[one]]
-            for other in range(one, len(every)):
-                row[every[other]] += weights[user]
-
-
-def add_features(gram: np.ndarray, features: csr_array, weight: float) -> None:
+def add_features(gram: NDArray[np.float32], features: csr_array, weight: float) -> None:
     """Add a training row per feature, of that weight, to the leading part of a Gram matrix, band by band.
 
     Parameters
@@ -116,7 +68,9 @@ def add_features(gram: np.ndarray, features: csr_array, weight: float) -> None:
         gram[:size, :size][first : first + PART] += both
 
 
-def zero_diagonal_ridge(gram: np.ndarray, ridge: float, *, outputs: int, device: str = "cpu") -> np.ndarray:
+def zero_diagonal_ridge(
+    gram: NDArray[np.float32], ridge: float, *, outputs: int, device: str = "cpu"
+) -> NDArray[np.float32]:
     """Weights B of the best linear reconstruction in which no input explains itself.
 
     Minimises ``|Z - Z B|^2 + ridge |B|^2`` with diag(B) = 0: with ``P = (Z'Z + ridge I)^-1``,
