@@ -46,8 +46,10 @@ def already_answered(
 def _is_whole(con: duckdb.DuckDBPyConnection, home: Home) -> bool:
     """Whether the last publication's file and model are there: one found damaged was set aside."""
     query = "FROM ops.publications SELECT version, model_id WHERE action = 'published' ORDER BY rowid DESC LIMIT 1"
-    found = con.execute(query).fetchall()
-    return all(version in versions(home) and (home.models / model).exists() for version, model in found)
+    publications = con.execute(query).fetchall()
+    return all(
+        version in versions(home) and (home.models / model).exists() for version, model in publications
+    )
 
 
 def remember_kept(

@@ -62,7 +62,7 @@ def main() -> None:
         _forget(error)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors()
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
         )
         if error.title.endswith("Config"):  # an option that its config refuses
             console.complain(f"{problems}; see --help.")

@@ -121,7 +121,7 @@ def show_json(value: Any) -> None:
 
 def _escaped(text: str) -> str:
     """JSON with the control characters that JSON itself would let through written as escapes."""
-    return re.sub(r"[\x7f-\x9f\u202a-\u202e\u2066-\u2069]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return re.sub(r"[\x7f-\x9f\u202a-\u202e\u2066-\u2069]", lambda char: f"\\u{ord(char[0]):04x}", text)
 
 
 def _finite(value: Any) -> Any:

@@ -67,8 +67,8 @@ def run(
     scale: ScaleOption = "",
 ) -> None:
     """The whole nightly flow, through Prefect: files in, published tables out."""
-    chosen, known = use(home), checked_dataset(dataset) if dataset else "published"
-    given = _kept(source.absolute()) if source else None
+    chosen, night_dataset = use(home), checked_dataset(dataset) if dataset else "published"
+    source_text = _kept(source.absolute()) if source else None
     asked: dict[str, Any] = {}
     if model is not None:  # a wrong name is told before a server starts
         from recengine.models import checked_model
@@ -80,8 +80,8 @@ def run(
         from recengine.knobs.stages import ReuseConfig
 
     state = nightly(
-        dataset=known,
-        source=given,
+        dataset=night_dataset,
+        source=source_text,
         top_n=top_n,
         recency=recency,
         seed=seed,

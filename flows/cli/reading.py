@@ -54,18 +54,21 @@ def status(form: FormatOption = "table", home: HomeOption = None) -> None:
 
     from recengine.serving import queries as reading
 
-    found = reading.status(use(home))
+    status = reading.status(use(home))
     if form == "json":
-        console.show_json(found)
+        console.show_json(status)
         return
     publication = pd.DataFrame(
-        {"publication": list(found["publication"]), "value": [str(v) for v in found["publication"].values()]}
+        {
+            "publication": list(status["publication"]),
+            "value": [str(v) for v in status["publication"].values()],
+        }
     )
     console.show(publication, form)
     for name in ("loads", "publications"):
-        if found[name]:
-            console.show(pd.DataFrame(found[name]), form, title=f"Last {name}")
-    console.say(f"Versions kept: {', '.join(found['versions'])}")
+        if status[name]:
+            console.show(pd.DataFrame(status[name]), form, title=f"Last {name}")
+    console.say(f"Versions kept: {', '.join(status['versions'])}")
 
 
 def models(

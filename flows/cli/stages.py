@@ -70,9 +70,9 @@ def ingest(
         )
         with warehouse(chosen.warehouse) as con:
             night = going_on(con, chosen, asked)
-        found = locate(chosen, night.dataset, night.source)
+        located = locate(chosen, night.dataset, night.source)
         with warehouse(chosen.warehouse) as con:
-            report = engine.ingest(con, found, night.limits)
+            report = engine.ingest(con, located, night.limits)
     for reason, count in report.quarantined_by_reason.items():
         console.say(f"  quarantined, {reason}: {count:,}")
 

@@ -1,6 +1,6 @@
-"""What the server does by itself about a run whose process vanished: mark it as crashed, and tell of it.
+"""Automations of the server for a run whose process vanished: mark it as crashed, and send an alert.
 
-A flow tells of its own end (``flows.support.alerts``); a process killed together with its worker cannot.
+A flow sends its own alerts (``flows.support.alerts``); a process killed together with its worker cannot.
 """
 
 from __future__ import annotations
@@ -13,16 +13,22 @@ from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ActionTypes, CallWebhook, ChangeFlowRunState
-from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger, Posture
 from prefect.types import SecretDict
 from pydantic import SecretStr
 
 from flows.server.settings import START_WITHIN_SECONDS, ZOMBIE_AFTER_SECONDS
 from flows.support.alerts import WEBHOOK
 
-ZOMBIES = "recengine: runs whose process vanished"
-STILLBORN = "recengine: runs whose process never started"
-TELL = "recengine: tell of runs whose process vanished"
+VANISHED = "recengine: mark runs as crashed whose process vanished"
+NEVER_RAN = "recengine: mark runs as crashed that never started"
+ALERT = "recengine: alert of runs that were marked as crashed"
+# What releases up to 0.1 called them: one that stands on a user's server is renamed, not doubled.
+FORMER_NAMES = {
+    VANISHED: "recengine: runs whose process vanished",
+    NEVER_RAN: "recengine: runs whose process never started",
+    ALERT: "recengine: tell of runs whose process vanished",
+}
 BLOCK = "recengine-webhook"
 
 # Names of the states in which a run is over; the nightly flow's own are among them: events carry names.
@@ -46,21 +52,21 @@ def message_of(reason: str) -> str:
 
 
 async def set_up(client: PrefectClient) -> None:
-    """Make or renew the automations; without a webhook in the environment the one that tells goes."""
-    await _renew(client, _zombies())
-    await _renew(client, _stillborn())
+    """Make or renew the automations; without a webhook in the environment the one that sends alerts goes."""
+    await _renew(client, _mark_vanished())
+    await _renew(client, _mark_never_started())
     if url := os.environ.get(WEBHOOK):
         block = Webhook(url=SecretStr(url), headers=SecretDict({"Content-Type": "application/json"}))
-        await _renew(client, _tell(await block.asave(BLOCK, overwrite=True)))
+        await _renew(client, _alert(await block.asave(BLOCK, overwrite=True)))
     else:
-        for found in await client.read_automations_by_name(TELL):
-            await client.delete_automation(found.id)
+        for automation in await _existing(client, ALERT):
+            await client.delete_automation(automation.id)
 
 
-def _zombies() -> AutomationCore:
+def _mark_vanished() -> AutomationCore:
     """Prefect Cloud watches heartbeats by itself; an own server has to be told."""
     return AutomationCore(
-        name=ZOMBIES,
+        name=VANISHED,
         description=f"A run that was silent for {ZOMBIE_AFTER_SECONDS} s has lost its process.",
         trigger=EventTrigger(
             posture=Posture.Proactive,
@@ -75,11 +81,11 @@ def _zombies() -> AutomationCore:
     )
 
 
-def _stillborn() -> AutomationCore:
+def _mark_never_started() -> AutomationCore:
     """A process that could not even report that it runs, because the disk was full, sends no heartbeat."""
     begun = ("Running", "Retrying", "Cancelling", "Scheduled", "AwaitingRetry")
     return AutomationCore(
-        name=STILLBORN,
+        name=NEVER_RAN,
         description=f"A run that does not start within {START_WITHIN_SECONDS} s has no process.",
         trigger=EventTrigger(
             posture=Posture.Proactive,
@@ -94,11 +100,11 @@ def _stillborn() -> AutomationCore:
     )
 
 
-def _tell(block: Any) -> AutomationCore:
+def _alert(block: Any) -> AutomationCore:
     """One message per run that was marked as crashed from outside; its own hooks did not run."""
     action: ActionTypes = CallWebhook(block_document_id=block, payload=_MESSAGE)
     return AutomationCore(
-        name=TELL,
+        name=ALERT,
         description=f"Calls the webhook of {WEBHOOK}.",
         trigger=EventTrigger(
             posture=Posture.Reactive,
@@ -117,9 +123,20 @@ def _tell(block: Any) -> AutomationCore:
 
 async def _renew(client: PrefectClient, wanted: AutomationCore) -> None:
     """An automation that a person switched off stays off."""
-    found = await client.read_automations_by_name(wanted.name)
-    if found:
-        wanted.enabled = found[0].enabled
-        await client.update_automation(found[0].id, wanted)
-    else:
+    existing = await _existing(client, wanted.name)
+    if not existing:
         await client.create_automation(wanted)
+        return
+    wanted.enabled = existing[0].enabled
+    await client.update_automation(existing[0].id, wanted)
+    for doubled in existing[1:]:
+        await client.delete_automation(doubled.id)
+
+
+async def _existing(client: PrefectClient, name: str) -> list[Automation]:
+    """Those of this name, then those of its former name."""
+    return [
+        automation
+        for each in (name, FORMER_NAMES[name])
+        for automation in await client.read_automations_by_name(each)
+    ]

@@ -68,13 +68,13 @@ async def _body_of(receive: Receive) -> bytes:
 
 def _again(body: bytes, receive: Receive) -> Receive:
     """The request's body in one message, then what else the client has to say."""
-    given = False
+    body_sent = False
 
     async def received() -> Message:
-        nonlocal given
-        if given:
+        nonlocal body_sent
+        if body_sent:
             return await receive()
-        given = True
+        body_sent = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return received

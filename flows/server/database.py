@@ -10,7 +10,7 @@ from recengine.config import Home
 from recengine.runtime import durable
 
 
-def look_over(home: Home) -> str | None:
+def set_aside_if_damaged(home: Home) -> str | None:
     """Set Prefect's database aside where it is damaged; no server may have it open.
 
     Returns
@@ -33,10 +33,10 @@ def _problem_of(path: Path) -> str | None:
     """What SQLite says of a file that is not what it wrote."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as con:
-            [(said,)] = con.execute("PRAGMA quick_check(1)").fetchall()
+            [(verdict,)] = con.execute("PRAGMA quick_check(1)").fetchall()
             con.execute("SELECT count(*) FROM sqlite_master").fetchall()
     except sqlite3.OperationalError:  # locked, or not to be opened: the server says so
         return None
     except sqlite3.DatabaseError as error:
         return str(error)
-    return None if said == "ok" else " ".join(str(said).split())[:160]
+    return None if verdict == "ok" else " ".join(str(verdict).split())[:160]

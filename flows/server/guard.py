@@ -2,10 +2,10 @@
 
 A web page can send requests to this machine from its owner's browser, and let its own name point to 127.0.0.1
 (DNS rebinding): requests that come from a foreign page are refused, over WebSockets too, and so are requests
-under a foreign host name unless the user set words of their own, which no page knows.
+under a foreign host name unless the user set credentials of their own, which no page knows.
 
-With generated words (see ``flows.server.auth``) the server's own account and root need not give them: the kernel says
-whose connection it is (``flows.server.peers``). A proxy connects for others, so its requests need the words.
+With generated credentials (see ``flows.server.auth``) the server's own account and root need not give them: the
+kernel says whose connection it is (``flows.server.peers``). A proxy connects for others: its requests need them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Guard:
         self.app, self.generated, self.origins = app, generated, frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse, or hand on; for the server's own account with the words added."""
+        """Refuse, or hand on; for the server's own account with the credentials added."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
@@ -61,9 +61,11 @@ class Guard:
         elif self.generated is None or not _own_account(scope, headers):
             await self.app(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].endswith(PAGES_SETTINGS):
-            await self.app(_with_words(_plain(scope), headers, self.generated), receive, _without_login(send))
+            await self.app(
+                _with_credentials(_plain(scope), headers, self.generated), receive, _without_login(send)
+            )
         elif scope["type"] == "http":
-            await self.app(_with_words(scope, headers, self.generated), receive, send)
+            await self.app(_with_credentials(scope, headers, self.generated), receive, send)
         else:
             await self.app(scope, _with_token(receive, self.generated), send)
 
@@ -105,10 +107,10 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, why: 
         await PlainTextResponse(why, status_code=status)(scope, receive, send)
 
 
-def _with_words(scope: Scope, headers: Headers, words: str) -> Scope:
+def _with_credentials(scope: Scope, headers: Headers, credentials: str) -> Scope:
     if "authorization" in headers:
         return scope
-    basic = b"Basic " + base64.b64encode(words.encode())
+    basic = b"Basic " + base64.b64encode(credentials.encode())
     return {**scope, "headers": [*scope["headers"], (b"authorization", basic)]}
 
 
@@ -118,7 +120,7 @@ def _plain(scope: Scope) -> Scope:
 
 
 def _without_login(send: Send) -> Send:
-    """The settings of the pages, saying that no password is needed: these requests get the words here."""
+    """The settings of the pages, saying that no password is needed: these requests get the credentials here."""
     begun: list[Message] = []
     body = bytearray()
 
@@ -138,8 +140,8 @@ def _without_login(send: Send) -> Send:
     return sent
 
 
-def _with_token(receive: Receive, words: str) -> Receive:
-    """Prefect's WebSockets expect the words in the first message; one that has none gets them."""
+def _with_token(receive: Receive, credentials: str) -> Receive:
+    """Prefect's WebSockets expect the credentials in the first message; one that has none gets them."""
     first = True
 
     async def received() -> Message:
@@ -147,17 +149,17 @@ def _with_token(receive: Receive, words: str) -> Receive:
         message = await receive()
         if first and message["type"] == "websocket.receive":
             first = False
-            message = _filled(message, words)
+            message = _filled(message, credentials)
         return message
 
     return received
 
 
-def _filled(message: Message, words: str) -> Message:
+def _filled(message: Message, credentials: str) -> Message:
     try:
         content = json.loads(message.get("text") or message.get("bytes") or "")
     except ValueError:
         return message
     if not isinstance(content, dict) or content.get("type") != "auth" or content.get("token"):
         return message
-    return {"type": "websocket.receive", "text": json.dumps(content | {"token": words})}
+    return {"type": "websocket.receive", "text": json.dumps(content | {"token": credentials})}

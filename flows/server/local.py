@@ -49,10 +49,10 @@ def settle(home: Home) -> None:
         The running server asks for a password that this shell does not have.
     """
     home.prefect.mkdir(mode=0o700, exist_ok=True)
-    words = auth.for_clients(home, os.environ)
+    credentials = auth.for_clients(home, os.environ)
     served = _served(home)
-    if (given := os.environ.get(ADDRESS)) not in (None, served):
-        log.warning("%s=%s is not the server of %s and is not used.", ADDRESS, given, home.root)
+    if (other_server := os.environ.get(ADDRESS)) not in (None, served):
+        log.warning("%s=%s is not the server of %s and is not used.", ADDRESS, other_server, home.root)
     for name in prefect_settings(os.environ):
         del os.environ[name]
     os.environ |= {
@@ -62,11 +62,11 @@ def settle(home: Home) -> None:
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         **OWN,
     }
-    if words:
-        os.environ[auth.CLIENT] = words
+    if credentials:
+        os.environ[auth.CLIENT] = credentials
     if served:
         os.environ[ADDRESS] = served
-        _authorise(served, words)
+        _authorise(served, credentials)
 
 
 @contextmanager
@@ -86,23 +86,23 @@ def server() -> Iterator[None]:
         yield
         return
     home = Home.at()
-    database.look_over(home)
-    os.environ[auth.CLIENT] = words = f"recengine:{secrets.token_urlsafe(24)}"
-    said = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the server lives; pages of traceback are for nobody
+    database.set_aside_if_damaged(home)
+    os.environ[auth.CLIENT] = credentials = f"recengine:{secrets.token_urlsafe(24)}"
+    output = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the server lives; pages of traceback are for nobody
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url, fd = f"http://127.0.0.1:{listening.getsockname()[1]}/api", listening.fileno()
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.server.temporary", str(fd)],
             stdin=subprocess.PIPE,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             pass_fds=(fd,),
             env=os.environ
             | {
                 "PREFECT_SERVER_API_BLOCKS_REGISTER_ON_START": "false",  # the flows use none
                 # Two thirds of what a run adds to the database, and nobody looks at them: the runs are kept.
                 "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
-                auth.SERVER: words,
+                auth.SERVER: credentials,
                 "PYTHONPATH": os.pathsep.join(filter(None, (str(_CODE), os.environ.get("PYTHONPATH")))),
             },
             cwd=os.environ["PREFECT_HOME"],  # Prefect reads settings from the folder it starts in
@@ -116,18 +116,18 @@ def server() -> Iterator[None]:
     try:
         httpx.get(f"{url}/health", timeout=STARTUP_SECONDS, trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
-        raise _why_not_up(home, process, said, error) from error
+        raise _why_not_up(home, process, output, error) from error
 
 
 def _why_not_up(
-    home: Home, process: subprocess.Popen[bytes], said: IO[bytes], error: Exception
+    home: Home, process: subprocess.Popen[bytes], output: IO[bytes], error: Exception
 ) -> RecengineError:
     if (free := shutil.disk_usage(home.root).free) < LITTLE_BYTES:
         return DiskFull(home.root, free)
     status = process.poll()
     ended = f"ended with status {status}" if status is not None else f"does not answer ({error})"
-    said.seek(0)
-    last = said.read().decode(errors="replace").strip().rpartition("\n")[2][:300]
+    output.seek(0)
+    last = output.read().decode(errors="replace").strip().rpartition("\n")[2][:300]
     return RecengineError(
         f"Prefect's temporary server under {home.prefect} {ended}{last and f', saying: {last}'}; look at the memory "
         "it may take (ulimit -v), at the permissions of that folder and at this machine's load."
@@ -149,9 +149,9 @@ def _import_prefect() -> None:
         importlib.import_module("prefect.main")
 
 
-def _authorise(url: str, words: str | None) -> None:
+def _authorise(url: str, credentials: str | None) -> None:
     """See whether the server lets us in, before Prefect answers with a page of traceback."""
-    user, colon, password = (words or "").partition(":")
+    user, colon, password = (credentials or "").partition(":")
     asked = (user, password) if colon else None
     try:
         answer = httpx.get(f"{url}/admin/version", timeout=10, auth=asked, trust_env=False)

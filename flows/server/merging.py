@@ -36,8 +36,8 @@ def with_options(entry: Entry, options: dict[str, str], nights: Collection[Night
         parameters = {"source": source}
         for night in nights:
             if night.source == source:
-                said = night.model_dump(mode="json", exclude_defaults=True, include={"limits", "top_n"})
-                parameters |= said
+                asked_then = night.model_dump(mode="json", exclude_defaults=True, include={"limits", "top_n"})
+                parameters |= asked_then
         entry["parameters"] |= parameters
     elif dataset := options.get("dataset"):
         entry["parameters"] |= {"dataset": dataset}
@@ -47,40 +47,45 @@ def with_options(entry: Entry, options: dict[str, str], nights: Collection[Night
 
 
 def merged(
-    wanted: Entry, before: Entry | None, found: DeploymentResponse, said: Collection[str] = ()
+    shipped: Entry, applied: Entry | None, deployed: DeploymentResponse, just_set: Collection[str] = ()
 ) -> Entry:
     """An entry to deploy over an existing deployment; its schedules are settled by `schedules`."""
-    before = wanted | _UNRECORDED if before is None else before
-    pool, had, has = wanted["work_pool"], before["work_pool"], found.job_variables
-    limit = found.global_concurrency_limit
-    options = found.concurrency_options.model_dump(mode="json") if found.concurrency_options else {}
-    standing = {"limit": limit.limit, **options} if limit else None
-    return wanted | {
-        "description": _settled(wanted["description"], before["description"], found.description),
-        "tags": _settled(wanted["tags"], before["tags"], found.tags),
-        "concurrency_limit": _settled(wanted["concurrency_limit"], before["concurrency_limit"], standing),
-        "work_pool": pool | {"job_variables": _settled(pool["job_variables"], had["job_variables"], has)},
-        "parameters": _keys(wanted["parameters"], before["parameters"], found.parameters, said),
+    applied = shipped | _UNRECORDED if applied is None else applied
+    pool, had, has = shipped["work_pool"], applied["work_pool"], deployed.job_variables
+    limit = deployed.global_concurrency_limit
+    options = deployed.concurrency_options.model_dump(mode="json") if deployed.concurrency_options else {}
+    existing = {"limit": limit.limit, **options} if limit else None
+    return shipped | {
+        "description": _merged_value(shipped["description"], applied["description"], deployed.description),
+        "tags": _merged_value(shipped["tags"], applied["tags"], deployed.tags),
+        "concurrency_limit": _merged_value(
+            shipped["concurrency_limit"], applied["concurrency_limit"], existing
+        ),
+        "work_pool": pool
+        | {"job_variables": _merged_value(pool["job_variables"], had["job_variables"], has)},
+        "parameters": _merged_mapping(
+            shipped["parameters"], applied["parameters"], deployed.parameters, just_set
+        ),
         "schedules": [],
     }
 
 
 def schedules(
-    wanted: Entry, before: Entry | None, found: DeploymentResponse, said: Collection[str] = ()
+    shipped: Entry, applied: Entry | None, deployed: DeploymentResponse, just_set: Collection[str] = ()
 ) -> tuple[list[Entry], list[tuple[DeploymentSchedule, CronSchedule]], list[DeploymentSchedule]]:
     """What to add, to change and to remove; schedules made in the UI have no slug of ours and stay."""
-    old = {schedule["slug"]: schedule for schedule in (before or wanted).get("schedules", [])}
-    new = {schedule["slug"]: schedule for schedule in wanted.get("schedules", [])}
-    standing = {schedule.slug: schedule for schedule in found.schedules if schedule.slug}
+    old = {schedule["slug"]: schedule for schedule in (applied or shipped).get("schedules", [])}
+    new = {schedule["slug"]: schedule for schedule in shipped.get("schedules", [])}
+    existing = {schedule.slug: schedule for schedule in deployed.schedules if schedule.slug}
     change = []
-    for slug in new.keys() & standing.keys():
-        now = standing[slug].schedule
+    for slug in new.keys() & existing.keys():
+        now = existing[slug].schedule
         edited = {"cron": getattr(now, "cron", None), "timezone": getattr(now, "timezone", None)}
-        settled = _keys(new[slug], old.get(slug, new[slug]), edited | {"slug": slug}, said)
+        settled = _merged_mapping(new[slug], old.get(slug, new[slug]), edited | {"slug": slug}, just_set)
         if settled["cron"] and {name: settled[name] for name in edited} != edited:
-            change.append((standing[slug], CronSchedule(cron=settled["cron"], timezone=settled["timezone"])))
-    add = [new[slug] for slug in new.keys() - standing.keys() if slug not in old or set(said) & _WHEN]
-    return add, change, [standing[slug] for slug in (standing.keys() & old.keys()) - new.keys()]
+            change.append((existing[slug], CronSchedule(cron=settled["cron"], timezone=settled["timezone"])))
+    add = [new[slug] for slug in new.keys() - existing.keys() if slug not in old or set(just_set) & _WHEN]
+    return add, change, [existing[slug] for slug in (existing.keys() & old.keys()) - new.keys()]
 
 
 _WHEN = {"cron", "timezone"}
@@ -95,15 +100,17 @@ def code(*folders: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _keys(wanted: Entry, before: Entry, found: Entry, said: Collection[str]) -> Entry:
+def _merged_mapping(shipped: Entry, applied: Entry, deployed: Entry, just_set: Collection[str]) -> Entry:
     settled = {
-        name: wanted.get(name, _ABSENT)
-        if name in said
-        else _settled(wanted.get(name, _ABSENT), before.get(name, _ABSENT), found.get(name, _ABSENT))
-        for name in {**wanted, **before, **found}
+        name: shipped.get(name, _ABSENT)
+        if name in just_set
+        else _merged_value(
+            shipped.get(name, _ABSENT), applied.get(name, _ABSENT), deployed.get(name, _ABSENT)
+        )
+        for name in {**shipped, **applied, **deployed}
     }
     return {name: value for name, value in settled.items() if value is not _ABSENT}
 
 
-def _settled(wanted: Any, before: Any, found: Any) -> Any:
-    return wanted if wanted != before and found == before else found
+def _merged_value(shipped: Any, applied: Any, deployed: Any) -> Any:
+    return shipped if shipped != applied and deployed == applied else deployed

@@ -1,4 +1,4 @@
-"""What ``recengine serve`` was told about the night, remembered in the home (``serve.json``)."""
+"""The scheduled night's options: what ``recengine serve`` was given last, remembered in the home (``serve.json``)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from recengine.runtime.paths import meant
 NAMES = ("source", "dataset", "cron", "timezone")
 
 
-def told(home: Home) -> dict[str, str]:
-    """What was told last, by name."""
-    found = read_json(_file(home))
-    return {name: found[name] for name in NAMES if isinstance(found.get(name), str)}
+def remembered(home: Home) -> dict[str, str]:
+    """The options given last, by name."""
+    stored = read_json(_file(home))
+    return {name: stored[name] for name in NAMES if isinstance(stored.get(name), str)}
 
 
-def tell(home: Home, **given: str | None) -> list[str]:
-    """Remember what was given; returns the names that are news.
+def remember(home: Home, **options: str | None) -> list[str]:
+    """Remember these options; returns the names of those that changed.
 
     An empty text forgets the name. Source and dataset take each other's place.
 
@@ -29,32 +29,32 @@ def tell(home: Home, **given: str | None) -> list[str]:
     BadInput
         There is no such source, dataset or timezone, or the cron line is none.
     """
-    before = told(home)
-    said = {name: value.strip() for name, value in given.items() if value is not None}
-    _check(said)
-    if source := meant(said.get("source")):
-        said |= {"source": str(source.absolute()), "dataset": ""}
-    elif said.get("dataset"):
-        said["source"] = ""
-    after = {name: value for name, value in (before | said).items() if value}
+    before = remembered(home)
+    changes = {name: value.strip() for name, value in options.items() if value is not None}
+    _check(changes)
+    if source := meant(changes.get("source")):
+        changes |= {"source": str(source.absolute()), "dataset": ""}
+    elif changes.get("dataset"):
+        changes["source"] = ""
+    after = {name: value for name, value in (before | changes).items() if value}
     if after != before:
         write_json(_file(home), dict(after))
     return [name for name in NAMES if after.get(name) != before.get(name)]
 
 
-def _check(said: dict[str, str]) -> None:
-    if (source := meant(said.get("source"))) and not source.exists():
+def _check(changes: dict[str, str]) -> None:
+    if (source := meant(changes.get("source"))) and not source.exists():
         raise BadInput(f"There is nothing at --source {source}.")
-    if dataset := said.get("dataset"):
+    if dataset := changes.get("dataset"):
         checked_dataset(dataset)
-    if timezone := said.get("timezone"):
+    if timezone := changes.get("timezone"):
         try:
             ZoneInfo(timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise BadInput(
                 f"There is no timezone {timezone!r}; use a name such as Europe/Berlin or UTC."
             ) from None
-    if cron := said.get("cron"):
+    if cron := changes.get("cron"):
         from prefect.client.schemas.schedules import CronSchedule  # a second of imports, for those who ask
 
         try:

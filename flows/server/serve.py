@@ -115,7 +115,7 @@ def serve(
         auth.file_of(home).unlink(missing_ok=True)
     else:
         chosen[auth.CLIENT] = auth.generated(home)
-    said = options.tell(home, **night)
+    just_set = options.remember(home, **night)
     with _only_one(home), _stop_signal() as stop:
         _wait_for_port(host, port, stop)
         server = Child("server", [sys.executable, "-m", "flows.server.process"], chosen,
@@ -125,12 +125,12 @@ def serve(
         address = address_of(host, port)
         try:
             say("Starting the Prefect server ...")
-            if damaged := database.look_over(home):
+            if damaged := database.set_aside_if_damaged(home):
                 say(damaged)
             server.start()
             _wait_for_health(server, address, stop)
             if not stop.is_set():
-                _set_up(chosen, said, stop)
+                _set_up(chosen, just_set, stop)
             if not stop.is_set():
                 worker.start()
                 who = _ASKED if auth.SERVER in chosen else _OTHERS.format(file=auth.file_of(home))
@@ -225,8 +225,8 @@ def _healthy(address: str) -> bool:
         return False
 
 
-def _set_up(chosen: dict[str, str], said: list[str], stop: threading.Event) -> None:
-    command = [sys.executable, "-m", "flows.server.setup", "--before-worker", "--said", *said]
+def _set_up(chosen: dict[str, str], just_set: list[str], stop: threading.Event) -> None:
+    command = [sys.executable, "-m", "flows.server.setup", "--before-worker", "--just-set", *just_set]
     with subprocess.Popen(
         command, cwd=ROOT, env=chosen, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True, preexec_fn=ended_with_parent(signal.SIGTERM),

@@ -46,7 +46,7 @@ DEFAULTS = {
 
 
 def server_environment(
-    home: Home, host: str, port: int, given: Mapping[str, str] = os.environ
+    home: Home, host: str, port: int, caller: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
     """The environment of server, worker and set-up.
 
@@ -56,7 +56,7 @@ def server_environment(
         Prefect's own files go to ``<home>/prefect``.
     host, port
         Where the server listens.
-    given : mapping
+    caller : mapping
         The caller's environment.
 
     Raises
@@ -64,7 +64,7 @@ def server_environment(
     BadInput
         ``host`` can be reached from elsewhere and no auth string is set.
     """
-    if not is_loopback(host) and not given.get(AUTH):
+    if not is_loopback(host) and not caller.get(AUTH):
         raise BadInput(
             f"--host {host} lets everyone who reaches this machine start runs: set {AUTH}=user:password "
             "first, or leave --host out."
@@ -82,15 +82,15 @@ def server_environment(
         "PREFECT_UI_API_URL": "/api",  # as the browser sees the server, whatever its name for it
         # The server's own pages, and those that the user says.
         ORIGINS: ",".join(
-            filter(None, (f"http://127.0.0.1:{port},http://localhost:{port}", given.get(ORIGINS)))
+            filter(None, (f"http://127.0.0.1:{port},http://localhost:{port}", caller.get(ORIGINS)))
         ),
         "RECENGINE_HOME": str(home.root),
         "RECENGINE_ROOT": str(ROOT),
         "PYTHONUNBUFFERED": "1",
     }
-    inherited = {name: value for name, value in given.items() if name not in settings_of_others(given)}
-    if words := given.get(AUTH):
-        chosen[auth.CLIENT] = words
+    inherited = {name: value for name, value in caller.items() if name not in settings_of_others(caller)}
+    if credentials := caller.get(AUTH):
+        chosen[auth.CLIENT] = credentials
     settled = {**DEFAULTS, **inherited, **chosen}
     bypass_proxies_for_loopback(settled)
     return settled

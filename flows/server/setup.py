@@ -56,16 +56,16 @@ APPLIED = "recengine_applied"
 CODE = (ROOT / "flows", ROOT / "recengine")
 
 
-async def set_up(file: Path = YAML, before_worker: bool = False, said: Collection[str] = ()) -> None:
+async def set_up(file: Path = YAML, before_worker: bool = False, just_set: Collection[str] = ()) -> None:
     """Make the server as the YAML says, except for what was edited there; harmless when it is already.
 
-    ``said`` names the options that ``recengine serve`` was given anew.
+    ``just_set`` names the options that ``recengine serve`` was given anew.
     """
     if pages := os.environ.get("PREFECT_SERVER_UI_STATIC_DIRECTORY"):
         _quiet_pages(Path(pages))
     async with get_client() as client:
         await _work_pool(client)
-        await _deployments(client, file, said)
+        await _deployments(client, file, just_set)
         await automations.set_up(client)
         if before_worker:
             await _end_lost_runs(client)
@@ -85,25 +85,25 @@ async def _work_pool(client: PrefectClient) -> None:
         return
 
 
-async def _deployments(client: PrefectClient, file: Path, said: Collection[str]) -> None:
+async def _deployments(client: PrefectClient, file: Path, just_set: Collection[str]) -> None:
     written = yaml.safe_load(file.read_text())
     nights = standing.remembered(Home.at()).values()
     wanted = {entry["name"]: entry for entry in written["deployments"]}
     if NIGHTLY in wanted:
-        wanted[NIGHTLY] = with_options(wanted[NIGHTLY], options.told(Home.at()), nights)
+        wanted[NIGHTLY] = with_options(wanted[NIGHTLY], options.remembered(Home.at()), nights)
     variable = await client.read_variable_by_name(APPLIED)
     applied: dict[str, Any] = variable.value if variable and isinstance(variable.value, dict) else {}
     before, now = applied.get("entries", {}), {"code": code(*CODE), "entries": wanted}
-    found = {name: await _found(client, entry) for name, entry in wanted.items()}
-    if applied != now or None in found.values():
+    deployed = {name: await _deployed(client, entry) for name, entry in wanted.items()}
+    if applied != now or None in deployed.values():
         entries = [
-            merged(entry, before.get(name), there, said) if (there := found[name]) else entry
+            merged(entry, before.get(name), there, just_set) if (there := deployed[name]) else entry
             for name, entry in wanted.items()
         ]
         _deploy(written | {"deployments": entries})
         for name, entry in wanted.items():
-            if there := found[name]:
-                await _reschedule(client, there, *schedules(entry, before.get(name), there, said))
+            if there := deployed[name]:
+                await _reschedule(client, there, *schedules(entry, before.get(name), there, just_set))
             await _close_form(client, entry)
         if variable is None:
             await client.create_variable(VariableCreate(name=APPLIED, value=now))
@@ -111,7 +111,7 @@ async def _deployments(client: PrefectClient, file: Path, said: Collection[str])
             await client.update_variable(VariableUpdate(name=APPLIED, value=now))
 
 
-async def _found(client: PrefectClient, entry: Entry) -> DeploymentResponse | None:
+async def _deployed(client: PrefectClient, entry: Entry) -> DeploymentResponse | None:
     flow = entry["entrypoint"].rsplit(".", 1)[-1]
     try:
         return await client.read_deployment_by_name(f"{flow}/{entry['name']}")
@@ -136,8 +136,8 @@ def _deploy(content: dict[str, Any]) -> None:
         ]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stdout + done.stderr).strip()[-2000:]
-        raise RecengineError(f"The deployments could not be made: {said}")
+        output = (done.stdout + done.stderr).strip()[-2000:]
+        raise RecengineError(f"The deployments could not be made: {output}")
 
 
 async def _reschedule(
@@ -159,11 +159,11 @@ async def _reschedule(
 
 async def _close_form(client: PrefectClient, entry: Entry) -> None:
     """The server refuses a parameter that the flow does not have, instead of starting a run that crashes."""
-    if (made := await _found(client, entry)) is None:
+    if (made := await _deployed(client, entry)) is None:
         return
     schema = (made.parameter_openapi_schema or {}) | {"additionalProperties": False}
-    known = {name: value for name, value in made.parameters.items() if name in schema["properties"]}
-    body = {"parameter_openapi_schema": schema, "parameters": known}
+    still_there = {name: value for name, value in made.parameters.items() if name in schema["properties"]}
+    body = {"parameter_openapi_schema": schema, "parameters": still_there}
     await client.request("PATCH", "/deployments/{id}", path_params={"id": made.id}, json=body)
 
 
@@ -181,13 +181,13 @@ def _quiet_pages(folder: Path) -> None:
 async def _end_lost_runs(client: PrefectClient) -> None:
     """A run has its home until it ends: where nobody has it, no run can be under way."""
     under_way = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
-    found = await client.read_flow_runs(
+    unfinished = await client.read_flow_runs(
         flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=under_way)),
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
     )
     try:
         with turn(Home.at(), "the set-up", wait_seconds=0):
-            for run in found:
+            for run in unfinished:
                 state: State[None] = Crashed(message=automations.message_of(automations.LOST))
                 await client.set_flow_run_state(run.id, state, force=True)
     except WarehouseBusy:
@@ -199,10 +199,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m flows.server.setup", description=__doc__)
     parser.add_argument("file", nargs="?", type=Path, default=YAML, help="the deployments, prefect.yaml")
     parser.add_argument("--before-worker", action="store_true", help="the only worker is about to start")
-    parser.add_argument("--said", nargs="*", default=[], help="options of recengine serve that are news")
+    parser.add_argument("--just-set", nargs="*", default=[], help="options of recengine serve that changed")
     chosen = parser.parse_args()
     try:
-        asyncio.run(set_up(chosen.file, chosen.before_worker, chosen.said))
+        asyncio.run(set_up(chosen.file, chosen.before_worker, chosen.just_set))
     except RecengineError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)

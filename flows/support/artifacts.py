@@ -181,10 +181,10 @@ def _figure(value: float | None) -> str:
 
 def _chart(name: str, values: Sequence[float | None]) -> str:
     """A mermaid line; left out where there is nothing to compare."""
-    known = [value for value in values if value is not None]
-    if len(known) < 2:
+    measured_values = [value for value in values if value is not None]
+    if len(measured_values) < 2:
         return ""
-    line = ", ".join(f"{value:.4f}" for value in known)
+    line = ", ".join(f"{value:.4f}" for value in measured_values)
     return f'```mermaid\nxychart-beta\ntitle "{name}, oldest first"\nline [{line}]\n```'
 
 

@@ -31,7 +31,7 @@ def test_a_torn_database_is_set_aside(home: Home, share: float, how: str) -> Non
     kept = int(len(content) * share)
     path.write_bytes(content[:kept] + (bytes(len(content) - kept) if how == "zeros" else b""))
     (home.prefect / "prefect.db-wal").write_bytes(b"x")
-    said = database.look_over(home)
+    said = database.set_aside_if_damaged(home)
     assert said is not None
     assert str(path) in said
     assert "the published tables stay" in said
@@ -43,10 +43,10 @@ def test_a_whole_database_stays(home: Home) -> None:
     before = path.read_bytes()
     with closing(sqlite3.connect(path)) as con:
         con.execute("BEGIN EXCLUSIVE")
-        assert database.look_over(home) is None
-    assert database.look_over(home) is None
+        assert database.set_aside_if_damaged(home) is None
+    assert database.set_aside_if_damaged(home) is None
     assert path.read_bytes() == before
     path.write_bytes(b"")
-    assert database.look_over(home) is None
+    assert database.set_aside_if_damaged(home) is None
     path.unlink()
-    assert database.look_over(home) is None
+    assert database.set_aside_if_damaged(home) is None

@@ -70,14 +70,14 @@ def test_what_the_yaml_changed_is_applied_where_nobody_edited() -> None:
 
 
 def test_what_serve_is_told_now_wins() -> None:
-    told = with_options(NIGHTLY, {"source": "/b", "cron": "0 4 * * *"}, [])
+    remembered = with_options(NIGHTLY, {"source": "/b", "cron": "0 4 * * *"}, [])
     found = on_server("0 5 * * *", "Europe/Berlin", parameters={"source": "/a", "top_n": 12})
-    assert merged(told, NIGHTLY, found, ["source"])["parameters"] == {"source": "/b", "top_n": 12}
-    assert when(told, found, ("cron",)) == [("0 4 * * *", "Europe/Berlin")]
-    assert merged(told, told, found)["parameters"] == {"source": "/a", "top_n": 12}, (
+    assert merged(remembered, NIGHTLY, found, ["source"])["parameters"] == {"source": "/b", "top_n": 12}
+    assert when(remembered, found, ("cron",)) == [("0 4 * * *", "Europe/Berlin")]
+    assert merged(remembered, remembered, found)["parameters"] == {"source": "/a", "top_n": 12}, (
         "told earlier, edited since"
     )
-    assert merged(NIGHTLY, told, on_server(parameters={"source": "/b"}), ["source"])["parameters"] == {}
+    assert merged(NIGHTLY, remembered, on_server(parameters={"source": "/b"}), ["source"])["parameters"] == {}
 
 
 def test_the_demo_that_earlier_releases_fixed_goes() -> None:
@@ -91,8 +91,8 @@ def test_the_demo_that_earlier_releases_fixed_goes() -> None:
 
 def test_a_source_that_was_published_is_read_as_then() -> None:
     nights = [Night(source="/mine", limits=IngestConfig(max_bad_share=0.2), top_n=20), Night(source="/other")]
-    told = with_options(NIGHTLY, {"source": "/mine"}, nights)
-    assert told["parameters"] == {"source": "/mine", "limits": {"max_bad_share": 0.2}, "top_n": 20}
+    remembered = with_options(NIGHTLY, {"source": "/mine"}, nights)
+    assert remembered["parameters"] == {"source": "/mine", "limits": {"max_bad_share": 0.2}, "top_n": 20}
     assert with_options(NIGHTLY, {"dataset": "ml-1m"}, nights)["parameters"] == {"dataset": "ml-1m"}
 
 
@@ -100,13 +100,13 @@ def test_serve_remembers_what_it_was_told(tmp_path: Path, monkeypatch: pytest.Mo
     home = Home.at(tmp_path / "home")
     (tmp_path / "mine").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert options.tell(home, source=None, cron=None) == []
-    assert options.tell(home, source=" mine ", cron="0 4 * * *") == ["source", "cron"]
-    assert options.told(home) == {"source": str(tmp_path / "mine"), "cron": "0 4 * * *"}
-    assert options.tell(home, source="mine", timezone="Europe/Berlin") == ["timezone"]
-    assert options.tell(home, dataset="ml-1m") == ["source", "dataset"]
-    assert options.tell(home, cron="") == ["cron"]
-    assert options.told(home) == {"dataset": "ml-1m", "timezone": "Europe/Berlin"}
+    assert options.remember(home, source=None, cron=None) == []
+    assert options.remember(home, source=" mine ", cron="0 4 * * *") == ["source", "cron"]
+    assert options.remembered(home) == {"source": str(tmp_path / "mine"), "cron": "0 4 * * *"}
+    assert options.remember(home, source="mine", timezone="Europe/Berlin") == ["timezone"]
+    assert options.remember(home, dataset="ml-1m") == ["source", "dataset"]
+    assert options.remember(home, cron="") == ["cron"]
+    assert options.remembered(home) == {"dataset": "ml-1m", "timezone": "Europe/Berlin"}
 
 
 @pytest.mark.parametrize(
@@ -122,5 +122,5 @@ def test_serve_remembers_what_it_was_told(tmp_path: Path, monkeypatch: pytest.Mo
 def test_what_cannot_be_is_said_at_once(bad: dict[str, str], sentence: str, tmp_path: Path) -> None:
     home = Home.at(tmp_path / "home")
     with pytest.raises(BadInput, match=sentence):
-        options.tell(home, **bad)
-    assert options.told(home) == {}
+        options.remember(home, **bad)
+    assert options.remembered(home) == {}

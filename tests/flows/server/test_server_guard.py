@@ -222,11 +222,11 @@ def test_over_websockets_other_accounts_must_give_them(port: int) -> None:
 def test_the_words_are_made_once_for_the_owner_alone(home: Home) -> None:
     words = auth.generated(home)
     assert len(words) > 30
-    assert auth.generated(home) == auth.kept(home) == words
+    assert auth.generated(home) == auth.read_stored(home) == words
     assert stat.S_IMODE(auth.file_of(home).stat().st_mode) == 0o600
     assert auth.for_clients(home, {auth.CLIENT: "a:b"}) == words
     auth.file_of(home).chmod(0o644)  # others may have read them
-    assert auth.kept(home) is None
+    assert auth.read_stored(home) is None
     assert auth.generated(home) != words
     auth.file_of(home).unlink()
     assert auth.for_clients(home, {auth.CLIENT: "a:b", auth.SERVER: "c:d"}) == "c:d"

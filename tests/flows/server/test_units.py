@@ -48,7 +48,7 @@ def test_the_environment_file_says_what_serve_sets(tmp_path: Path) -> None:
     lines = (FOLDER / "recengine.env.example").read_text().splitlines()
     written = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     home = Home(Path(written["RECENGINE_HOME"]))
-    wanted = settings.server_environment(home, "127.0.0.1", 4200, given={})
+    wanted = settings.server_environment(home, "127.0.0.1", 4200, caller={})
     wanted |= {"RECENGINE_ROOT": "/opt/recengine", "RECENGINE_READERS_GROUP": "recengine-readers"}
     del wanted["PYTHONUNBUFFERED"]
     assert written == wanted
