@@ -1,9 +1,13 @@
 # Two commands do everything on a fresh machine: `make run` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
-QUICK := tests/test_house.py
+# What tells most in half a minute: no server, no model trained for minutes, no crash.
+QUICK := $(addprefix tests/,test_house.py test_docs.py) $(addprefix tests/recengine/,evaluation warehouse serving \
+    models/parts models/test_ease.py models/test_hybrid.py movielens/test_layouts.py runtime/test_paths.py \
+    runtime/test_resources.py selection/test_gate.py selection/test_guard.py selection/test_candidates.py \
+    test_ingest.py test_features.py test_score.py)
 
-.PHONY: run serve check test test-all test-browser browser lint types tests clean help
+.PHONY: run serve check test test-all test-browser browser lint types tests-engine tests-flows clean help
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -15,9 +19,10 @@ serve: .venv/run ## Prefect server, schedules and worker until Ctrl-C
 	$(BIN)/recengine serve
 
 check: lint types ## a minute: ruff, mypy and the quick tests, after every change
-	$(BIN)/python -m pytest $(QUICK)
+	$(BIN)/python -m pytest -m "not slow and not browser" $(QUICK)
 
-test: lint types tests ## everything CI checks
+test:            ## everything CI checks; the two halves of the tests run side by side, each says at its end how it went
+	$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) lint types tests-engine tests-flows
 
 lint: .venv/dev  ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -26,8 +31,11 @@ lint: .venv/dev  ## ruff: rules and format
 types: .venv/dev ## mypy
 	$(BIN)/mypy
 
-tests: .venv/dev ## pytest; real data is used where RECENGINE_DATASETS names its folder
-	$(BIN)/python -m pytest -m "not slow and not browser"
+tests-engine: .venv/dev ## pytest of recengine; real data is used where RECENGINE_DATASETS names its folder
+	$(BIN)/python -m pytest -m "not slow and not browser" tests/recengine
+
+tests-flows: .venv/dev ## pytest of flows, the house and its pages
+	$(BIN)/python -m pytest -m "not slow and not browser" --ignore tests/recengine
 
 test-all: lint types ## everything CI checks, and minutes of real crashes and restarts
 	$(BIN)/python -m pytest -m ""
