@@ -61,3 +61,15 @@ def test_the_champion_that_is_gone_gives_way(
     _, state = start(client, nightly, source=str(demo), model="ease")
     assert state.name == "Published", state.message
     assert store.stored(home)[0].model == "ease"
+
+
+def test_a_night_publishes_the_example_over_implicit(
+    client: SyncPrefectClient, home: Home, demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "docs" / "examples"))
+    _, state = start(client, nightly, source=str(demo), model="implicit_model:Implicit")
+    assert state.name == "Published", state.message
+    [model] = store.stored(home)
+    assert (model.model, model.config["kind"]) == ("implicit_model:Implicit", "als")
+    lists = reading.sql(home, "SELECT count(*) AS n, count(predicted_rating) AS stars FROM recommendations")
+    assert lists.to_dict("records") == [{"n": 1500, "stars": 0}]

@@ -177,6 +177,8 @@ def open_deployment(page: Page, served: Served) -> None:
 
 def field(page: Page, name: str) -> Locator:
     """A form field, found through the id that its label points to at this moment."""
+    if name == "model":  # a choice of the built-in ones, or an import path
+        return page.get_by_role("button", name="Select built in")
     label = page.locator("label", has_text=re.compile(rf"^{name} \(Optional\)$"))
     return page.locator(f"[id='{label.get_attribute('for')}']")
 
