@@ -16,11 +16,11 @@ from flows.support.result_cache import PER_PUBLICATION, cached
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import ingest as engine
 from recengine.config import Home, NightDataset
-from recengine.ingest import LoadReport
 from recengine.knobs.stages import IngestConfig
 from recengine.movielens.locating import locate
 from recengine.serving import continuity
 from recengine.serving.continuity import Night, named
+from recengine.warehouse.history.loads import LoadReport
 
 
 def _still_loaded(report: LoadReport, parameters: dict[str, Any]) -> bool:

@@ -25,7 +25,6 @@ from flows.support.result_cache import UNCACHED, cached
 from flows.support.tasks import open_warehouse, run_lock
 from flows.train import evaluate_and_select, fit
 from recengine.config import Home, NightDataset
-from recengine.ingest import LoadReport
 from recengine.knobs.stages import (
     GateConfig,
     IngestConfig,
@@ -40,6 +39,7 @@ from recengine.selection.candidates import Selection
 from recengine.serving import continuity, report
 from recengine.serving.continuity import Night, named
 from recengine.serving.retention import RetentionReport, prune
+from recengine.warehouse.history.loads import LoadReport
 
 
 def _same_answer(changed: bool, parameters: dict[str, Any]) -> bool:

@@ -21,10 +21,11 @@ from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.knobs.stages import GateConfig, ReuseConfig, TrainConfig
 from recengine.models import DEFAULT, ModelName, store
-from recengine.models.store import Recipe
+from recengine.models.recipes import Recipe
 from recengine.selection import candidates as engine
 from recengine.selection import reuse
-from recengine.selection.candidates import Judgement, Selection
+from recengine.selection.candidates import Selection
+from recengine.selection.judgement import Judgement
 
 
 @task(name="reuse last verdict", **cached(key=PER_PUBLICATION))

@@ -45,7 +45,8 @@ def checked_dataset(name: str) -> DatasetName:
     """
     for known in get_args(DatasetName):
         if name == known:
-            return known
+            chosen: DatasetName = known
+            return chosen
     raise BadInput(f"There is no dataset {name!r}; choose one of {', '.join(get_args(DatasetName))}.")
 
 

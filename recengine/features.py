@@ -257,4 +257,4 @@ def _pointers(indptr: np.ndarray) -> np.ndarray:
 
 
 def _column(con: duckdb.DuckDBPyConnection, query: str, dtype: type) -> np.ndarray:
-    return con.sql(query).to_arrow_table().column(0).to_numpy().astype(dtype, copy=False)
+    return np.asarray(con.sql(query).to_arrow_table().column(0).to_numpy().astype(dtype, copy=False))

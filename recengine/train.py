@@ -20,7 +20,8 @@ from recengine.knobs.stages import TrainConfig
 from recengine.models import make, store
 from recengine.models.base import OnProgress, silent
 from recengine.models.registry import path_of
-from recengine.selection.candidates import Judgement, Selection, candidates, first_publication, judge, select
+from recengine.selection.candidates import Selection, candidates, first_publication, judge, select
+from recengine.selection.judgement import Judgement
 from recengine.selection.reuse import standing, warm_start_of
 from recengine.selection.sketch import sketch_of
 from recengine.warehouse.history import contents, models

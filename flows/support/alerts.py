@@ -17,9 +17,9 @@ from prefect.logging.loggers import flow_run_logger, get_logger
 from prefect.utilities.urls import url_for
 
 from recengine.config import Home
-from recengine.ingest import LoadReport
 from recengine.publish import PublishReport
 from recengine.serving.versions import current_version
+from recengine.warehouse.history.loads import LoadReport
 
 WEBHOOK = "RECENGINE_WEBHOOK_URL"
 WEBHOOK_SECONDS = 5.0

@@ -11,13 +11,14 @@ from pathlib import Path
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from recengine.config import Home
-from recengine.ingest import LoadReport
 from recengine.models import store
 from recengine.publish import PublishReport
-from recengine.selection.candidates import Judgement, Selection
+from recengine.selection.candidates import Selection
+from recengine.selection.judgement import Judgement
 from recengine.serving import queries as reading
 from recengine.serving import report
 from recengine.serving.escaping import for_markdown
+from recengine.warehouse.history.loads import LoadReport
 
 SAMPLE_USERS = 5
 CURVE_POINTS = 40

@@ -71,7 +71,8 @@ def coverage(exposure: np.ndarray) -> np.ndarray:
     -------
     ndarray of float64, shape (...)
     """
-    return np.count_nonzero(exposure, axis=-1) / exposure.shape[-1]
+    shares: np.ndarray = np.count_nonzero(exposure, axis=-1) / exposure.shape[-1]
+    return shares
 
 
 def gini(exposure: np.ndarray) -> np.ndarray:
@@ -90,13 +91,14 @@ def gini(exposure: np.ndarray) -> np.ndarray:
     movies = exposure.shape[-1]
     weights = 2 * np.arange(1, movies + 1) - movies - 1
     shown = exposure.sum(axis=-1)
-    return np.sort(exposure, axis=-1) @ weights / (movies * np.maximum(shown, 1))
+    unequal: np.ndarray = np.sort(exposure, axis=-1) @ weights / (movies * np.maximum(shown, 1))
+    return unequal
 
 
 def _row_means(rows: csr_array, values: np.ndarray) -> np.ndarray:
     """Mean of a movie's value over each row's movies; NaN for an empty row."""
     length = np.diff(rows.indptr)
-    return np.divide(rows @ values, length, out=np.full(len(length), np.nan), where=length > 0)
+    return np.asarray(np.divide(rows @ values, length, out=np.full(len(length), np.nan), where=length > 0))
 
 
 def _diversity(lists: csr_array, genres: csr_array) -> np.ndarray:
@@ -108,4 +110,4 @@ def _diversity(lists: csr_array, genres: csr_array) -> np.ndarray:
     pairs = compared * (compared - 1)
     cosines = (summed**2).sum(axis=1) - compared
     mean = np.divide(cosines, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
-    return np.clip(1 - mean, 0, 1)
+    return np.asarray(np.clip(1 - mean, 0, 1))

@@ -97,7 +97,7 @@ def pooled(parts: Sequence[Measured]) -> Measured:
         known = ~np.isnan(values)
         count = np.bincount(place[known], minlength=len(users))
         total = np.bincount(place[known], values[known], len(users))
-        return np.divide(total, count, out=np.full(len(users), np.nan), where=count > 0)
+        return np.asarray(np.divide(total, count, out=np.full(len(users), np.nan), where=count > 0))
 
     return Measured(
         users=users,

@@ -31,7 +31,7 @@ def hits(top: np.ndarray, relevant: csr_array) -> np.ndarray:
     asked = np.arange(users)[:, None] * movies + top
     # Ascending already, so that looking up is several times faster than np.isin, which would sort again.
     place = np.searchsorted(stored, asked)
-    return (np.append(stored, -1)[place] == asked) & (top >= 0)
+    return np.asarray((np.append(stored, -1)[place] == asked) & (top >= 0))
 
 
 def ranking_metrics(

@@ -73,13 +73,13 @@ class Split:
     def known_users(self) -> np.ndarray:
         """Test users with at least ``min_train`` training ratings: those whose lists are judged."""
         users = self.test_users
-        return users[np.diff(self.train.ratings.indptr)[users] >= self.min_train]
+        return np.asarray(users[np.diff(self.train.ratings.indptr)[users] >= self.min_train])
 
     @property
     def new_users(self) -> np.ndarray:
         """Test users with fewer than ``min_train`` training ratings."""
         users = self.test_users
-        return users[np.diff(self.train.ratings.indptr)[users] < self.min_train]
+        return np.asarray(users[np.diff(self.train.ratings.indptr)[users] < self.min_train])
 
     @property
     def counts(self) -> dict[str, int]:
@@ -282,7 +282,7 @@ def _split(
 
 def _place_in_row(ratings: csr_array) -> np.ndarray:
     """0, 1, 2 ... within each user's row, shape (nnz,)."""
-    return np.arange(ratings.nnz) - np.repeat(ratings.indptr[:-1], np.diff(ratings.indptr))
+    return np.asarray(np.arange(ratings.nnz) - np.repeat(ratings.indptr[:-1], np.diff(ratings.indptr)))
 
 
 def sample_users(snapshot: Snapshot, most_ratings: int, seed: int) -> Snapshot:

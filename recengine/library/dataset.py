@@ -65,13 +65,13 @@ class Dataset:
     @cached_property
     def user_labels(self) -> NDArray[Any]:
         """The data's own id of every user, shape (U,), in the snapshot's order."""
-        return self.users["user_id"].to_numpy()
+        return np.asarray(self.users["user_id"].to_numpy())
 
     @cached_property
     def movie_labels(self) -> NDArray[Any]:
         """The data's own id of every film, shape (M,), in the snapshot's order."""
         own = self.movies["movie_id"] == self.movies["film_id"]
-        return self.movies["movie_id"][own].to_numpy()
+        return np.asarray(self.movies["movie_id"][own].to_numpy())
 
     def users_at(self, ids: Any) -> NDArray[np.int64]:
         """Where users stand in the snapshot, in the order given.
@@ -232,7 +232,7 @@ def _labels(frame: pd.DataFrame, number: str, key: str) -> NDArray[Any]:
     """The ids as the data writes them: numbers, unless one is a text."""
     numbers = frame[number].to_numpy()
     texts = frame[key].to_numpy(dtype=object)
-    return numbers if (texts == numbers.astype(str)).all() else texts
+    return np.asarray(numbers if (texts == numbers.astype(str)).all() else texts)
 
 
 def _as_text(described: pd.DataFrame, column: str, given: Sequence[str]) -> None:
@@ -255,4 +255,4 @@ def _found(ids: Any, places: pd.Series, what: str) -> NDArray[np.int64]:
     at = places.index.get_indexer(pd.Index(asked))
     if (at < 0).any():
         raise BadInput(f"There is no {what} {asked[int(np.argmax(at < 0))]!r} in the data.")
-    return places.to_numpy()[at]
+    return np.asarray(places.to_numpy()[at])

@@ -99,7 +99,7 @@ class Sae(Model):
         start, stop, _ = users.indices(snapshot.users)
         self._net.eval()
         with torch.no_grad():
-            out = self._net(self._rows(snapshot, start, stop)).cpu()  # (B, M)
+            out: Tensor = self._net(self._rows(snapshot, start, stop)).cpu()  # (B, M)
         if self.config.faithful:
             return out
         user, movie = torch.from_numpy(self._biases.user), torch.from_numpy(self._biases.movie)
@@ -230,7 +230,7 @@ class Sae(Model):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        return loss.item()
+        return float(loss.item())
 
     def _fit_faithfully(self, snapshot: Snapshot, on_progress: OnProgress) -> None:
         """One user per step in the order of ids, the gradient never zeroed, as the author's code ran."""
@@ -245,7 +245,7 @@ class Sae(Model):
                 rated[0, torch.from_numpy(snapshot.ratings[user : user + 1].indices.astype(np.int64))] = True
                 out = self._net(row) * rated
                 loss = nn.functional.mse_loss(out, target)
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 errors.append(float(loss.detach() * snapshot.movies / rated.sum()) ** 0.5)
             self.history.append({"step": float(epoch), "train": float(np.mean(errors))})

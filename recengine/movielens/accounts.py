@@ -5,7 +5,8 @@ from __future__ import annotations
 import duckdb
 
 from recengine.errors import BadSource
-from recengine.movielens.source import Role, SourceFile
+from recengine.movielens.source import SourceFile
+from recengine.movielens.spellings import Role
 from recengine.warehouse import sqlfiles
 
 

@@ -163,8 +163,9 @@ def _resumed_total(response: httpx.Response, have: int, version: str, part: Path
 
 def _version(response: httpx.Response) -> str:
     """What If-Range may name (RFC 9110, 13.1.5): a strong ETag, else the date; else nothing."""
-    etag = response.headers.get("ETag", "")
-    return etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
+    etag: str = response.headers.get("ETag", "")
+    modified: str = response.headers.get("Last-Modified", "")
+    return etag if etag.startswith('"') else modified
 
 
 def _content_length(response: httpx.Response) -> int | None:

@@ -17,7 +17,8 @@ from recengine.movielens.reader import (
     reading_of,
 )
 from recengine.movielens.records import PER_SECOND, Reading, Time, lines_of, shown, texts_of
-from recengine.movielens.source import Layout, Role, SourceFile
+from recengine.movielens.source import Layout, SourceFile
+from recengine.movielens.spellings import Role
 from recengine.movielens.values import elected, overlooked, with_values
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.history import files

@@ -12,8 +12,8 @@ from pathlib import Path
 from recengine.errors import BadSource, legible
 from recengine.movielens.description import FILE_NAME, Description, Movies, Ratings, Users
 from recengine.movielens.heads import first_line
-from recengine.movielens.source import Role, SourceFile
-from recengine.movielens.spellings import is_a_file_of, is_data
+from recengine.movielens.source import SourceFile
+from recengine.movielens.spellings import Role, is_a_file_of, is_data
 
 ROLES: tuple[Role, ...] = ("movies", "users", "ratings")
 DEPTH = 2  # folders below the source in which files are looked for

@@ -10,7 +10,8 @@ from recengine.errors import BadInput, BadSource, UnknownLayout, legible
 from recengine.movielens import description, folders
 from recengine.movielens.description import Description
 from recengine.movielens.scale import HALF_STARS, WHOLE_STARS, Scale
-from recengine.movielens.source import Layout, LayoutName, Role, Source, SourceFile
+from recengine.movielens.source import Layout, LayoutName, Source, SourceFile
+from recengine.movielens.spellings import Role
 
 __all__ = [
     "LAYOUTS",

@@ -20,17 +20,18 @@ def plain_text(
 ) -> tuple[Path, FileFacts]:
     """The file as text in UTF-8 or latin-1: itself, or a copy of a packed, Parquet or otherwise encoded one."""
     copy = copy_of(file, scratch, "text")
+    if not is_parquet(file.path) and not reading.encoding and not file.path.name.lower().endswith(".gz"):
+        return file.path, facts
+    if copy.exists():
+        return copy, facts_of(copy)
     if is_parquet(file.path):
         kinds = dict(parquet_columns(file.path))
         names = dict(reading.titles) | {f"further_{i}": name for i, name in enumerate(reading.further)}
         used = [names[column] for column in reading.columns if column in names]
-        make = lambda: written_out(con, file.path, [(name, kinds[name]) for name in used], copy)  # noqa: E731
-    elif reading.encoding or file.path.name.lower().endswith(".gz"):
-        make = lambda: decoded(file.path, reading.encoding, copy)  # noqa: E731
+        written_out(con, file.path, [(name, kinds[name]) for name in used], copy)
     else:
-        return file.path, facts
-    path = copy if copy.exists() else make()
-    return path, facts_of(path)
+        decoded(file.path, reading.encoding, copy)
+    return copy, facts_of(copy)
 
 
 def copy_of(file: SourceFile, scratch: Path, what: str) -> Path:

@@ -25,8 +25,8 @@ from recengine.movielens.heads import (
     split_fields,
 )
 from recengine.movielens.records import Reading, lines_of, texts_of
-from recengine.movielens.source import Layout, Role, SourceFile
-from recengine.movielens.spellings import columns_of, placed
+from recengine.movielens.source import Layout, SourceFile
+from recengine.movielens.spellings import Role, columns_of, placed
 
 __all__ = [
     "PARSER_VERSION",

@@ -64,7 +64,8 @@ class Door(Generic[Thing]):
         found = self._imported(path)
         if problem := self.problem_of(found):
             raise BadInput(f"{path} is no {self.kind}: {problem}.")
-        return found
+        checked: Thing = found
+        return checked
 
     def path_of(self, thing: Any) -> str:
         """The name that a built-in thing goes by, the import path of any other."""

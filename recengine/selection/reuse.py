@@ -83,7 +83,7 @@ def _changed(champion: store.Manifest, before: int, snapshot: Snapshot) -> float
         return 1.0
     gone = share_gone(champion.sketch, snapshot)
     came = snapshot.ratings.nnz / before - 1 + gone
-    return max(gone, came)
+    return float(max(gone, came))
 
 
 def _when(judged: store.Judged) -> str:

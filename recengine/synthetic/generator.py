@@ -191,7 +191,7 @@ def _on_grid(
     """Round to whole stars 1..5, or to half stars 0.5..5 as often as each user does; in half stars, int8."""
     whole = np.clip(np.rint(stars), 1, 5).astype(np.int8) * np.int8(2)
     if halves is None:
-        return whole
+        return np.asarray(whole)
     often = np.repeat(halves, np.diff(offsets))
     half = np.clip(np.rint(stars * 2), 1, 10).astype(np.int8)
-    return np.where(rng.random(len(stars), dtype=np.float32) < often, half, whole)
+    return np.asarray(np.where(rng.random(len(stars), dtype=np.float32) < often, half, whole))

@@ -205,7 +205,7 @@ def _draw_occupations(age: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     fits = np.tile(share, (len(age), 1))
     fits[:, OCCUPATIONS.index("student")] *= np.where(age < 25, 12.0, 0.3)
     fits[:, OCCUPATIONS.index("retired")] *= np.where(age > 57, 30.0, 0.0)
-    return np.argmin(rng.exponential(size=fits.shape) / np.maximum(fits, 1e-9), axis=1)
+    return np.asarray(np.argmin(rng.exponential(size=fits.shape) / np.maximum(fits, 1e-9), axis=1))
 
 
 def _draw_genres(movies: int, rng: np.random.Generator) -> np.ndarray:

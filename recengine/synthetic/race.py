@@ -81,7 +81,7 @@ class Race:
         won = np.arange(len(row)) - starts[row] < counts[row]
         key = row[won] * len(self.movie) + self.movie[column[won]]
         key.sort()
-        return key % len(self.movie)
+        return np.asarray(key % len(self.movie))
 
     def _head(
         self, users: np.ndarray, columns: int, rng: np.random.Generator

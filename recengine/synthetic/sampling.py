@@ -70,7 +70,9 @@ class Picks:
         visit = (rng.random(len(user))[:, None] * upto[:, -1:] >= upto).sum(axis=1)
         _, which, size = np.unique(user * VISITS + visit, return_inverse=True, return_counts=True)
         seconds = np.minimum(size * 25.0, 5_400.0)  # half a minute per movie, an hour and a half at most
-        return self.visits.starts_at[user, visit] + (rng.random(len(user)) * seconds[which]).astype(np.int64)
+        return np.asarray(
+            self.visits.starts_at[user, visit] + (rng.random(len(user)) * seconds[which]).astype(np.int64)
+        )
 
 
 def rating_counts(users: int, movies: int, ratings: int, rng: np.random.Generator) -> np.ndarray:
@@ -87,7 +89,7 @@ def rating_counts(users: int, movies: int, ratings: int, rng: np.random.Generato
     normal = _USER_SPREAD * ndtri((np.arange(users) + 0.5) / users)
 
     def counts(level: float) -> np.ndarray:
-        return np.minimum(floor + cap / (1 + cap * np.exp(-level - normal)), movies)
+        return np.asarray(np.minimum(floor + cap / (1 + cap * np.exp(-level - normal)), movies))
 
     wanted = np.sort(counts(_level(lambda level: float(counts(level).sum()), ratings)))
     whole = np.minimum(wanted.astype(np.int64), movies)
@@ -119,10 +121,10 @@ def popularity_targets(users: int, movies: int, ratings: int) -> np.ndarray:
     rank = (np.arange(movies) + 0.5) / movies
 
     def curve(level: float) -> np.ndarray:
-        return top ** ((1 - rank**head) ** np.exp(-level))
+        return np.asarray(top ** ((1 - rank**head) ** np.exp(-level)))
 
     target = curve(_level(lambda level: float(curve(level).sum()), ratings))
-    return target * ratings / target.sum()
+    return np.asarray(target * ratings / target.sum())
 
 
 def pick_movies(
@@ -222,7 +224,7 @@ def _fit_popularity(
         expected = stands_for @ rated
         popularity *= np.clip(target / np.maximum(expected, 1e-9), 0.2, 5.0)
         on_progress("fit popularity", turn + 1, _FIT_ROUNDS)
-    return (popularity / popularity.max()).astype(np.float32)
+    return np.asarray((popularity / popularity.max()).astype(np.float32))
 
 
 def _sample_users(counts: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -247,7 +249,7 @@ def _targets(appeal: np.ndarray, available: np.ndarray, counts: np.ndarray) -> n
     target = np.empty(len(appeal))
     target[order] = popularity_targets(users, len(appeal), int(counts.sum()))
     target = np.minimum(target, 0.9 * users * np.maximum(available, 1 / users))
-    return target * counts.sum() / target.sum()
+    return np.asarray(target * counts.sum() / target.sum())
 
 
 def _rate_the_unrated(

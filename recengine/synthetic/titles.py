@@ -63,7 +63,7 @@ def draw_titles(year: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     turn = pd.Series(stem).groupby(stem + article).cumcount().to_numpy()
     numbered = " Part " + (turn + 1).astype(str).astype(object)
     part = np.where(turn < len(_ROMAN), _ROMAN[np.minimum(turn, len(_ROMAN) - 1)], numbered)
-    return stem + part + article + " (" + year.astype(str).astype(object) + ")"
+    return np.asarray(stem + part + article + " (" + year.astype(str).astype(object) + ")")
 
 
 def _names(movies: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -43,7 +43,8 @@ class Calendar:
     @property
     def last_release(self) -> np.datetime64:
         """The last day a movie may be released: in the last period everything can be watched."""
-        return np.datetime64(int(self.starts[-1]) - 2 * DAY, "s").astype("datetime64[D]")
+        last: np.datetime64 = np.datetime64(int(self.starts[-1]) - 2 * DAY, "s").astype("datetime64[D]")
+        return last
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def stars_do_not_depend_on_the_order(subject: Subject) -> None:
     model, data, rng = subject.fitted, subject.small, np.random.default_rng(0)
     users, movies = rng.integers(0, data.users, 300), rng.integers(0, data.movies, 300)
     stars, order = subject.predict(model, data, users, movies), rng.permutation(300)
-    require((stars.shape, stars.dtype) == ((300,), np.float32), "stars are not float32 of the pairs' shape")
+    require(stars.shape == (300,) and stars.dtype == np.float32, "stars are not float32 of the pairs' shape")
     again = subject.predict(model, data, users[order], movies[order])
     np.testing.assert_allclose(again, stars[order], rtol=1e-6)
     require(subject.predict(model, data, users[:0], movies[:0]).shape == (0,), "no pairs have stars")

@@ -70,7 +70,7 @@ def best_unseen(model: Model, data: Snapshot) -> np.ndarray:
     """The unseen movie each user would get first, int64 of shape (U,)."""
     scores = model.score(data, slice(0, data.users)).numpy().copy()
     scores[data.ratings.toarray() > 0] = -np.inf
-    return scores.argmax(1)
+    return np.asarray(scores.argmax(1))
 
 
 def tastes(seed: int = 0) -> Snapshot:

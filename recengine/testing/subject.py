@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from recengine import features, ingest, score
 from recengine.dataset import Snapshot
 from recengine.evaluation.splits import Split, random_per_user
+from recengine.knobs.stages import IngestConfig
 from recengine.models.base import Model
 from recengine.models.registry import kind_of
 from recengine.movielens.layouts import recognise
@@ -113,7 +114,7 @@ def small() -> Snapshot:
     with TemporaryDirectory() as folder, memory() as con:
         generate(Path(folder) / "generated", SMALL)
         migrate(con, Path("memory"))
-        ingest.ingest(con, recognise(Path(folder) / "generated"), ingest.IngestConfig())
+        ingest.ingest(con, recognise(Path(folder) / "generated"), IngestConfig())
         return features.snapshot(con)
 
 

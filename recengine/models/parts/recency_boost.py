@@ -199,7 +199,7 @@ def _replay(
 
 def _per_user(snapshot: Snapshot, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
     """How many of each user's ratings are chosen, by a mask of shape (nnz,); int64 of shape (U,)."""
-    return np.diff(np.concatenate([[0], np.cumsum(chosen)])[snapshot.ratings.indptr])
+    return np.asarray(np.diff(np.concatenate([[0], np.cumsum(chosen)])[snapshot.ratings.indptr]))
 
 
 def _sample(

@@ -70,7 +70,7 @@ def blank_quotes(con: duckdb.DuckDBPyConnection, texts: Sequence[str] = ()) -> i
 def salt_of(con: duckdb.DuckDBPyConnection) -> str | None:
     """What the home's hashes are salted with, None where nobody was ever forgotten."""
     [(salt,)] = con.execute("SELECT any_value(salt) FROM ops.forgotten").fetchall()
-    return salt
+    return None if salt is None else str(salt)
 
 
 def digests(con: duckdb.DuckDBPyConnection) -> list[str]:

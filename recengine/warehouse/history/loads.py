@@ -111,7 +111,7 @@ def source_of(con: duckdb.DuckDBPyConnection, input_fingerprint: str | None) -> 
         "SELECT arg_max(source, started_at) FROM ops.loads WHERE input_fingerprint = ? AND status <> 'failed'"
     )
     [(source,)] = con.execute(query, [input_fingerprint]).fetchall()
-    return source
+    return None if source is None else str(source)
 
 
 def prune(con: duckdb.DuckDBPyConnection, days: int) -> int:
