@@ -45,6 +45,7 @@ RECOMMENDATIONS = pa.schema(
     ]
 )
 
+
 SIMILAR_MOVIES = pa.schema(
     [
         ("movie_id", pa.int64()),
@@ -67,6 +68,49 @@ class ScoreReport(BaseModel):
     megabytes: float
     lists_seconds: float
     seconds: float
+
+
+def score(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    snapshot_folder: Path,
+    model_id: str,
+    config: ScoreConfig,
+    on_progress: OnProgress = silent,
+) -> ScoreReport:
+    """Score every user and movie and replace ``scores.*`` in the warehouse, in one transaction.
+
+    Raises
+    ------
+    NotReady
+        The warehouse holds other data than the snapshot, or the model was trained on another one.
+    NotFinite
+        The model gave a score that is not finite; the scored tables stay as they were.
+    """
+    began = time.perf_counter()
+    snapshot, model = Snapshot.load(snapshot_folder), store.load(home, model_id)
+    _check_same_data(con, home, snapshot, model_id)
+    batches = recommend(model, snapshot, config.top_n, on_progress=on_progress)
+    similar, generated_at = similar_movies(snapshot, config.similar_n), store.now()
+    with transaction(con):
+        lists_began = time.perf_counter()
+        recommendations = _replace(con, "recommendations", RECOMMENDATIONS, batches)
+        lists_seconds = time.perf_counter() - lists_began
+        neighbours = _replace(con, "similar_movies", similar.schema, iter(similar.to_batches()))
+        _replace_origin(con, model_id, model, snapshot, config.top_n, generated_at)
+    report = ScoreReport(
+        model_id=model_id,
+        snapshot=snapshot.fingerprint,
+        users=snapshot.users,
+        recommendations=recommendations,
+        similar_movies=neighbours,
+        generated_at=generated_at,
+        megabytes=recommendations * 28 / 1e6,
+        lists_seconds=lists_seconds,
+        seconds=time.perf_counter() - began,
+    )
+    _log_line(report)
+    return report
 
 
 def recommend(
@@ -114,16 +158,6 @@ def recommend(
         on_progress("users scored", start + len(block), len(chosen))
 
 
-def _predicted(
-    model: Model, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray
-) -> pa.FloatArray:
-    """Predicted ratings of pairs, all NULL where the data has no ratings or the model only ranks."""
-    stars = None if snapshot.implicit else model.predict(snapshot, user_index, movie_index)
-    if stars is None:
-        return pa.nulls(len(user_index), pa.float32())
-    return pa.array(stars.astype(np.float32))
-
-
 def similar_movies(snapshot: Snapshot, n: int) -> pa.Table:
     """The n nearest neighbours of every movie by who rated them; fewer where fewer movies share a rater.
 
@@ -145,69 +179,6 @@ def similar_movies(snapshot: Snapshot, n: int) -> pa.Table:
     return pa.table(list(columns), schema=SIMILAR_MOVIES)
 
 
-def score(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    snapshot_folder: Path,
-    model_id: str,
-    config: ScoreConfig,
-    on_progress: OnProgress = silent,
-) -> ScoreReport:
-    """Score every user and movie and replace ``scores.*`` in the warehouse, in one transaction.
-
-    Raises
-    ------
-    NotReady
-        The warehouse holds other data than the snapshot, or the model was trained on another one.
-    NotFinite
-        The model gave a score that is not finite; the scored tables stay as they were.
-    """
-    began = time.perf_counter()
-    snapshot, model = Snapshot.load(snapshot_folder), store.load(home, model_id)
-    _check_same_data(con, home, snapshot, model_id)
-    batches = recommend(model, snapshot, config.top_n, on_progress=on_progress)
-    similar, generated_at = similar_movies(snapshot, config.similar_n), store.now()
-    with transaction(con):
-        lists_began = time.perf_counter()
-        recommendations = _replace(con, "recommendations", RECOMMENDATIONS, batches)
-        lists_seconds = time.perf_counter() - lists_began
-        neighbours = _replace(con, "similar_movies", similar.schema, iter(similar.to_batches()))
-        con.execute("DELETE FROM scores.origin")
-        con.execute(
-            "INSERT INTO scores.origin VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                model_id,
-                model.name,
-                snapshot.dataset,
-                snapshot.fingerprint,
-                contents.input_of(con),
-                config.top_n,
-                generated_at,
-            ],
-        )
-    report = ScoreReport(
-        model_id=model_id,
-        snapshot=snapshot.fingerprint,
-        users=snapshot.users,
-        recommendations=recommendations,
-        similar_movies=neighbours,
-        generated_at=generated_at,
-        megabytes=recommendations * 28 / 1e6,
-        lists_seconds=lists_seconds,
-        seconds=time.perf_counter() - began,
-    )
-    log.info(
-        "score: %s, %s rows for %s users, %.1f MB, lists in %.2f s, with similar movies in %.2f s",
-        model_id,
-        f"{report.recommendations:,}",
-        f"{report.users:,}",
-        report.megabytes,
-        report.lists_seconds,
-        report.seconds,
-    )
-    return report
-
-
 def is_scored(con: duckdb.DuckDBPyConnection, report: ScoreReport) -> bool:
     """Whether ``scores.*`` still holds what ``score`` reported."""
     origin = con.execute("SELECT model_id, snapshot, generated_at FROM scores.origin").fetchall()
@@ -222,6 +193,16 @@ def _check_same_data(con: duckdb.DuckDBPyConnection, home: Home, snapshot: Snaps
             f"The model {model_id} was trained on other data than the warehouse holds",
             "run `recengine train`, or score with one that `recengine models` lists for this data",
         )
+
+
+def _predicted(
+    model: Model, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray
+) -> pa.FloatArray:
+    """Predicted ratings of pairs, all NULL where the data has no ratings or the model only ranks."""
+    stars = None if snapshot.implicit else model.predict(snapshot, user_index, movie_index)
+    if stars is None:
+        return pa.nulls(len(user_index), pa.float32())
+    return pa.array(stars.astype(np.float32))
 
 
 def _replace(
@@ -246,3 +227,29 @@ def _noting(batches: Iterator[pa.RecordBatch], raised: list[Exception]) -> Itera
     except Exception as error:
         raised.append(error)
         raise
+
+
+def _replace_origin(
+    con: duckdb.DuckDBPyConnection,
+    model_id: str,
+    model: Model,
+    snapshot: Snapshot,
+    top_n: int,
+    generated_at: datetime,
+) -> None:
+    """Say where the rows in ``scores.*`` come from."""
+    about = (model_id, model.name, snapshot.dataset, snapshot.fingerprint, contents.input_of(con))
+    con.execute("DELETE FROM scores.origin")
+    con.execute("INSERT INTO scores.origin VALUES (?, ?, ?, ?, ?, ?, ?)", [*about, top_n, generated_at])
+
+
+def _log_line(report: ScoreReport) -> None:
+    log.info(
+        "score: %s, %s rows for %s users, %.1f MB, lists in %.2f s, with similar movies in %.2f s",
+        report.model_id,
+        f"{report.recommendations:,}",
+        f"{report.users:,}",
+        report.megabytes,
+        report.lists_seconds,
+        report.seconds,
+    )

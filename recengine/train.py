@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from pydantic import BaseModel
@@ -18,7 +18,7 @@ from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.knobs.stages import TrainConfig
 from recengine.models import make, store
-from recengine.models.base import OnProgress, silent
+from recengine.models.base import Model, OnProgress, silent
 from recengine.models.registry import path_of
 from recengine.selection.candidates import Selection, candidates, first_publication, judge, select
 from recengine.selection.judgement import Judgement
@@ -38,6 +38,50 @@ class TrainReport(BaseModel):
     seconds: float
 
 
+def train(
+    home: Home,
+    snapshot_folder: Path,
+    config: TrainConfig,
+    *,
+    force: bool = False,
+    device: str = "cpu",
+    on_progress: OnProgress = silent,
+) -> TrainReport:
+    """Judge the candidates, select one, refit it on everything.
+
+    Parameters
+    ----------
+    home : Home
+        Whose champion defends, and where the model is stored.
+    snapshot_folder : Path
+        The feature snapshot.
+    config : TrainConfig
+        Which recipe challenges, and by which rules.
+    force : bool
+        Train the challenger even where the gate objects.
+    device : str
+        Where tensors are computed.
+    on_progress : callable
+        Told how far it is.
+    """
+    began = time.perf_counter()
+    judgements: dict[str, Judgement] = {}
+    selection = None if force else standing(home, Snapshot.load(snapshot_folder), config)
+    if selection is None:
+        judgements = {
+            name: judge(home, snapshot_folder, recipe, config, device=device, on_progress=on_progress)
+            for name, recipe in candidates(home, snapshot_folder, config).items()
+        }
+        selection = select(judgements, config, force=force)
+        selection = first_publication(home, snapshot_folder, selection)
+    model_id = None
+    if selection.action == "publish":
+        model_id = fit(home, snapshot_folder, selection, device=device, on_progress=on_progress)
+    log.info("train: %s", selection.reason)
+    seconds = time.perf_counter() - began
+    return TrainReport(model_id=model_id, selection=selection, judgements=judgements, seconds=seconds)
+
+
 def fit(
     home: Home,
     snapshot_folder: Path,
@@ -54,24 +98,14 @@ def fit(
     began = time.perf_counter()
     snapshot = Snapshot.load(snapshot_folder)
     model = make(selection.recipe.model, **selection.recipe.config)
-    started_from = None
-    if selection.continues and (start := warm_start_of(home, snapshot, model, selection.continues)):
-        model.warm_start_from(start)
-        started_from = selection.continues
-        log.info("train: starting from %s", started_from)
+    started_from = _start(home, snapshot, model, selection)
     model_id = store.id_of(model, snapshot, started_from)
-    about = {
-        "judged": selection.judged,
-        "sketch": selection.sketch or (sketch_of(snapshot) if selection.judged else ""),
-        "measured": selection.measured,
-        "metrics": dict(selection.metrics),
-    }
-    config = model.config.model_dump(mode="json")
+    config, verdict = model.config.model_dump(mode="json"), _verdict(selection, snapshot)
     stored = (home.models / model_id).exists() and store.manifest_of(home, model_id).config == config
     if stored and not selection.anew:
         log.info("train: %s was there", model_id)
         if selection.metrics:
-            store.note(home, model_id, about)
+            store.note(home, model_id, verdict)
         return model_id
     model.fit(snapshot, device=device, on_progress=on_progress)
     manifest = store.Manifest(
@@ -85,7 +119,7 @@ def fit(
         trained_at=store.now(),
         seconds=time.perf_counter() - began,
         history=model.history or selection.history,
-    ).model_copy(update=about)
+    ).model_copy(update=verdict)
     folder = store.save(home, model, manifest, snapshot)
     log.info(
         "train: %s on %s ratings, %.1f MB in %.2f s",
@@ -116,29 +150,20 @@ def remember(con: duckdb.DuckDBPyConnection, home: Home, model_id: str) -> None:
     )
 
 
-def train(
-    home: Home,
-    snapshot_folder: Path,
-    config: TrainConfig,
-    *,
-    force: bool = False,
-    device: str = "cpu",
-    on_progress: OnProgress = silent,
-) -> TrainReport:
-    """Judge the candidates, select one, refit it on everything."""
-    began = datetime.now(UTC)
-    judgements: dict[str, Judgement] = {}
-    selection = None if force else standing(home, Snapshot.load(snapshot_folder), config)
-    if selection is None:
-        judgements = {
-            name: judge(home, snapshot_folder, recipe, config, device=device, on_progress=on_progress)
-            for name, recipe in candidates(home, snapshot_folder, config).items()
-        }
-        selection = select(judgements, config, force=force)
-        selection = first_publication(home, snapshot_folder, selection)
-    model_id = None
-    if selection.action == "publish":
-        model_id = fit(home, snapshot_folder, selection, device=device, on_progress=on_progress)
-    log.info("train: %s", selection.reason)
-    seconds = (datetime.now(UTC) - began).total_seconds()
-    return TrainReport(model_id=model_id, selection=selection, judgements=judgements, seconds=seconds)
+def _start(home: Home, snapshot: Snapshot, model: Model, selection: Selection) -> str | None:
+    """Let the model start from the one that the selection names, where it can; returns that one's id."""
+    if not selection.continues or not (start := warm_start_of(home, snapshot, model, selection.continues)):
+        return None
+    model.warm_start_from(start)
+    log.info("train: starting from %s", selection.continues)
+    return selection.continues
+
+
+def _verdict(selection: Selection, snapshot: Snapshot) -> dict[str, Any]:
+    """What a manifest says of how its recipe was judged."""
+    return {
+        "judged": selection.judged,
+        "sketch": selection.sketch or (sketch_of(snapshot) if selection.judged else ""),
+        "measured": selection.measured,
+        "metrics": dict(selection.metrics),
+    }

@@ -91,7 +91,7 @@ def judge(
 ) -> Judgement:
     """Fit a recipe on what is not held out, and measure its lists on what is."""
     gate, snapshot = config.gate, Snapshot.load(snapshot_folder)
-    return judgement.made(
+    return judgement.measure(
         home,
         snapshot,
         recipe,

@@ -17,7 +17,7 @@ from recengine.evaluation import evaluate as evaluation
 from recengine.evaluation.bootstrap import Bootstrap
 from recengine.evaluation.slices import Slices
 from recengine.models import make, store
-from recengine.models.base import OnProgress, silent
+from recengine.models.base import Model, OnProgress, silent
 from recengine.models.recipes import Recipe
 from recengine.models.registry import path_of
 from recengine.models.store import Measurement
@@ -44,7 +44,7 @@ class Judgement(BaseModel):
     measured: Measurement | None = None
 
 
-def made(
+def measure(
     home: Home,
     snapshot: Snapshot,
     recipe: Recipe,
@@ -58,23 +58,20 @@ def made(
     """Fit a recipe's lighter model on each slice's training part and measure it on what was held out."""
     began = time.perf_counter()
     model = make(recipe.model, **recipe.config).lighter()
-    parts = " ".join(split.train.fingerprint for split in slices.splits)
-    name = f"{store.id_of(model, snapshot)}-{hashlib.sha256(parts.encode()).hexdigest()[:8]}"
-    found = Judgement(
+    judged = Judgement(
         recipe=recipe,
         description=slices.description,
         metrics={},
         intervals={},
         seconds=0,
         ratings=snapshot.ratings.nnz,
-        file=home.models / "judgements" / f"{name}.npz",
+        file=_file_of(home, model, snapshot, slices),
         judged_on=slices.said,
     )
-    found.file.parent.mkdir(parents=True, exist_ok=True)
     if not slices.splits:
         log.info("train: %s can be judged on %s", recipe.model, slices.said)
-        _keep(found.file, users=np.empty(0, dtype=np.int64))
-        return found
+        _keep(judged.file, users=np.empty(0, dtype=np.int64))
+        return judged
     result = evaluation.evaluate(
         lambda: make(recipe.model, **recipe.config).lighter(),
         slices.splits,
@@ -83,29 +80,46 @@ def made(
         device=device,
         on_progress=on_progress,
     )
-    _keep(found.file, users=result.users, **result.per_user)
-    found.metrics, found.intervals, found.history = result.metrics, result.intervals, result.history
-    found.measured = Measurement(
+    _keep(judged.file, users=result.users, **result.per_user)
+    judged.metrics, judged.intervals, judged.history = result.metrics, result.intervals, result.history
+    judged.measured = _measurement(model, snapshot, slices, len(result.users))
+    judged.seconds = time.perf_counter() - began
+    _log_line(judged, metric, len(result.users))
+    return judged
+
+
+def _measurement(model: Model, snapshot: Snapshot, slices: Slices, users: int) -> Measurement:
+    """When, on what and of which model the figures are."""
+    return Measurement(
         at=store.now(),
         on=slices.said,
-        users=len(result.users),
+        users=users,
         ratings=snapshot.ratings.nnz,
         snapshot=snapshot.fingerprint,
         recipe=Recipe(model=path_of(type(model)), config=model.config.model_dump(mode="json")),
     )
-    found.seconds = time.perf_counter() - began
+
+
+def _file_of(home: Home, model: Model, snapshot: Snapshot, slices: Slices) -> Path:
+    """Where the per-user figures of a model on some slices lie: one place for one recipe, data and code."""
+    parts = " ".join(split.train.fingerprint for split in slices.splits)
+    name = f"{store.id_of(model, snapshot)}-{hashlib.sha256(parts.encode()).hexdigest()[:8]}"
+    return home.models / "judgements" / f"{name}.npz"
+
+
+def _log_line(judged: Judgement, metric: str, users: int) -> None:
     log.info(
         "train: judged %s, %s %.4f on %s users in %.2f s",
-        recipe.model,
+        judged.recipe.model,
         metric,
-        found.metrics[metric],
-        f"{len(result.users):,}",
-        found.seconds,
+        judged.metrics[metric],
+        f"{users:,}",
+        judged.seconds,
     )
-    return found
 
 
 def _keep(file: Path, **vectors: np.ndarray) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
     with new_file(file) as partial, partial.open("wb") as content:
         np.savez(content, **vectors)  # type: ignore[arg-type]
 
