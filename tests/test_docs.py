@@ -1,4 +1,4 @@
-"""What the pages name exists: files they link to, commands, options and variables."""
+"""What the pages name exists: files, modules, commands, options and variables."""
 
 from __future__ import annotations
 
@@ -79,3 +79,15 @@ def test_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", _text(ROOT / "Makefile"), re.M))
     for page in PAGES:
         assert set(re.findall(r"`make ([a-z-]+)`", _text(page))) <= targets, page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_paths_and_modules_exist(page: Path) -> None:
+    if page.name == "CHANGELOG.md":  # of earlier releases
+        return
+    text = _text(page)
+    for path in re.findall(r"`((?:recengine|flows|tests|docs|benchmarks|deployments)/[\w/.-]*)`", text):
+        assert (ROOT / path).exists(), path
+    for module in re.findall(r"python -m ((?:recengine|flows|benchmarks)[\w.]*)", text):
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
