@@ -16,7 +16,6 @@ MODULE_LINES, FUNCTION_LINES, ARGUMENTS, CHAIN = 320, 45, 8, 20
 LONG_MODULES: set[str] = set()
 LONG_FUNCTIONS = {
     "flows.cli.evaluation.evaluate",
-    "flows.support.artifacts.summarised",
 }
 MANY_ARGUMENTS = {
     "recengine.synthetic.writer.write",

@@ -1,12 +1,13 @@
 """What a person wants to see on a run: rows, metrics, loss curve, lists with titles, the publication.
 
-Titles come from source files and are shown to people: everything is escaped for Markdown here.
+Titles come from source files and are shown to people: every text is escaped for Markdown here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
@@ -51,7 +52,7 @@ def loaded(load: LoadReport) -> None:
             "Files read / unchanged / removed",
             f"{load.files_read} / {load.files_unchanged} / {load.files_removed}",
         ),
-        ("Ratings' scale", for_markdown(load.scale_evidence or "")),
+        ("Ratings' scale", load.scale_evidence or ""),
         ("Rows quarantined", load.quarantined),
         *((f"Quarantined: {reason}", count) for reason, count in load.quarantined_by_reason.items()),
     ]
@@ -97,12 +98,12 @@ def published(home: Home, done: PublishReport, reason: str) -> None:
     """The publication, and some users' lists with titles."""
     rows = [
         ("Version", done.version),
-        ("Dataset", for_markdown(done.dataset)),
+        ("Dataset", done.dataset),
         ("Model", done.model_id),
         ("Users", f"{done.users:,}"),
         ("Recommendations", f"{done.recommendations:,}"),
         ("Size", f"{done.megabytes:.1f} MB"),
-        ("Why", for_markdown(reason)),
+        ("Why", reason),
     ]
     text = f"# Published\n\n{_table(('What', 'Value'), rows)}\n\n{_HOW_TO_QUERY}"
     create_markdown_artifact(text, key="publication", description="What readers now see")
@@ -114,33 +115,14 @@ def published(home: Home, done: PublishReport, reason: str) -> None:
 def rolled_back(home: Home, version: str) -> None:
     """What readers see after a rollback."""
     publication = reading.status(home)["publication"]
-    rows = [(name, for_markdown(str(value))) for name, value in publication.items() if name != "metrics"]
+    rows = [(name, value) for name, value in publication.items() if name != "metrics"]
     text = f"# Rolled back to {version}\n\n{_table(('What', 'Value'), rows)}"
     create_markdown_artifact(text, key="publication", description="What readers now see")
 
 
 def summarised(facts: report.Facts, page: Path) -> None:
     """The night on one page: rows in, the metrics of the last nights, some lists before and now."""
-    about = facts.publication
-    rows = [(name.capitalize(), value) for name, value in report.load_rows(facts)]
-    metrics = [
-        (
-            entry["version"],
-            entry["model_id"],
-            *(_figure(entry["metrics"].get(name)) for name in report.METRICS),
-            for_markdown(report.measured(entry["metrics"])),
-        )
-        for entry in facts.history
-    ]
-    lists = [
-        (user, rank, for_markdown(before or ""), for_markdown(now or ""))
-        for user, listed in facts.lists.items()
-        for rank, now, before in listed
-    ]
-    tenths = [
-        (row["tenth"], *(f"{row[name]:.1%}" for name in ("share_of_ratings", "share_of_lists", "coverage")))
-        for row in facts.popularity
-    ]
+    about, history = facts.publication, facts.history
     text = f"""# {for_markdown(about["dataset"])} published as {about["version"]}
 
 {for_markdown(facts.reason)}
@@ -149,31 +131,52 @@ The whole page, with charts: {for_markdown(str(page))} on the worker's machine, 
 
 ## Rows in
 
-{_table(("What", "Count"), rows)}
+{_table(("What", "Count"), [(name.capitalize(), value) for name, value in report.load_rows(facts)])}
 
-## Metrics of the last {len(metrics)} publications
+## Metrics of the last {len(history)} publications
 
-{_chart("ndcg@10", [entry["metrics"].get("ndcg@10") for entry in facts.history])}
+{_chart("ndcg@10", [entry["metrics"].get("ndcg@10") for entry in history])}
 
-{_table(("Version", "Model", *report.METRICS, "Measured"), metrics)}
+{_table(("Version", "Model", *report.METRICS, "Measured"), [_metrics_row(entry) for entry in history])}
 
 ## Coverage and popularity, by tenth of the catalogue (1: most rated)
 
-{_table(("Tenth", "Of ratings", "Of recommendations", "Of its movies in any list"), tenths)}
+{_table(("Tenth", "Of ratings", "Of recommendations", "Of its movies in any list"), _tenths(facts))}
 
 ## Lists before and now
 
-{_table(("User", "Rank", "Before", "Now"), lists)}
+{_table(("User", "Rank", "Before", "Now"), _lists(facts))}
 """
     create_markdown_artifact(text, key="night", description="The night in short")
 
 
-def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    lines += [
-        "| " + " | ".join(f"{v:,}" if isinstance(v, int) else str(v) for v in row) + " |" for row in rows
+def _metrics_row(entry: dict[str, Any]) -> tuple[str, ...]:
+    figures = (entry["metrics"].get(name) for name in report.METRICS)
+    return entry["version"], entry["model_id"], *map(_figure, figures), report.measured(entry["metrics"])
+
+
+def _tenths(facts: report.Facts) -> list[tuple[object, ...]]:
+    shares = ("share_of_ratings", "share_of_lists", "coverage")
+    return [(row["tenth"], *(f"{row[name]:.1%}" for name in shares)) for row in facts.popularity]
+
+
+def _lists(facts: report.Facts) -> list[tuple[object, ...]]:
+    return [
+        (user, rank, before or "", now or "")
+        for user, ranked in facts.lists.items()
+        for rank, now, before in ranked
     ]
+
+
+def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
+    """A Markdown table; what stands in its cells is shown as it is written."""
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
     return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else for_markdown(str(value))
 
 
 def _figure(value: float | None) -> str:
