@@ -69,6 +69,13 @@ def test_readme_lists_every_command(commands: dict[str, set[str]]) -> None:
     assert not missing
 
 
+def test_contributing_says_of_every_room_what_may_go_in() -> None:
+    table = _text(ROOT / "CONTRIBUTING.md").split("## Rooms")[1].split("\n## ")[0]
+    rooms = [path.name for path in (ROOT / "recengine").iterdir() if (path / "__init__.py").exists()]
+    missing = [room for room in (*rooms, "sql") if f"`recengine/{room}/`" not in table]
+    assert not missing
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_variables_exist(page: Path) -> None:
     for name in set(re.findall(r"\bRECENGINE_[A-Z_]+\b", _text(page))):
