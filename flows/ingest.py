@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow, task
+from prefect import task
 
 from flows.support import artifacts
-from flows.support.alerts import ALERTING
+from flows.support.form import form
 from flows.support.result_cache import PER_PUBLICATION, cached
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import ingest as engine
 from recengine.config import Home, NightDataset
+from recengine.knobs.sources import InForce
 from recengine.knobs.stages import IngestConfig
 from recengine.movielens.locating import locate
 from recengine.serving import continuity
@@ -43,20 +44,16 @@ def ingest_files(dataset: str | None, source: str | None, limits: IngestConfig, 
     return report
 
 
-@flow(name="ingest", **ALERTING)
-def ingest(
-    dataset: NightDataset = "published", source: str | None = None, limits: IngestConfig = IngestConfig()
-) -> LoadReport:
+@form("ingest", "ingest")
+def ingest(dataset: NightDataset = "published", source: str | None = None, *, found: InForce) -> LoadReport:
     """Load a MovieLens dataset into the warehouse; unchanged files are not read again.
 
     Args:
         dataset: demo is generated on the spot, releases are downloaded once; published goes on with what is published
         source: Folder or zip of your own instead, as the worker sees it
-        limits: What the load accepts
     """
+    asked = Night(dataset=named(dataset), source=source, limits=found.knobs.ingest)
     with run_lock():
         with open_warehouse() as (home, con):
-            night = continuity.going_on(
-                con, home, Night(dataset=named(dataset), source=source, limits=limits)
-            )
+            night = continuity.going_on(con, home, asked)
         return ingest_files(night.dataset, night.source, night.limits, True)  # nothing is published by it

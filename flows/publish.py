@@ -5,18 +5,18 @@ When: after score. Requires: scored tables of the data the warehouse holds.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from prefect import flow, task
-from pydantic import Field
+from prefect import task
 
 from flows.support import alerts, artifacts
-from flows.support.alerts import ALERTING
 from flows.support.cancellation import stop_if_cancelled
+from flows.support.form import form
 from flows.support.result_cache import cached
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import publish as engine
 from recengine.config import Home
+from recengine.knobs.sources import InForce
 from recengine.knobs.stages import PublishConfig
 from recengine.publish import PublishReport
 from recengine.serving.versions import current_version
@@ -40,14 +40,18 @@ def publish_tables(
     return report
 
 
-@flow(name="publish", **ALERTING)
-def publish(keep_versions: Annotated[int, Field(ge=1, le=1000)] = 5, force: bool = False) -> PublishReport:
+@form(
+    "publish",
+    "publish.keep_versions",
+    "publish.popular_rows",
+    "publish.popular_prior_users",
+    "publish.guard",
+)
+def publish(*, found: InForce, force: bool = False) -> PublishReport:
     """Publish the scored tables.
 
     Args:
-        keep_versions: Published versions to keep for rollback
         force: Publish although the new lists look broken next to the published ones
     """
-    config = PublishConfig(keep_versions=keep_versions)
     with run_lock():
-        return publish_tables("what is scored", config, "asked for", "{}", force)
+        return publish_tables("what is scored", found.knobs.publish, "asked for", "{}", force)

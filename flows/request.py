@@ -7,21 +7,23 @@ import json
 import duckdb
 
 from recengine.config import Home
-from recengine.knobs.stages import ScoreConfig, TrainConfig
+from recengine.knobs.stages import PublishConfig, ScoreConfig, TrainConfig
 from recengine.models.registry import code_of, kind_of
+from recengine.runtime.devices import resolved
 from recengine.selection.candidates import Selection, challenger_of
 from recengine.serving.versions import current_version, versions
 from recengine.warehouse.history import publications
 
 
-def request_of(train: TrainConfig, score: ScoreConfig) -> str:
-    """What is asked for as canonical JSON: recipe, sizes, gate, and the code that answers."""
+def request_of(train: TrainConfig, score: ScoreConfig, publish: PublishConfig | None = None) -> str:
+    """What is asked for as canonical JSON: whatever may change a verdict or a table, and the code that answers."""
     recipe = challenger_of(train)
     asked = {
         "recipe": recipe.model_dump(),
-        "gate": train.gate.model_dump(),
-        "holdout_share": train.holdout_share,
-        "score": score.model_dump(),
+        "rules": json.loads(train.rules),
+        "devices": [resolved(train.device), resolved(score.device)],
+        "score": score.model_dump(exclude={"device"}),
+        "publish": (publish or PublishConfig()).model_dump(exclude={"keep_versions"}),
         "code": code_of(kind_of(recipe.model)),
     }
     return json.dumps(asked, sort_keys=True)

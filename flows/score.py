@@ -6,17 +6,17 @@ When: after train. Requires: a model trained on the data the warehouse holds.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from prefect import flow, task
-from pydantic import Field
+from prefect import task
 
 from flows.features import build_features
-from flows.support.alerts import ALERTING
+from flows.support.form import form
 from flows.support.result_cache import cached
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import score as engine
 from recengine.config import Home
+from recengine.knobs.sources import InForce
 from recengine.knobs.stages import ScoreConfig
 from recengine.models import store
 from recengine.score import ScoreReport
@@ -34,20 +34,14 @@ def score_users(model_id: str, snapshot: Path, config: ScoreConfig) -> ScoreRepo
         return engine.score(con, home, snapshot, model_id, config)
 
 
-@flow(name="score", **ALERTING)
-def score(
-    model_id: str | None = None,
-    top_n: Annotated[int, Field(ge=1, le=1000)] = 10,
-    similar_n: Annotated[int, Field(ge=1, le=100)] = 10,
-) -> ScoreReport:
+@form("score", "score.top_n", "score.similar_n", "score.device")
+def score(model_id: str | None = None, *, found: InForce) -> ScoreReport:
     """Score every user's unseen movies with a trained model.
 
     Args:
         model_id: Which trained model; the newest one of the data when left out
-        top_n: Recommendations per user
-        similar_n: Neighbours per movie
     """
     with run_lock():
         features = build_features("what the warehouse holds")
         chosen = (model_id or "").strip() or store.newest(Home.at(), features.fingerprint)
-        return score_users(chosen, features.folder, ScoreConfig(top_n=top_n, similar_n=similar_n))
+        return score_users(chosen, features.folder, found.knobs.score)

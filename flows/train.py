@@ -6,22 +6,23 @@ When: after features. Requires: a feature snapshot. The candidates are parallel 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from prefect import flow, task
-from pydantic import Field
+from prefect import task
 
 from flows.features import build_features
 from flows.support import artifacts
-from flows.support.alerts import ALERTING
+from flows.support.form import form
 from flows.support.result_cache import PER_PUBLICATION, cached
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import train as training
 from recengine.config import Home
 from recengine.dataset import Snapshot
-from recengine.knobs.stages import GateConfig, ReuseConfig, TrainConfig
-from recengine.models import DEFAULT, ModelName, store
+from recengine.knobs.sources import InForce, told_where
+from recengine.knobs.stages import Device, TrainConfig
+from recengine.models import store
 from recengine.models.recipes import Recipe
+from recengine.runtime.devices import resolved
 from recengine.selection import candidates as engine
 from recengine.selection import reuse
 from recengine.selection.candidates import Selection
@@ -61,9 +62,9 @@ def _still_stored(model_id: str, parameters: dict[str, Any]) -> bool:
 
 
 @task(name="fit model", **cached(_still_stored), **RETRIED)
-def fit(selection: Selection, snapshot: Path) -> str:
+def fit(selection: Selection, snapshot: Path, device: Device) -> str:
     """Refit the selected recipe on every rating; returns the model id."""
-    model_id = training.fit(Home.at(), snapshot, selection)
+    model_id = training.fit(Home.at(), snapshot, selection, device=resolved(device))
     with open_warehouse() as (home, con):
         training.remember(con, home, model_id)
     artifacts.fitted(home, model_id)
@@ -79,27 +80,28 @@ def evaluate_and_select(snapshot: Path, config: TrainConfig, force: bool) -> Sel
     return select({name: branch.result() for name, branch in branches.items()}, snapshot, config, force)
 
 
-@flow(name="train", **ALERTING)
-def train(
-    model: ModelName = DEFAULT,
-    recency: Literal["auto", "off"] = "auto",
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0,
-    force: bool = False,
-    gate: GateConfig = GateConfig(),
-    carry: ReuseConfig = ReuseConfig(),
-) -> str | None:
+@form(
+    "train",
+    "train.model",
+    "train.recency",
+    "train.seed",
+    "train.knobs",
+    "train.device",
+    "train.holdout_share",
+    "train.judged_ratings",
+    "train.gate",
+    "train.reuse",
+)
+def train(*, found: InForce, force: bool = False) -> str | None:
     """Judge the candidates and train the winner; returns its model id, none when what is published stays.
 
     Args:
-        model: The recipe that challenges what is published
-        recency: auto learns how much recent popularity counts; off ranks by all-time taste
-        seed: Seed of everything random; the same seed gives the same tables
         force: Train the challenger even if it is not good enough to publish
-        gate: When a challenger is good enough
-        carry: When the last verdict stands and training starts from the published model
     """
-    config = TrainConfig(model=model, recency=recency, seed=seed, gate=gate, reuse=carry)
+    config = found.knobs.train
+    with told_where(found):
+        engine.challenger_of(config)
     with run_lock():
         snapshot = build_features("what the warehouse holds").folder
         selection = evaluate_and_select(snapshot, config, force)
-        return fit(selection, snapshot) if selection.action == "publish" else None
+        return fit(selection, snapshot, config.device) if selection.action == "publish" else None

@@ -65,8 +65,7 @@ class Home:
         BadInput
             A database cannot be kept there.
         """
-        chosen = meant(root) or meant(os.environ.get("RECENGINE_HOME")) or Path("data")
-        home = cls(chosen.absolute())
+        home = cls(cls.place(root))
         # DuckDB looks for the file or puts its log elsewhere where a path holds these, as does SQLite's address; both
         # follow links, once the link itself is found.
         odd = re.search(r"[?\\\ud800-\udfff]", str(home.root) + os.path.realpath(home.root))
@@ -85,6 +84,11 @@ class Home:
                 ) from error
         access.settle(home.root)
         return home
+
+    @staticmethod
+    def place(root: str | Path | None = None) -> Path:
+        """Where the home is, or would be made."""
+        return (meant(root) or meant(os.environ.get("RECENGINE_HOME")) or Path("data")).absolute()
 
     @property
     def warehouse(self) -> Path:

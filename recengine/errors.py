@@ -31,6 +31,14 @@ class BadInput(RecengineError):
     """An option or value that cannot be used."""
 
 
+class BadKnob(BadInput):
+    """A knob, by its dotted name, that there is not, or that does not take a value."""
+
+    def __init__(self, knob: str, sentence: str) -> None:
+        self.knob = knob
+        super().__init__(sentence)
+
+
 class UnknownLayout(RecengineError):
     """A folder or zip that is no MovieLens layout."""
 

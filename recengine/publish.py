@@ -45,8 +45,6 @@ from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
 
-POPULAR_ROWS = 100
-POPULAR_PRIOR_USERS = 50.0
 
 _TABLES = ("movies", "users", "recommendations", "similar_movies", "popular_movies", "publication")
 
@@ -110,11 +108,11 @@ def publish(
     subject, top_n = _scored(con)
     with only_publisher(home):
         publications.settle(con, home)
-        figures = guard_tables(con, home, force=force)
+        figures = guard_tables(con, home, config.guard, force=force)
         version = new_version(home)
         building = home.serving / f"building-{version}.duckdb"
         metrics = store.manifest_of(home, str(subject.model_id)).figures
-        users, rows = _build(con, building, version, metrics)
+        users, rows = _build(con, building, version, metrics, config)
         _seal(building)
         confirm()
         history.add(con, "publishing", version, subject, reason, metrics, request)
@@ -190,20 +188,27 @@ def _scored(con: duckdb.DuckDBPyConnection) -> tuple[history.Subject, int]:
 
 
 def _build(
-    con: duckdb.DuckDBPyConnection, building: Path, version: str, metrics: dict[str, Any]
+    con: duckdb.DuckDBPyConnection,
+    building: Path,
+    version: str,
+    metrics: dict[str, Any],
+    config: PublishConfig,
 ) -> tuple[int, int]:
     """Write and audit the new file; returns its users and recommendation rows."""
     with fresh_database(con, building, "published", storage_version=STORAGE_VERSION):
-        write_tables(con, version, metrics)
+        write_tables(con, version, metrics, config)
         audit(con)
         [counts] = con.execute("SELECT users, recommendations FROM published.publication").fetchall()
     return counts
 
 
-def write_tables(con: duckdb.DuckDBPyConnection, version: str, metrics: dict[str, Any]) -> None:
+def write_tables(
+    con: duckdb.DuckDBPyConnection, version: str, metrics: dict[str, Any], config: PublishConfig | None = None
+) -> None:
     """Write all that readers see into the attached, empty ``published``, in one transaction."""
+    config = config or PublishConfig()
     parameters: dict[str, dict[str, object]] = {
-        "popular_movies": {"rows": POPULAR_ROWS, "prior_users": POPULAR_PRIOR_USERS},
+        "popular_movies": {"rows": config.popular_rows, "prior_users": config.popular_prior_users},
         "publication": {
             "version": version,
             "metrics": json.dumps(metrics),

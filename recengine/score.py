@@ -28,6 +28,7 @@ from recengine.models import store
 from recengine.models.base import Model, OnProgress, silent
 from recengine.models.kernels.popular_first import Order, rows_of
 from recengine.models.kernels.similar import nearest_movies
+from recengine.runtime.devices import resolved
 from recengine.warehouse.history import contents
 from recengine.warehouse.transaction import transaction
 
@@ -89,6 +90,7 @@ def score(
     """
     began = time.perf_counter()
     snapshot, model = Snapshot.load(snapshot_folder), store.load(home, model_id)
+    model.to(resolved(config.device))
     _check_same_data(con, home, snapshot, model_id)
     batches = recommend(model, snapshot, config.top_n, on_progress=on_progress)
     similar, generated_at = similar_movies(snapshot, config.similar_n), store.now()

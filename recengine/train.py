@@ -20,6 +20,7 @@ from recengine.knobs.stages import TrainConfig
 from recengine.models import make, store
 from recengine.models.base import Model, OnProgress, silent
 from recengine.models.registry import path_of
+from recengine.runtime.devices import resolved
 from recengine.selection.candidates import Selection, candidates, first_publication, judge, select
 from recengine.selection.judgement import Judgement
 from recengine.selection.reuse import standing, warm_start_of
@@ -44,7 +45,6 @@ def train(
     config: TrainConfig,
     *,
     force: bool = False,
-    device: str = "cpu",
     on_progress: OnProgress = silent,
 ) -> TrainReport:
     """Judge the candidates, select one, refit it on everything.
@@ -56,11 +56,9 @@ def train(
     snapshot_folder : Path
         The feature snapshot.
     config : TrainConfig
-        Which recipe challenges, and by which rules.
+        Which recipe challenges, by which rules, and where tensors are computed.
     force : bool
         Train the challenger even where the gate objects.
-    device : str
-        Where tensors are computed.
     on_progress : callable
         Told how far it is.
     """
@@ -69,13 +67,14 @@ def train(
     selection = None if force else standing(home, Snapshot.load(snapshot_folder), config)
     if selection is None:
         judgements = {
-            name: judge(home, snapshot_folder, recipe, config, device=device, on_progress=on_progress)
+            name: judge(home, snapshot_folder, recipe, config, on_progress=on_progress)
             for name, recipe in candidates(home, snapshot_folder, config).items()
         }
         selection = select(judgements, config, force=force)
         selection = first_publication(home, snapshot_folder, selection)
     model_id = None
     if selection.action == "publish":
+        device = resolved(config.device)
         model_id = fit(home, snapshot_folder, selection, device=device, on_progress=on_progress)
     log.info("train: %s", selection.reason)
     seconds = time.perf_counter() - began

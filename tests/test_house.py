@@ -22,7 +22,6 @@ MANY_ARGUMENTS = {
     # The arguments of these are the command's options and the form's fields.
     "flows.cli.evaluation.evaluate",
     "flows.cli.night.run",
-    "flows.nightly.nightly",
 }
 CIRCLES: set[str] = set()
 

@@ -42,7 +42,7 @@ def generate(
     users: Annotated[int, typer.Option("--users", min=1)] = 1_000,
     movies: Annotated[int, typer.Option("--movies", min=1)] = 1_700,
     ratings: Annotated[int, typer.Option("--ratings", min=1)] = 100_000,
-    seed: SeedOption = 0,
+    seed: SeedOption = None,
     demographics: Annotated[bool, typer.Option("--demographics", help="csv: also write users.csv")] = False,
 ) -> None:
     """Write MovieLens-shaped data of any size: long tails, real tastes, believable titles."""
@@ -54,7 +54,7 @@ def generate(
         users=users,
         movies=movies,
         ratings=ratings,
-        seed=seed,
+        seed=seed or 0,
         demographics=demographics,
     )
     with space_told(folder), console.progress() as on_progress:

@@ -10,15 +10,19 @@ import typer
 from flows.cli import console
 from flows.cli.options import (
     DatasetOption,
+    DeviceOption,
     FormatOption,
     HomeOption,
     ModelOption,
     RecencyOption,
     ScaleOption,
     SeedOption,
+    SetOption,
     SourceOption,
+    knobs,
     use,
 )
+from recengine.knobs.sources import told_where
 from recengine.runtime.paths import meant
 
 Protocol = Literal["temporal", "random", "leave-one-out", "files"]
@@ -40,16 +44,18 @@ def evaluate(
         Path | None, typer.Option("--test", parser=meant, help="files: the held-out ratings")
     ] = None,
     model: ModelOption = None,
-    recency: RecencyOption = "auto",
+    recency: RecencyOption = None,
     share: Annotated[
         float | None, typer.Option("--share", help="Share held out (temporal 0.2, random 0.25)")
     ] = None,
     k: Annotated[
         list[int] | None, typer.Option("--k", min=1, help="Cut-offs; may be given several times")
     ] = None,
-    seed: SeedOption = 0,
+    seed: SeedOption = None,
     draws: Annotated[int, typer.Option("--draws", min=100, help="Bootstrap draws of the intervals")] = 1000,
-    scale: ScaleOption = "",
+    scale: ScaleOption = None,
+    device: DeviceOption = None,
+    settings: SetOption = None,
     form: FormatOption = "table",
     home: HomeOption = None,
 ) -> None:
@@ -59,8 +65,17 @@ def evaluate(
     from recengine.evaluation import runner as judging
     from recengine.models import checked_model
 
+    options = {
+        "train.model": model,
+        "train.recency": recency,
+        "train.seed": seed,
+        "train.device": device,
+        "ingest.scale": scale,
+    }
+    found = knobs(home, settings, options)
+    training = found.knobs.train
     chosen = use(home)
-    with console.progress() as on_progress:
+    with told_where(found), console.progress() as on_progress:
         result = judging.evaluate(
             chosen,
             judging.EvaluateConfig(
@@ -69,13 +84,15 @@ def evaluate(
                 protocol=protocol,
                 train=train,
                 test=test,
-                model=checked_model(model),
-                recency=recency,
+                model=checked_model(training.model),
+                recency=training.recency,
+                knobs=training.knobs,
+                device=training.device,
                 share=share,
                 ks=tuple(k or (5, 10, 20)),
-                seed=seed,
+                seed=training.seed,
                 draws=draws,
-                scale=scale,
+                scale=found.knobs.ingest.scale,
             ),
             on_progress=on_progress,
         )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from flows.cli import console
 from flows.cli.options import (
     BadShareOption,
+    DeviceOption,
     ForceOption,
     FromScratchOption,
     HomeOption,
@@ -18,14 +18,16 @@ from flows.cli.options import (
     RecencyOption,
     ScaleOption,
     SeedOption,
+    SetOption,
     SourceOption,
     TopNOption,
+    knobs,
     use,
 )
 from flows.server import local
 from recengine.config import Home, checked_dataset
 from recengine.errors import BadInput, legible
-from recengine.knobs.stages import IngestConfig
+from recengine.knobs.sources import InForce, told_where
 
 _HOW_TO_QUERY = """
 Query them:
@@ -56,44 +58,57 @@ def _kept(source: Path) -> str:
 def run(
     dataset: NightDatasetOption = None,
     source: SourceOption = None,
-    top_n: TopNOption = 10,
+    top_n: TopNOption = None,
     model: ModelOption = None,
-    recency: RecencyOption = "auto",
+    recency: RecencyOption = None,
     home: HomeOption = None,
     force: ForceOption = False,
-    seed: SeedOption = 0,
+    seed: SeedOption = None,
     from_scratch: FromScratchOption = False,
-    max_bad_share: BadShareOption = 0.01,
-    scale: ScaleOption = "",
+    max_bad_share: BadShareOption = None,
+    scale: ScaleOption = None,
+    device: DeviceOption = None,
+    settings: SetOption = None,
 ) -> None:
     """The whole nightly flow, through Prefect: files in, published tables out."""
-    chosen, night_dataset = use(home), checked_dataset(dataset) if dataset else "published"
-    source_text = _kept(source.absolute()) if source else None
-    asked: dict[str, Any] = {}
-    if model is not None:  # a wrong name is told before a server starts
-        from recengine.models import checked_model
-
-        asked["model"] = checked_model(model)
+    options = {
+        "score.top_n": top_n,
+        "train.model": model,
+        "train.recency": recency,
+        "train.seed": seed,
+        "train.reuse.from_scratch": from_scratch or None,
+        "train.device": device,
+        "score.device": device,
+        "ingest.max_bad_share": max_bad_share,
+        "ingest.scale": scale,
+    }
+    found = knobs(home, settings, options)
+    chosen, known = use(home), checked_dataset(dataset) if dataset else "published"
+    given = _kept(source.absolute()) if source else None
+    _refuse_what_cannot_be(found)
     local.settle(chosen)
     with local.server():
         from flows.nightly import nightly
-        from recengine.knobs.stages import ReuseConfig
+        from flows.support.form import command_line
 
-    state = nightly(
-        dataset=night_dataset,
-        source=source_text,
-        top_n=top_n,
-        recency=recency,
-        seed=seed,
-        force=force,
-        limits=IngestConfig(max_bad_share=max_bad_share, scale=scale),
-        carry=ReuseConfig(from_scratch=from_scratch),
-        return_state=True,
-        **asked,
-    )
+    with command_line(settings or [], options):
+        state = nightly(
+            dataset=known, source=given, force=force, return_state=True, **nightly.filled(found.knobs)
+        )
     local.result_of(state)
     console.say(f"{state.name}: {state.message}")
     show_published(chosen)
+
+
+def _refuse_what_cannot_be(found: InForce) -> None:
+    """A model, a knob of it or a device that is not there is told before a server starts."""
+    from recengine.runtime.devices import resolved
+    from recengine.selection.candidates import challenger_of
+
+    with told_where(found):
+        challenger_of(found.knobs.train)
+    for device in (found.knobs.train.device, found.knobs.score.device):
+        resolved(device)
 
 
 def show_published(home: Home) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+from annotated_types import Ge, Le
 
 from recengine.config import Home
+from recengine.knobs.sources import InForce, field_of, in_force
+from recengine.knobs.stages import Device, Recency
 from recengine.movielens.scale import parse
 from recengine.runtime.paths import meant
 
@@ -18,6 +22,18 @@ def scale_text(text: str) -> str:
     if text.strip():
         parse(text)
     return text.strip()
+
+
+def option(knob: str, **more: Any) -> Any:
+    """The option of a knob, named after it; words and bounds are those of its config. Left out, it is None."""
+    field = field_of(knob)
+    bounds: dict[str, Any] = {}
+    for bound in field.metadata:
+        bounds |= {"min": bound.ge} if isinstance(bound, Ge) else {}
+        bounds |= {"max": bound.le} if isinstance(bound, Le) else {}
+    default = "" if field.default is False or field.default == "" else f" [default: {field.default}]"
+    flag = f"--{knob.rpartition('.')[2].replace('_', '-')}"
+    return typer.Option(flag, help=f"{field.description}{default}", show_default=False, **bounds, **more)
 
 
 Format = Literal["table", "csv", "json"]
@@ -40,39 +56,26 @@ NightDatasetOption = Annotated[
 SourceOption = Annotated[
     Path | None, typer.Option("--source", parser=meant, help="MovieLens folder or zip of your own")
 ]
-TopNOption = Annotated[int, typer.Option("--top-n", min=1, max=1000, help="Recommendations per user")]
-ModelOption = Annotated[
-    str | None,
-    typer.Option("--model", help="The model that challenges what is published (README lists them)"),
+TopNOption = Annotated[int | None, option("score.top_n")]
+ModelOption = Annotated[str | None, option("train.model")]
+RecencyOption = Annotated[Recency | None, option("train.recency")]
+SeedOption = Annotated[int | None, option("train.seed")]
+DeviceOption = Annotated[Device | None, option("train.device")]
+FromScratchOption = Annotated[bool, option("train.reuse.from_scratch")]
+BadShareOption = Annotated[float | None, option("ingest.max_bad_share")]
+ScaleOption = Annotated[str | None, option("ingest.scale", parser=scale_text, metavar="LOW-HIGH/STEP")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KNOB=VALUE",
+        help="Any knob, such as train.holdout_share=0.1; may be given several times (recengine config lists them)",
+    ),
 ]
-RecencyOption = Annotated[
-    Literal["auto", "off"],
-    typer.Option("--recency", help="auto lifts what is popular now; off: all-time taste"),
-]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of everything random")]
 ForceOption = Annotated[
     bool,
     typer.Option(
         "--force", help="Run although nothing changed, a check objects or another dataset is published"
-    ),
-]
-FromScratchOption = Annotated[
-    bool,
-    typer.Option(
-        "--from-scratch", help="Judge and train from nothing; large data goes on from the last night"
-    ),
-]
-BadShareOption = Annotated[
-    float, typer.Option("--max-bad-share", min=0, max=1, help="Share of unusable rows a load accepts")
-]
-ScaleOption = Annotated[
-    str,
-    typer.Option(
-        "--scale",
-        parser=scale_text,
-        metavar="LOW-HIGH/STEP",
-        help="The ratings' scale, such as 0-10/1, or implicit for data without ratings; found from all ratings "
-        "when left out",
     ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="json prints nothing else on stdout")]
@@ -84,3 +87,14 @@ def use(home: Path | None) -> Home:
     chosen = Home.at(home)
     os.environ["RECENGINE_HOME"] = str(chosen.root)
     return chosen
+
+
+def knobs(home: Path | None, said: Sequence[str] | None, options: Mapping[str, Any]) -> InForce:
+    """The knobs in force for a command; ``options`` are its own, by dotted knob, None where left out.
+
+    Raises
+    ------
+    BadInput
+        One is refused; nothing has been made yet.
+    """
+    return in_force(Home.place(home), said or (), options)

@@ -15,6 +15,7 @@ import typer
 from flows.cli import console
 from flows.cli.options import (
     BadShareOption,
+    DeviceOption,
     ForceOption,
     FromScratchOption,
     HomeOption,
@@ -23,12 +24,14 @@ from flows.cli.options import (
     RecencyOption,
     ScaleOption,
     SeedOption,
+    SetOption,
     SourceOption,
     TopNOption,
+    knobs,
     use,
 )
 from recengine.config import Home
-from recengine.knobs.stages import ScoreConfig
+from recengine.knobs.sources import told_where
 from recengine.warehouse.run_lock import turn
 
 
@@ -52,27 +55,28 @@ def ingest(
     dataset: NightDatasetOption = None,
     source: SourceOption = None,
     home: HomeOption = None,
-    max_bad_share: BadShareOption = 0.01,
-    scale: ScaleOption = "",
+    max_bad_share: BadShareOption = None,
+    scale: ScaleOption = None,
+    settings: SetOption = None,
 ) -> None:
     """Load MovieLens files into the warehouse."""
     from recengine import ingest as engine
-    from recengine.knobs.stages import IngestConfig
     from recengine.movielens.locating import locate
     from recengine.serving.continuity import Night, going_on
     from recengine.warehouse.connection import warehouse
 
+    found = knobs(home, settings, {"ingest.max_bad_share": max_bad_share, "ingest.scale": scale})
     with _alone(home, "ingest") as chosen:
         asked = Night(
             dataset=dataset,
             source=None if source is None else str(source),
-            limits=IngestConfig(max_bad_share=max_bad_share, scale=scale),
+            limits=found.knobs.ingest,
         )
         with warehouse(chosen.warehouse) as con:
             night = going_on(con, chosen, asked)
-        located = locate(chosen, night.dataset, night.source)
+        files = locate(chosen, night.dataset, night.source)
         with warehouse(chosen.warehouse) as con:
-            report = engine.ingest(con, located, night.limits)
+            report = engine.ingest(con, files, night.limits)
     for reason, count in report.quarantined_by_reason.items():
         console.say(f"  quarantined, {reason}: {count:,}")
 
@@ -88,21 +92,31 @@ def features(home: HomeOption = None) -> None:
 
 def train(
     model: ModelOption = None,
-    recency: RecencyOption = "auto",
-    seed: SeedOption = 0,
+    recency: RecencyOption = None,
+    seed: SeedOption = None,
     home: HomeOption = None,
     force: ForceOption = False,
     from_scratch: FromScratchOption = False,
+    device: DeviceOption = None,
+    settings: SetOption = None,
 ) -> None:
     """Judge the candidates on the newest ratings and train the winner."""
     from recengine import features as feature_stage
     from recengine import train as engine
-    from recengine.knobs.stages import ReuseConfig, TrainConfig
-    from recengine.models import checked_model
+    from recengine.selection.candidates import challenger_of
     from recengine.warehouse.connection import warehouse
 
-    carry = ReuseConfig(from_scratch=from_scratch)
-    config = TrainConfig(model=checked_model(model), recency=recency, seed=seed, reuse=carry)
+    options = {
+        "train.model": model,
+        "train.recency": recency,
+        "train.seed": seed,
+        "train.reuse.from_scratch": from_scratch or None,
+        "train.device": device,
+    }
+    found = knobs(home, settings, options)
+    config = found.knobs.train
+    with told_where(found):  # before anything is made
+        challenger_of(config)
     with _alone(home, "train") as chosen:
         with warehouse(chosen.warehouse) as con:
             folder = feature_stage.build(con, chosen).folder
@@ -118,8 +132,10 @@ def train(
 
 def score(
     model_id: Annotated[str | None, typer.Argument(help="The newest model of the data when left out")] = None,
-    top_n: TopNOption = 10,
+    top_n: TopNOption = None,
     home: HomeOption = None,
+    device: DeviceOption = None,
+    settings: SetOption = None,
 ) -> None:
     """Score every user's unseen movies with a trained model."""
     from recengine import features as feature_stage
@@ -127,6 +143,7 @@ def score(
     from recengine.models import store
     from recengine.warehouse.connection import warehouse
 
+    found = knobs(home, settings, {"score.top_n": top_n, "score.device": device})
     with (
         _alone(home, "score") as chosen,
         warehouse(chosen.warehouse) as con,
@@ -134,16 +151,17 @@ def score(
     ):
         built = feature_stage.build(con, chosen)
         name = model_id or store.newest(chosen, built.fingerprint)
-        engine.score(con, chosen, built.folder, name, ScoreConfig(top_n=top_n), on_progress)
+        engine.score(con, chosen, built.folder, name, found.knobs.score, on_progress)
 
 
-def publish(home: HomeOption = None, force: ForceOption = False) -> None:
+def publish(home: HomeOption = None, force: ForceOption = False, settings: SetOption = None) -> None:
     """Publish the scored tables: audit them, then move the readers' link."""
     from recengine import publish as engine
     from recengine.warehouse.connection import warehouse
 
+    found = knobs(home, settings, {})
     with _alone(home, "publish") as chosen, warehouse(chosen.warehouse) as con:
-        report = engine.publish(con, chosen, force=force)
+        report = engine.publish(con, chosen, found.knobs.publish, force=force)
     print(report.version)
 
 

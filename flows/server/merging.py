@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 
+from flows.support.form import by_todays_names
 from recengine.serving.continuity import Night
 
 Entry = dict[str, Any]
@@ -64,7 +65,7 @@ def merged(
         "work_pool": pool
         | {"job_variables": _merged_value(pool["job_variables"], had["job_variables"], has)},
         "parameters": _merged_mapping(
-            shipped["parameters"], applied["parameters"], deployed.parameters, just_set
+            shipped["parameters"], applied["parameters"], by_todays_names(deployed.parameters), just_set
         ),
         "schedules": [],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 import numpy as np
@@ -17,12 +17,13 @@ from recengine.errors import BadInput
 from recengine.evaluation import evaluate as evaluation
 from recengine.evaluation.bootstrap import Bootstrap
 from recengine.evaluation.splits import Split, from_mask, leave_one_out, random_per_user, temporal
-from recengine.knobs.stages import IngestConfig
+from recengine.knobs.stages import Device, IngestConfig, Recency
 from recengine.models import DEFAULT, ModelName, make
 from recengine.models.base import OnProgress, silent
-from recengine.models.recipes import recipe_for
+from recengine.models.recipes import checked_knobs, recipe_for
 from recengine.movielens.layouts import Source, with_ratings
 from recengine.movielens.locating import locate
+from recengine.runtime.devices import resolved
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import memory
 from recengine.warehouse.migrations import migrate
@@ -37,7 +38,9 @@ class EvaluateConfig(StageConfig):
     train: Path | None = None
     test: Path | None = None
     model: ModelName = DEFAULT
-    recency: Literal["auto", "off"] = "auto"
+    recency: Recency = "auto"
+    knobs: dict[str, Any] = Field({})
+    device: Device = "cpu"
     share: float | None = Field(None, gt=0, lt=1)
     ks: tuple[int, ...] = (5, 10, 20)
     seed: int = 0
@@ -53,11 +56,12 @@ def evaluate(home: Home, config: EvaluateConfig, on_progress: OnProgress = silen
     BadInput
         The protocol and the options do not fit, or nothing can be held out.
     """
-    recipe = recipe_for(config.model, recency=config.recency, seed=config.seed)
+    knobs = checked_knobs(config.model, config.knobs, "train.knobs")
+    recipe = recipe_for(config.model, recency=config.recency, seed=config.seed, **knobs)
     split = read_split(home, config)
     model = make(recipe.model, **recipe.config)
     return evaluation.evaluate(
-        model.fit(split.train, on_progress=on_progress),
+        model.fit(split.train, device=resolved(config.device), on_progress=on_progress),
         split,
         ks=config.ks,
         bootstrap=Bootstrap(draws=config.draws, seed=config.seed),

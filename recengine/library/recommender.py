@@ -228,10 +228,7 @@ def load(home: str | os.PathLike[str]) -> Recommender:
 
 
 def _made(model: str, knobs: dict[str, Any]) -> Model:
-    try:
-        return make(model, **checked_knobs(model, knobs))
-    except ValueError as error:
-        raise BadInput(str(error)) from error
+    return make(model, **checked_knobs(model, knobs))
 
 
 def _lists(

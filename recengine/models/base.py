@@ -119,6 +119,10 @@ class Model(ABC):
         """Let the next fit begin where an earlier one ended; only of models that support a warm start."""
         raise NotImplementedError(f"{self.name} begins every fit anew")
 
+    def to(self, device: str) -> Self:
+        """Compute scores on a torch device from now on; a model whose kernels are compiled stays on the CPU."""
+        return self
+
     def lighter(self) -> Self:
         """An unfitted model with the same ranking for less work: what the gate judges.
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from recengine.config import refusal
-from recengine.errors import BadInput
+from recengine.errors import BadInput, BadKnob
 from recengine.models.registry import kind_of, make, path_of
 
 
@@ -41,14 +41,15 @@ def checked_knobs(model: str, knobs: dict[str, Any], within: str = "") -> dict[s
 
     Raises
     ------
-    BadInput
+    BadKnob
         The model has no such knob, or takes no such value.
     """
     kind = kind_of(model).Config
     try:
         return kind(**knobs).model_dump(mode="json", exclude_unset=True)
     except ValidationError as refused:
-        raise BadInput(refusal(refused, kind, within)) from None
+        knob = ".".join([*filter(None, [within]), *map(str, refused.errors()[0]["loc"])])
+        raise BadKnob(knob, refusal(refused, kind, within)) from None
 
 
 def same_recipe(one: Recipe, other: Recipe) -> bool:

@@ -139,6 +139,11 @@ class Sae(Model):
         self._net.load_state_dict(weights)
         return self
 
+    def to(self, device: str) -> Self:
+        """Compute scores on this device from now on."""
+        self._net.to(device)
+        return self
+
     def _begin(self, snapshot: Snapshot, device: str) -> None:
         # A generator of our own: candidates may train in threads beside each other.
         self._random = torch.Generator().manual_seed(self.config.seed)

@@ -23,6 +23,7 @@ from recengine.models.base import OnProgress, silent
 from recengine.models.recipes import Recipe, checked_knobs, recipe_for, same_recipe
 from recengine.models.registry import code_of, kind_of
 from recengine.models.store import Judged, Measurement
+from recengine.runtime.devices import resolved
 from recengine.selection import judgement
 from recengine.selection.champion import champion_of, recipe_of
 from recengine.selection.gate import POPULARITY, Decision, decide
@@ -86,7 +87,6 @@ def judge(
     recipe: Recipe,
     config: TrainConfig,
     *,
-    device: str = "cpu",
     on_progress: OnProgress = silent,
 ) -> Judgement:
     """Fit a recipe on what is not held out, and measure its lists on what is."""
@@ -103,7 +103,7 @@ def judge(
         ),
         metric=gate.metric,
         bootstrap=Bootstrap(draws=200, seed=gate.seed, confidence=gate.confidence),
-        device=device,
+        device=resolved(config.device),
         on_progress=on_progress,
     )
 

@@ -65,7 +65,9 @@ class GuardReport:
         return not self.failures
 
 
-def guard_tables(con: duckdb.DuckDBPyConnection, home: Home, *, force: bool = False) -> dict[str, float]:
+def guard_tables(
+    con: duckdb.DuckDBPyConnection, home: Home, config: GuardConfig | None = None, *, force: bool = False
+) -> dict[str, float]:
     """Check ``scores.recommendations`` for collapse and for a break with what is published.
 
     Users without ratings are left out: they may all get one list.
@@ -90,7 +92,7 @@ def guard_tables(con: duckdb.DuckDBPyConnection, home: Home, *, force: bool = Fa
     new = con.sql(_LISTS.format(table="scores.recommendations", users="core.users")).to_arrow_table()
     old, old_model = _published(home, dataset)
     why_empty = "" if new.num_rows else _why_empty(con, model)
-    report = guard(new, old, movies=movies, model=model, old_model=old_model, why_empty=why_empty)
+    report = guard(new, old, config, movies=movies, model=model, old_model=old_model, why_empty=why_empty)
     if not report.ok and not force:
         raise GuardFailed(report.failures)
     for failure in report.failures:

@@ -83,13 +83,13 @@ def test_a_verdict_stands_where_large_data_hardly_grew(
 ) -> None:
     folder, large = tmp_path / demo.name, ReuseConfig(least_ratings=0)
     shutil.copytree(demo, folder)
-    run, _ = start(client, nightly, source=str(folder), model="ease", carry=large)
+    run, _ = start(client, nightly, source=str(folder), model="ease", reuse=large)
     first = current_version(home)
     with (folder / "ratings.dat").open("a") as ratings:
         ratings.write("151::2::5::1700000000\n151::3::5::1700000000\n")
     with (folder / "users.dat").open("a") as users:
         users.write("151::F::25::4::94110\n")
-    run, state = start(client, nightly, source=str(folder), model="ease", carry=large)
+    run, state = start(client, nightly, source=str(folder), model="ease", reuse=large)
     assert (state.name, current_version(home) != first) == ("Published", True), state.message
     assert "for ease stands: since then the ratings grew by 0.03%" in str(state.message)
     assert set(tasks_of(client, run)) == set(STAGES) - {

@@ -10,7 +10,6 @@ from prefect.client.orchestration import SyncPrefectClient
 
 from flows.nightly import nightly
 from recengine.config import Home
-from recengine.knobs.stages import ReuseConfig
 from recengine.serving import queries as reading
 
 EARLIER = Path(__file__).parents[1] / "fixtures" / "home-0.1.0.tar.xz"
@@ -30,5 +29,5 @@ def test_an_update_runs_unchanged_data_once_and_from_scratch_runs_it_again(
     assert (now["metrics"]["measured_model"], now["metrics"]["measured_users"]) == ("ease", 60)
     _, state = start(client, nightly, **asked)
     assert state.name == "Unchanged"
-    _, state = start(client, nightly, **asked, carry=ReuseConfig(from_scratch=True))
+    _, state = start(client, nightly, **asked, carry={"growth": 0.01, "days": 30, "from_scratch": True})
     assert state.name == "Published"

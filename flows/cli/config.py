@@ -1,0 +1,28 @@
+"""``recengine config``: every knob in force, and where its value comes from."""
+
+from __future__ import annotations
+
+import typer
+
+from flows.cli import console
+from flows.cli.options import FormatOption, HomeOption, SetOption, knobs
+from recengine.knobs.sources import told_where
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(config)
+
+
+def config(form: FormatOption = "table", home: HomeOption = None, settings: SetOption = None) -> None:
+    """Every knob in force, its value, where that comes from, and what it does; makes nothing."""
+    import pandas as pd
+
+    from recengine.knobs.listing import rows
+    from recengine.models.registry import kind_of
+    from recengine.selection.candidates import challenger_of
+
+    found = knobs(home, settings, {})
+    with told_where(found):
+        challenger_of(found.knobs.train)
+    console.show(pd.DataFrame(rows(found, kind_of(found.knobs.train.model).Config)), form)

@@ -1,0 +1,142 @@
+"""A flow's form from the stages' configs: each field's name, default, bounds and words are those of its knob.
+
+What a run was told by its form is the weakest word but the defaults (``recengine.knobs.sources``): the home's
+``recengine.toml`` and the environment of the worker win, and ``--set`` of ``recengine run`` over all of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, TypeVar
+
+from prefect import Flow
+
+from flows.support.alerts import ALERTING
+from recengine.config import Home, StageConfig
+from recengine.knobs.sources import InForce, Knobs, field_of, in_force, value_of
+from recengine.models.registry import ModelName
+
+Result = TypeVar("Result")
+
+# What the command line was told, for the flow that it runs in its own process.
+COMMAND_LINE = "RECENGINE_COMMAND_LINE"
+
+# Fields that have another name in the form than their knob, or that turn two knobs at once.
+KNOBS = {
+    "limits": ("ingest",),
+    "device": ("train.device", "score.device"),
+}
+# Names that forms of earlier releases had: deployments and runs on a server may still hold them.
+EARLIER = {"carry": "reuse"}
+
+
+class FormFlow(Flow[..., Result]):
+    """A flow that also takes what was stored for it by the names of an earlier release."""
+
+    def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Parameters as their types, by today's names."""
+        return super().validate_parameters(by_todays_names(parameters))
+
+    def filled(self, knobs: Knobs) -> dict[str, Any]:
+        """What the form's fields say where these knobs are in force."""
+        fields: Mapping[str, str] = self.fn.fields  # type: ignore[attr-defined]
+        return {field: value_of(knobs, knob) for field, knob in fields.items()}
+
+
+def form(name: str, *knobs: str) -> Callable[[Callable[..., Result]], FormFlow[Result]]:
+    """A flow whose form has these knobs, by dotted name; the function gets all that are in force as ``found``.
+
+    They stand in the form where ``found`` stands among the function's parameters, groups of knobs after all others.
+    """
+    fields = {_field(knob): knob for knob in knobs}
+
+    def made(function: Callable[..., Result]) -> FormFlow[Result]:
+        signature = _signature(function, fields)
+
+        @functools.wraps(function)
+        def run(*args: Any, **named: Any) -> Result:
+            bound = signature.bind(*args, **named)
+            bound.apply_defaults()
+            given = bound.arguments
+            told = {knob: given[field] for field in fields for knob in _turned(field, fields[field])}
+            others = {name: value for name, value in given.items() if name not in fields}
+            return function(**others, found=_in_force(told))
+
+        run.__doc__ = _documented(function, fields)
+        run.fields = fields  # type: ignore[attr-defined]
+        run.__signature__ = signature  # type: ignore[attr-defined]
+        return FormFlow(run, name=name, **ALERTING)
+
+    return made
+
+
+def by_todays_names(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Stored parameters, and the fields of groups among them, by the names that they have today."""
+    found = {EARLIER.get(name, name): value for name, value in parameters.items()}
+    for name, value in found.items():
+        earlier = _GROUPS[name].earlier if name in _GROUPS else {}
+        if isinstance(value, dict) and earlier:
+            found[name] = {earlier.get(inner, inner): known for inner, known in value.items()}
+    return found
+
+
+@contextmanager
+def command_line(said: Sequence[str], options: Mapping[str, Any]) -> Iterator[None]:
+    """A flow that runs in this process meanwhile takes these as the strongest word."""
+    os.environ[COMMAND_LINE] = json.dumps([list(said), dict(options)])
+    try:
+        yield
+    finally:
+        del os.environ[COMMAND_LINE]
+
+
+def _in_force(told: Mapping[str, Any]) -> InForce:
+    said, options = json.loads(os.environ.get(COMMAND_LINE, "[[], {}]"))
+    changed = {knob: value for knob, value in told.items() if value != field_of(knob).default}
+    return in_force(Home.place(), said, options, changed)
+
+
+def _field(knob: str) -> str:
+    named = (field for field, turned in KNOBS.items() if knob in turned)
+    return next(named, knob.rpartition(".")[2])
+
+
+def _turned(field: str, knob: str) -> tuple[str, ...]:
+    return KNOBS.get(field, (knob,))
+
+
+def _signature(function: Callable[..., Any], fields: Mapping[str, str]) -> inspect.Signature:
+    before = list(inspect.signature(function, eval_str=True).parameters.values())
+    place = next(at for at, parameter in enumerate(before) if parameter.name == "found")
+    made = [_parameter(field, knob) for field, knob in fields.items()]
+    groups = [parameter for parameter in made if isinstance(parameter.default, StageConfig)]
+    flat = [parameter for parameter in made if parameter not in groups]
+    fields_in_order = [*before[:place], *flat, *before[place + 1 :], *groups]
+    either = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature([parameter.replace(kind=either) for parameter in fields_in_order])
+
+
+def _parameter(field: str, knob: str) -> inspect.Parameter:
+    declared = field_of(knob)
+    kind: Any = ModelName if knob == "train.model" else declared.annotation
+    bounded = Annotated[kind, declared] if declared.metadata else kind
+    return inspect.Parameter(
+        field, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=declared.default, annotation=bounded
+    )
+
+
+def _documented(function: Callable[..., Any], fields: Mapping[str, str]) -> str:
+    """The function's docstring, which ends in its own ``Args:``, with the fields' words: Prefect shows them."""
+    words = (f"    {field}: {field_of(knob).description}" for field, knob in fields.items())
+    return "\n".join([inspect.getdoc(function) or "", *words])
+
+
+_GROUPS: dict[str, type[StageConfig]] = {
+    name: type(field_of(knob).default)
+    for name, knob in {"gate": "train.gate", "reuse": "train.reuse", "guard": "publish.guard"}.items()
+}
