@@ -10,12 +10,12 @@ import duckdb
 from recengine.movielens import scaling
 from recengine.movielens.accounts import one
 from recengine.movielens.reader import reading_of, refuse_mixed
-from recengine.movielens.scale import Found
+from recengine.movielens.scale import ScaleFinding
 from recengine.movielens.source import Source
 from recengine.warehouse import sqlfiles
 
 
-def build(con: duckdb.DuckDBPyConnection, source: Source, asked_scale: str) -> Found:
+def build(con: duckdb.DuckDBPyConnection, source: Source, asked_scale: str) -> ScaleFinding:
     """Make the core tables from the raw ones.
 
     Parameters
@@ -29,11 +29,11 @@ def build(con: duckdb.DuckDBPyConnection, source: Source, asked_scale: str) -> F
 
     Returns
     -------
-    Found
+    ScaleFinding
         The scale of the ratings, and what it was found by.
     """
     largest = _join_ratings(con, source)
-    found, some_off_scale = scaling.decide(con, source, asked_scale)
+    decided, some_off_scale = scaling.decide(con, source, asked_scale)
     some_described = any(file.role == "movies" for file in source.files)
     sqlfiles.run(con, "ingest/core_movies" if some_described else "ingest/core_movies_by_id")
     _leave_out(con, largest, some_off_scale)
@@ -41,10 +41,10 @@ def build(con: duckdb.DuckDBPyConnection, source: Source, asked_scale: str) -> F
         con.execute("SELECT count(*) FROM raw.left_out JOIN ops.files USING (file_id) WHERE role = 'ratings'")
     )
     left_out = "ANTI JOIN raw.left_out USING (file_id, line)" if some else ""
-    rating = "rating" if found.scale else "1::FLOAT"
+    rating = "rating" if decided.scale else "1::FLOAT"
     sqlfiles.run(con, "ingest/core_ratings", left_out=left_out, rating=rating)
     sqlfiles.run(con, "ingest/core_users")
-    return found
+    return decided
 
 
 def _join_ratings(con: duckdb.DuckDBPyConnection, source: Source) -> int:

@@ -59,22 +59,22 @@ class Columns(_Strict):
 
     @model_validator(mode="after")
     def _all_by_name_or_all_by_place(self) -> Columns:
-        given = list(self.given.values())
-        if len({type(value) for value in given}) > 1:
+        declared = list(self.declared.values())
+        if len({type(value) for value in declared}) > 1:
             raise ValueError("name every column, or give every one's place as a number")
-        if len(set(given)) < len(given):
+        if len(set(declared)) < len(declared):
             raise ValueError("names one column of the file twice")
         return self
 
     @property
-    def given(self) -> dict[str, str | int]:
+    def declared(self) -> dict[str, str | int]:
         """The columns that are named, in our order."""
         return self.model_dump(exclude_none=True)
 
     @property
     def by_place(self) -> bool:
         """Whether the columns are given by their places, so that the files have no line of names."""
-        return any(isinstance(value, int) for value in self.given.values())
+        return any(isinstance(value, int) for value in self.declared.values())
 
 
 class RatingColumns(Columns):
@@ -204,7 +204,7 @@ def load(folder: Path) -> Description | None:
 def _check_further(columns: Columns, field: str, names: tuple[str, ...]) -> None:
     if names and columns.by_place:
         raise ValueError(f"{field} are columns by name, so the other columns must be named too")
-    if len(set(names)) < len(names) or set(names) & {*columns.given.values()}:
+    if len(set(names)) < len(names) or set(names) & {*columns.declared.values()}:
         raise ValueError(f"{field} names a column twice or one that columns names")
 
 

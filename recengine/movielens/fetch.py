@@ -87,10 +87,10 @@ def fetch_md5(client: httpx.Client, url: str) -> str | None:
     response: httpx.Response = _patiently()(_get_small, client, url)
     if response.status_code == 404:
         return None
-    found = re.search(r"\b[0-9a-fA-F]{32}\b", response.text)
-    if found is None:
+    match = re.search(r"\b[0-9a-fA-F]{32}\b", response.text)
+    if match is None:
         raise DownloadFailed(f"{url} holds no MD5 checksum; {TRY_A_MIRROR}.")
-    return found[0].lower()
+    return match[0].lower()
 
 
 def discard(part: Path) -> None:
@@ -153,12 +153,12 @@ def _begin(response: httpx.Response, url: str, part: Path) -> None:
 def _resumed_total(response: httpx.Response, have: int, version: str, part: Path) -> int | None:
     """Size of the whole file by a 206 or 416 answer, if that goes on exactly where ``part`` ends."""
     expected = rf"bytes {have}-\d+/(\d+|\*)" if response.status_code == 206 else rf"bytes \*/({have})"
-    found = re.fullmatch(expected, response.headers.get("Content-Range", ""))
-    if found is None or _version(response) not in ("", version):
+    match = re.fullmatch(expected, response.headers.get("Content-Range", ""))
+    if match is None or _version(response) not in ("", version):
         discard(part)
         raise StartOver(f"{response.url} no longer holds the file that {part} is a part of")
     log.info("going on with %s after %d bytes", response.url, have)
-    return None if found[1] == "*" else int(found[1])
+    return None if match[1] == "*" else int(match[1])
 
 
 def _version(response: httpx.Response) -> str:

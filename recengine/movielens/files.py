@@ -94,10 +94,10 @@ def load_file(
 
 def _known_texts(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
     """Which ids are text in a file that was read before."""
-    found = {
+    first_keys = {
         kind: con.execute(f"SELECT 1 FROM raw.{kind}_keys LIMIT 1").fetchone() for kind in ("user", "movie")
     }
-    return frozenset(f"{kind}_id" for kind, row in found.items() if row)
+    return frozenset(f"{kind}_id" for kind, row in first_keys.items() if row)
 
 
 def _refuse_overlooked(
@@ -116,11 +116,13 @@ def _refuse_overlooked(
 def _notes(file: SourceFile, reading: Reading) -> tuple[str, ...]:
     if not reading.numbers:
         return ()
-    said = {
+    absent = {
         "rating": "no column of ratings: every line says only that somebody took a movie",
         "rated_at": "no column of times: its ratings are not dated",
     }
-    return tuple(f"{file.name} has {what}" for column, what in said.items() if column not in reading.columns)
+    return tuple(
+        f"{file.name} has {what}" for column, what in absent.items() if column not in reading.columns
+    )
 
 
 def _years(con: duckdb.DuckDBPyConnection) -> tuple[float, float]:

@@ -30,7 +30,7 @@ _EDITION = re.compile(
 
 
 @dataclass
-class Found:
+class Listing:
     """The files of each role, and what was left out and why."""
 
     files: list[SourceFile] = field(default_factory=list)
@@ -53,7 +53,7 @@ class _Candidate:
         return SourceFile(self.role, self.path, legible(self.name))
 
 
-def by_name(folder: Path, depth: int = 0) -> Found:
+def by_name(folder: Path, depth: int = 0) -> Listing:
     """The files that are named like ratings, movies or users, in the folder and so many folders below it.
 
     A file called just ``ratings.csv`` is taken as one. Others that begin so are taken if their first line has the
@@ -66,29 +66,29 @@ def by_name(folder: Path, depth: int = 0) -> Found:
         Two folders have a file of the same name.
     """
     candidates = [c for path in _walk(folder, depth) for c in _candidates(folder, path)]
-    found = Found()
+    listing = Listing()
     for role in ROLES:
-        _choose([c for c in candidates if c.role == role], found)
-    _refuse_two_sets(folder, found)
-    return found
+        _choose([c for c in candidates if c.role == role], listing)
+    _refuse_two_sets(folder, listing)
+    return listing
 
 
-def _choose(candidates: list[_Candidate], found: Found) -> None:
+def _choose(candidates: list[_Candidate], listing: Listing) -> None:
     plain = [c for c in candidates if not c.rest]
     fitting = [c for c in candidates if c.rest and _fits(c)]
     editions = [c for c in fitting if _EDITION.fullmatch(c.rest)]
     taken = plain + [c for c in fitting if c not in editions]
     taken = taken or editions or ([c for c in candidates if c.role == "ratings"])
-    found.files += sorted((c.source_file for c in taken), key=lambda file: file.name)
+    listing.files += sorted((c.source_file for c in taken), key=lambda file: file.name)
     for candidate in candidates:
         if candidate in editions and candidate not in taken:
             word = candidate.rest.strip("-_. ")
-            found.notes.append(
+            listing.notes.append(
                 f"{candidate.name} was left out: its name says {word!r}, so it is another edition"
             )
         elif candidate not in taken:
             kind = candidate.role
-            found.notes.append(
+            listing.notes.append(
                 f"{candidate.name} was left out: its first line does not name the columns of {kind}"
             )
 
@@ -98,7 +98,7 @@ def _fits(candidate: _Candidate) -> bool:
     return is_data(header) or is_a_file_of(header, candidate.role)
 
 
-def described(folder: Path, description: Description) -> Found:
+def described(folder: Path, description: Description) -> Listing:
     """The files that a dataset.toml names; of the kinds it does not name, those with the usual names.
 
     Raises
@@ -106,7 +106,7 @@ def described(folder: Path, description: Description) -> Found:
     BadSource
         A pattern matches no file.
     """
-    found, usual = Found(), by_name(folder)
+    listing, usual = Listing(), by_name(folder)
     sections: dict[Role, Movies | Users | Ratings | None] = {
         "movies": description.movies,
         "users": description.users,
@@ -115,11 +115,11 @@ def described(folder: Path, description: Description) -> Found:
     for role in ROLES:
         section = sections[role]
         if section is None:
-            found.files += [file for file in usual.files if file.role == role]
+            listing.files += [file for file in usual.files if file.role == role]
         else:
-            found.files += _matching(folder, role, section)
-    found.notes += usual.notes
-    return found
+            listing.files += _matching(folder, role, section)
+    listing.notes += usual.notes
+    return listing
 
 
 def _matching(folder: Path, role: Role, section: Movies | Users | Ratings) -> list[SourceFile]:
@@ -175,10 +175,12 @@ def _parts(folder: Path, path: Path) -> dict[str, Path]:
     }
 
 
-def _refuse_two_sets(folder: Path, found: Found) -> None:
+def _refuse_two_sets(folder: Path, listing: Listing) -> None:
     for role in ROLES:
         plain = [
-            Path(f.name) for f in found.files if f.role == role and not Path(f.name).name.startswith("part-")
+            Path(f.name)
+            for f in listing.files
+            if f.role == role and not Path(f.name).name.startswith("part-")
         ]
         for first, second in pairwise(plain):
             if first.parent != second.parent:

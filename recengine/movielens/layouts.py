@@ -80,9 +80,9 @@ def recognise(folder: Path, dataset: str | None = None) -> Source:
         source = _recognised(candidate, dataset)
         if source is not None:
             return source
-    found = folders.by_name(folder, folders.DEPTH)
-    if found.has("ratings"):
-        return _source(folder, dataset, None, LAYOUTS[-1], found)
+    listing = folders.by_name(folder, folders.DEPTH)
+    if listing.has("ratings"):
+        return _source(folder, dataset, None, LAYOUTS[-1], listing)
     raise UnknownLayout(folder, _names(folder), *_nearest(_names(folder)))
 
 
@@ -99,20 +99,20 @@ def _one_in_the_other(folder: Path) -> list[Path]:
 
 
 def _recognised(folder: Path, dataset: str | None) -> Source | None:
-    said = description.load(folder)
-    if said and (said.ratings or said.movies or said.users):
-        found = folders.described(folder, said)
-        if not found.has("ratings"):
+    declared = description.load(folder)
+    if declared and (declared.ratings or declared.movies or declared.users):
+        listing = folders.described(folder, declared)
+        if not listing.has("ratings"):
             raise BadSource(
                 folder / description.FILE_NAME, "names no ratings files, and none are there", "add [ratings]"
             )
-        return _source(folder, dataset, said, LAYOUTS[-1], found)
+        return _source(folder, dataset, declared, LAYOUTS[-1], listing)
     complete = [layout for layout in LAYOUTS[:-1] if not _missing(layout, _names(folder))]
     if len(complete) > 1 and complete[0].name == "ml-1m" and complete[1].name == "ml-10m":
         del complete[1]  # ml-10m is what ml-1m is without its users
-    found = folders.by_name(folder)
+    listing = folders.by_name(folder)
     # Where another layout is complete, ratings alone are no second one.
-    if found.has("ratings") and (found.has("movies") or not complete):
+    if listing.has("ratings") and (listing.has("movies") or not complete):
         complete.append(LAYOUTS[-1])
     if len(complete) > 1:
         both = " and ".join(layout.name for layout in complete)
@@ -120,18 +120,18 @@ def _recognised(folder: Path, dataset: str | None) -> Source | None:
     if not complete:
         return None
     if complete[0] is not LAYOUTS[-1]:
-        found = folders.Found(_files(complete[0], folder))
-    return _source(folder, dataset, said, complete[0], found)
+        listing = folders.Listing(_files(complete[0], folder))
+    return _source(folder, dataset, declared, complete[0], listing)
 
 
 def _source(
-    folder: Path, dataset: str | None, said: Description | None, layout: Layout, found: folders.Found
+    folder: Path, dataset: str | None, declared: Description | None, layout: Layout, listing: folders.Listing
 ) -> Source:
-    notes = list(found.notes)
-    if not found.has("movies"):
+    notes = list(listing.notes)
+    if not listing.has("movies"):
         notes.append("there is no movies file: movies are called by their ids")
-    name = dataset or (said and said.name) or legible(folder.name)
-    return Source(name, folder, layout, tuple(found.files), said, tuple(notes))
+    name = dataset or (declared and declared.name) or legible(folder.name)
+    return Source(name, folder, layout, tuple(listing.files), declared, tuple(notes))
 
 
 def with_ratings(source: Source, *ratings: Path) -> Source:
@@ -147,10 +147,10 @@ def with_ratings(source: Source, *ratings: Path) -> Source:
             raise BadInput(f"{path} is no file; give a ratings file in the {source.layout.name} layout.")
     kept = tuple(file for file in source.files if file.role != "ratings")
     section = source.description.ratings if source.description else None
-    given = tuple(
+    extra = tuple(
         SourceFile("ratings", path.absolute(), legible(path.absolute()), section) for path in ratings
     )
-    return replace(source, files=kept + given)
+    return replace(source, files=kept + extra)
 
 
 def _names(folder: Path) -> list[str]:

@@ -35,9 +35,9 @@ def locate(home: Home, dataset: str | None = "demo", source: str | Path | None =
     BadInput, UnknownLayout, BadSource, DownloadFailed
         In one sentence, what to do.
     """
-    given = meant(source)
-    if given is not None:
-        path = given.absolute()
+    user_path = meant(source)
+    if user_path is not None:
+        path = user_path.absolute()
         if path.is_file():
             return recognise(_whole(lambda: unpacked(path, home.sources / "zips")), path.stem)
         return recognise(path)

@@ -127,11 +127,11 @@ def _of_text(file: SourceFile) -> Reading:
     hint = _SEPARATOR_LINE.fullmatch(lines[0])
     if hint and len(lines) > 1:
         lines = lines[1:]
-    given = {} if section is None else section.columns.given
+    declared = {} if section is None else section.columns.declared
     separator = (
-        (section and section.separator) or (hint and hint[1]) or _separator(lines[0], file.role, given)
+        (section and section.separator) or (hint and hint[1]) or _separator(lines[0], file.role, declared)
     )
-    by_place = any(isinstance(name, int) for name in given.values())
+    by_place = any(isinstance(name, int) for name in declared.values())
     reading = Reading(
         separator,
         (),
@@ -144,21 +144,21 @@ def _of_text(file: SourceFile) -> Reading:
     return _with_columns(reading, file, split_fields(lines[0], separator))
 
 
-def _separator(line: str, role: Role, given: Mapping[str, str | int]) -> str:
+def _separator(line: str, role: Role, declared: Mapping[str, str | int]) -> str:
     """The separator under which the first line names the most of our columns, or has the most fields."""
 
-    def found(separator: str) -> tuple[int, int]:
+    def matches(separator: str) -> tuple[int, int]:
         header = split_fields(line, separator)
-        named = len(set(given.values()) & set(header))
+        named = len(set(declared.values()) & set(header))
         return named + len(columns_of(header, role)), len(header)
 
-    return max(SEPARATORS, key=found)
+    return max(SEPARATORS, key=matches)
 
 
 def _with_columns(reading: Reading, file: SourceFile, header: list[str]) -> Reading:
     section = file.section
-    given = {} if section is None else section.columns.given
-    places = placed(file.path, file.role, header, given)
+    declared = {} if section is None else section.columns.declared
+    places = placed(file.path, file.role, header, declared)
     further = _further(section)
     if section is not None:
         missing = [name for name in further if name not in header]

@@ -86,7 +86,7 @@ HALF_STARS = Scale(0.5, 5.0, 0.5)
 
 
 @dataclass(frozen=True)
-class Found:
+class ScaleFinding:
     """A scale and how it is known; ``scale`` is None for data that has no ratings, only who took what."""
 
     scale: Scale | None
@@ -115,13 +115,13 @@ def parse(text: str) -> Scale | None:
     text = text.strip()
     if text == IMPLICIT:
         return None
-    found = re.fullmatch(_ENDS, text)
-    if found is None:
+    ends = re.fullmatch(_ENDS, text)
+    if ends is None:
         raise BadInput(f"{text!r} is no scale; write it as low-high/step, such as 0-10/1, or {IMPLICIT}.")
-    low, high, step = (float(part or 0) for part in found.groups())
+    low, high, step = (float(part or 0) for part in ends.groups())
     steps = (high - low) / step if step else 1
     whole = abs(steps - round(steps)) < 1e-6
-    if not low < high or step < 0 or (found[3] and not step) or not whole or max(-low, high) > LARGEST:
+    if not low < high or step < 0 or (ends[3] and not step) or not whole or max(-low, high) > LARGEST:
         raise BadInput(
             f"{text!r} is no scale: it must go up, in a whole number of steps above 0; write it as "
             "low-high/step, such as 0-10/1."
@@ -135,7 +135,7 @@ def on_grid(ratings: np.ndarray, step: float, origin: float = 0.0) -> np.ndarray
     return np.asarray(ratings == nearest.astype(np.float32))
 
 
-def infer(ratings: np.ndarray, counts: np.ndarray, usual: Scale) -> Found:
+def infer(ratings: np.ndarray, counts: np.ndarray, usual: Scale) -> ScaleFinding:
     """The scale of all ratings.
 
     Parameters
@@ -154,18 +154,20 @@ def infer(ratings: np.ndarray, counts: np.ndarray, usual: Scale) -> Found:
     elif often[~HALF_STARS.holds(values)].sum() <= MISFITS * often.sum():
         scale = HALF_STARS
     elif len(values) == 1:
-        said = f"all {often[0]:,} ratings are {number(values[0])}, which says nothing but that there is one"
-        return Found(None, False, f"{IMPLICIT}: {said}")
+        sentence = (
+            f"all {often[0]:,} ratings are {number(values[0])}, which says nothing but that there is one"
+        )
+        return ScaleFinding(None, False, f"{IMPLICIT}: {sentence}")
     else:
-        scale = _found(values, often)
-    return Found(scale, False, f"scale {scale.words}: {_evidence(ratings, counts, scale)}")
+        scale = _scale_of(values, often)
+    return ScaleFinding(scale, False, f"scale {scale.words}: {_evidence(ratings, counts, scale)}")
 
 
-def as_declared(ratings: np.ndarray, counts: np.ndarray, scale: Scale | None) -> Found:
+def as_declared(ratings: np.ndarray, counts: np.ndarray, scale: Scale | None) -> ScaleFinding:
     """The scale that somebody declared, beside what the ratings are."""
     if scale is None:
-        return Found(None, True, f"{IMPLICIT}, as declared")
-    return Found(scale, True, f"scale {scale.words}, as declared: {_evidence(ratings, counts, scale)}")
+        return ScaleFinding(None, True, f"{IMPLICIT}, as declared")
+    return ScaleFinding(scale, True, f"scale {scale.words}, as declared: {_evidence(ratings, counts, scale)}")
 
 
 def _usual_holds(values: np.ndarray, often: np.ndarray, usual: Scale) -> bool:
@@ -179,7 +181,7 @@ def _usual_holds(values: np.ndarray, often: np.ndarray, usual: Scale) -> bool:
     return bool(off.sum() < kinds)
 
 
-def _found(values: np.ndarray, often: np.ndarray) -> Scale:
+def _scale_of(values: np.ndarray, often: np.ndarray) -> Scale:
     typos = max(TYPOS * often.sum(), min(FEW_TYPOS, 0.05 * often.sum()))
     step = next((s for s in STEPS if often[~on_grid(values, s)].sum() <= typos), 0.0)
     if step:
@@ -225,13 +227,13 @@ def _evidence(ratings: np.ndarray, counts: np.ndarray, scale: Scale) -> str:
     """What the ratings are: how many, on which grid, from where to where, and which are off the scale."""
     on = scale.holds(ratings)
     total, fitting = int(counts.sum()), int(counts[on].sum())
-    said = f"{total:,} ratings" if fitting == total else f"{fitting:,} of {total:,} ratings"
+    sentence = f"{total:,} ratings" if fitting == total else f"{fitting:,} of {total:,} ratings"
     if fitting:
         grids = {1.0: "whole", 0.5: "whole or half"}
         grid = next((word for s, word in grids.items() if on_grid(ratings[on], s).all()), "")
-        said += f", all {grid}" if grid else ""
-        said += f", from {number(ratings[on][0])} to {number(ratings[on][-1])}"
+        sentence += f", all {grid}" if grid else ""
+        sentence += f", from {number(ratings[on][0])} to {number(ratings[on][-1])}"
     if fitting < total:
         off = ratings[~on][np.argsort(-counts[~on], kind="stable")]
-        said += f"; off it are {', '.join(map(number, off[:3]))}{' …' if len(off) > 3 else ''}"
-    return said
+        sentence += f"; off it are {', '.join(map(number, off[:3]))}{' …' if len(off) > 3 else ''}"
+    return sentence

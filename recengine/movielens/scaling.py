@@ -15,8 +15,8 @@ from recengine.movielens.scale import (
     IMPLICIT,
     LARGEST,
     SCALE_VERSION,
-    Found,
     Scale,
+    ScaleFinding,
     as_declared,
     infer,
     parse,
@@ -54,25 +54,25 @@ def begin(con: duckdb.DuckDBPyConnection, source: Source, asked: str) -> None:
     con.execute(f"SET VARIABLE implicit = {implicit}")
 
 
-def decide(con: duckdb.DuckDBPyConnection, source: Source, asked: str) -> tuple[Found, bool]:
+def decide(con: duckdb.DuckDBPyConnection, source: Source, asked: str) -> tuple[ScaleFinding, bool]:
     """The scale of all ratings that were read, also set as variables; and whether some are off it."""
     continuous, ratings, counts = _values(con)
     text = declared_text(source, asked)
     if text is not None:
-        found = as_declared(ratings, counts, _parsed(text, source, asked))
+        finding = as_declared(ratings, counts, _parsed(text, source, asked))
     elif without := _without_ratings(source):
-        found = Found(None, False, f"{IMPLICIT}: {without}")
+        finding = ScaleFinding(None, False, f"{IMPLICIT}: {without}")
     else:
-        found = infer(ratings, counts, source.layout.scale)
-    scale = found.scale
+        finding = infer(ratings, counts, source.layout.scale)
+    scale = finding.scale
     ends = (scale.low, scale.high, scale.step or None) if scale else (None, None, None)
     for name, value in zip(("scale_low", "scale_high", "scale_step"), ends, strict=True):
         con.execute(f"SET VARIABLE {name} = {'NULL' if value is None else float(value)}::DOUBLE")
     before = con.execute("SELECT scale FROM ops.scale, ops.dataset WHERE dataset = ?", [source.dataset])
     for (earlier,) in before.fetchall():
-        if earlier != str(found):
-            found = replace(found, evidence=f"{found.evidence}; by the load before it was {earlier}")
-    return found, scale is not None and (continuous or not scale.holds(ratings).all())
+        if earlier != str(finding):
+            finding = replace(finding, evidence=f"{finding.evidence}; by the load before it was {earlier}")
+    return finding, scale is not None and (continuous or not scale.holds(ratings).all())
 
 
 def _values(con: duckdb.DuckDBPyConnection) -> tuple[bool, np.ndarray, np.ndarray]:

@@ -54,7 +54,7 @@ NEEDED: dict[Role, tuple[str, ...]] = {
 }
 
 # The words of dataset.toml -> our columns.
-_SAID = {"user": "user_id", "movie": "movie_id", "time": "rated_at"}
+_IN_FULL = {"user": "user_id", "movie": "movie_id", "time": "rated_at"}
 _USUAL = {"user_id": "userId", "movie_id": "movieId", "rated_at": "timestamp"}
 
 
@@ -80,10 +80,10 @@ def columns_of(header: Sequence[str], role: Role) -> dict[str, int]:
 
 def is_a_file_of(header: Sequence[str], role: Role) -> bool:
     """Whether a first line is that of such a file, by its columns."""
-    found = columns_of(header, role)
+    columns = columns_of(header, role)
     foreign = {"users": "movie_id", "movies": "user_id"}.get(role)
     strange = foreign is not None and foreign in columns_of(header, "ratings")
-    return all(column in found for column in NEEDED[role]) and not strange
+    return all(column in columns for column in NEEDED[role]) and not strange
 
 
 def is_data(header: Sequence[str]) -> bool:
@@ -91,7 +91,9 @@ def is_data(header: Sequence[str]) -> bool:
     return not any(header) or any(re.fullmatch(r"\s*[+-]?\d+([.,]\d+)?\s*", field) for field in header)
 
 
-def placed(path: Path, role: Role, header: Sequence[str], given: Mapping[str, str | int]) -> dict[str, int]:
+def placed(
+    path: Path, role: Role, header: Sequence[str], declared: Mapping[str, str | int]
+) -> dict[str, int]:
     """Our columns -> their places, from what dataset.toml says and else by the usual spellings.
 
     Raises
@@ -99,22 +101,22 @@ def placed(path: Path, role: Role, header: Sequence[str], given: Mapping[str, st
     BadSource
         A column is missing or there twice; the sentence names it.
     """
-    found = {} if any(isinstance(name, int) for name in given.values()) else columns_of(header, role)
-    for said, name in given.items():
-        found[_SAID.get(said, said)] = _place(path, header, said, name)
-    taken = {_SAID.get(said, said) for said in given}
-    places = {found[column] for column in taken}
-    found = {c: place for c, place in found.items() if c in taken or place not in places}
-    twice = [c for c, place in found.items() if [key(n) for n in header].count(key(header[place])) > 1]
+    columns = {} if any(isinstance(name, int) for name in declared.values()) else columns_of(header, role)
+    for called, name in declared.items():
+        columns[_IN_FULL.get(called, called)] = _place(path, header, called, name)
+    taken = {_IN_FULL.get(called, called) for called in declared}
+    places = {columns[column] for column in taken}
+    columns = {c: place for c, place in columns.items() if c in taken or place not in places}
+    twice = [c for c, place in columns.items() if [key(n) for n in header].count(key(header[place])) > 1]
     if twice and header and not is_data(header):
         raise BadSource(path, f"the header names {', '.join(sorted(twice))} twice", "remove one column")
-    lacking = [usual(column) for column in NEEDED[role] if column not in found]
+    lacking = [usual(column) for column in NEEDED[role] if column not in columns]
     if lacking:
         raise _lacks(path, role, header, lacking)
-    return found
+    return columns
 
 
-def _place(path: Path, header: Sequence[str], said: str, name: str | int) -> int:
+def _place(path: Path, header: Sequence[str], called: str, name: str | int) -> int:
     if isinstance(name, int):
         return name - 1
     for same in (str.strip, str.casefold, key):
@@ -123,7 +125,7 @@ def _place(path: Path, header: Sequence[str], said: str, name: str | int) -> int
             return places[0]
     raise BadSource(
         path,
-        f"dataset.toml says that the column {said} is {name!r}, and the first line has no such name "
+        f"dataset.toml says that the column {called} is {name!r}, and the first line has no such name "
         f"(it reads {_shown(header)})",
         "mend the name in dataset.toml",
     )

@@ -60,11 +60,11 @@ def _rows(reading: Reading, path: Path) -> list[list[str]]:
     return [row for row in split if len(row) == len(reading.columns)]
 
 
-def _is_text(ids: list[str], known: bool) -> bool:
+def _is_text(ids: list[str], others_are_text: bool) -> bool:
     """Whether most of the ids are no numbers; a few say so only if those of another file are known to be none."""
-    given = [text for text in ids if text.strip()]
-    texts = sum(not _is_number(text) for text in given)
-    return 2 * texts > len(given) and (known or texts >= FEWEST_TEXTS)
+    filled = [text for text in ids if text.strip()]
+    texts = sum(not _is_number(text) for text in filled)
+    return 2 * texts > len(filled) and (others_are_text or texts >= FEWEST_TEXTS)
 
 
 def _is_number(text: str) -> bool:

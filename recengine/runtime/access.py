@@ -65,8 +65,8 @@ def _readers(root: Path) -> int:
 
 
 def _give(path: Path, group: int) -> None:
-    found = path.lstat()
-    if found.st_gid == group or not _ours(found):
+    status = path.lstat()
+    if status.st_gid == group or not _ours(status):
         return
     try:
         os.chown(path, -1, group, follow_symlinks=False)
@@ -79,12 +79,12 @@ def _give(path: Path, group: int) -> None:
 def _set(path: Path, wanted: int, kept: int = 0o7777) -> None:
     """Add mode bits; with ``kept``, take all others away."""
     try:
-        found = path.lstat()
+        status = path.lstat()
     except FileNotFoundError:
         return
-    mode = stat.S_IMODE(found.st_mode)
+    mode = stat.S_IMODE(status.st_mode)
     changed = mode & kept | wanted
-    if changed == mode or not _ours(found) or stat.S_ISLNK(found.st_mode):
+    if changed == mode or not _ours(status) or stat.S_ISLNK(status.st_mode):
         return
     try:
         path.chmod(changed)
@@ -92,5 +92,5 @@ def _set(path: Path, wanted: int, kept: int = 0o7777) -> None:
         log.warning("%s keeps its mode %o: %s", path, mode, error.strerror)
 
 
-def _ours(found: os.stat_result) -> bool:
-    return os.geteuid() in (0, found.st_uid)
+def _ours(status: os.stat_result) -> bool:
+    return os.geteuid() in (0, status.st_uid)

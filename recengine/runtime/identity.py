@@ -18,20 +18,20 @@ def code_identity() -> str:
     All files count, although many decide nothing about tables: to run once more after an update that changed only
     a log line costs a night, to take an old model for a new one costs the truth. Read once per process.
     """
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for library in LIBRARIES:
-        found.update(f"{library} {version(library)}\n".encode())
+        digest.update(f"{library} {version(library)}\n".encode())
     for name, content in _sources(files("recengine"), ""):
-        found.update(f"{name} {len(content)}\n".encode() + content)
-    return found.hexdigest()[:12]
+        digest.update(f"{name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:12]
 
 
 def _sources(folder: Traversable, within: str) -> list[tuple[str, bytes]]:
     """Names and contents of the source files in a folder and below, in the order of their names."""
-    found: list[tuple[str, bytes]] = []
+    sources: list[tuple[str, bytes]] = []
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.is_dir() and entry.name != "__pycache__":
-            found += _sources(entry, f"{within}{entry.name}/")
+            sources += _sources(entry, f"{within}{entry.name}/")
         elif entry.name.endswith((".py", ".sql")):
-            found.append((f"{within}{entry.name}", entry.read_bytes()))
-    return found
+            sources.append((f"{within}{entry.name}", entry.read_bytes()))
+    return sources

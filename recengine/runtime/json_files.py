@@ -16,15 +16,15 @@ log = logging.getLogger(__name__)
 def read_json(file: Path) -> dict[str, Any]:
     """What the file says; empty where it is missing or is no JSON object, which is said."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        content = None
+    if not isinstance(content, dict):
         log.warning("%s cannot be read; it counts as empty", file)
         return {}
-    return found
+    return content
 
 
 def write_json(file: Path, content: dict[str, Any]) -> None:

@@ -30,18 +30,18 @@ def meant(text: str | os.PathLike[str] | None) -> Path | None:
     BadInput
         It is an address on the network, or no path at all.
     """
-    given = "" if text is None else os.fspath(text)
-    if "\0" in given:
-        raise BadInput(f"{given!r} is no path: it holds a NUL character.")
-    exact = os.path.expanduser(given)
-    if given.strip() and os.path.lexists(exact):
+    typed = "" if text is None else os.fspath(text)
+    if "\0" in typed:
+        raise BadInput(f"{typed!r} is no path: it holds a NUL character.")
+    exact = os.path.expanduser(typed)
+    if typed.strip() and os.path.lexists(exact):
         return Path(exact)
-    path = os.path.expanduser(_cleaned(given))
+    path = os.path.expanduser(_cleaned(typed))
     return Path(path) if path else None
 
 
-def _cleaned(given: str) -> str:
-    path = given.strip()
+def _cleaned(typed: str) -> str:
+    path = typed.strip()
     if len(path) > 1 and path[0] == path[-1] and path[0] in _QUOTES:
         path = path[1:-1]
     if link := _FILE_LINK.match(path):

@@ -46,7 +46,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
     assert said.movies is not None
     assert said.users is not None
     assert (said.ratings.files, said.ratings.separator) == (("events*.csv",), ";")
-    assert said.ratings.columns.given == {
+    assert said.ratings.columns.declared == {
         "user": "customer",
         "movie": "sku",
         "rating": "stars",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recengine.errors import BadInput
-from recengine.movielens.scale import HALF_STARS, WHOLE_STARS, Found, Scale, infer, parse
+from recengine.movielens.scale import HALF_STARS, WHOLE_STARS, Scale, ScaleFinding, infer, parse
 
 DRAW = np.random.default_rng(0)
 WHOLE = DRAW.integers(1, 6, 1000).astype(float)
@@ -17,7 +17,7 @@ PERCENT = np.clip(np.rint(DRAW.normal(70, 15, 30000)), 0, 100)
 JESTER = np.round(DRAW.uniform(-9.95, 9.95, 30000), 2)
 
 
-def found(*ratings: object, usual: Scale = WHOLE_STARS) -> Found:
+def found(*ratings: object, usual: Scale = WHOLE_STARS) -> ScaleFinding:
     values = np.float32(np.concatenate([np.atleast_1d(np.asarray(part, dtype=float)) for part in ratings]))
     return infer(*np.unique(values, return_counts=True), usual)
 
