@@ -111,11 +111,6 @@ class Home:
         return self.root / "models"
 
     @property
-    def scores(self) -> Path:
-        """Scored tables as Parquet, waiting for their publication."""
-        return self.root / "scores"
-
-    @property
     def serving(self) -> Path:
         """The published versions."""
         return self.root / "serving"

@@ -86,18 +86,18 @@ def build(con: duckdb.DuckDBPyConnection, home: Home) -> FeatureReport:
     built = not folder.exists()
     if built:
         write(snapshot(con), folder)
-    found = Snapshot.load(folder)
+    loaded = Snapshot.load(folder)
     _keep_only(folder)
     report = FeatureReport(
         fingerprint=fingerprint,
         folder=folder,
-        dataset=found.dataset,
+        dataset=loaded.dataset,
         built=built,
-        users=found.users,
-        movies=found.movies,
-        ratings=found.ratings.nnz,
-        user_columns=len(found.user_columns),
-        movie_columns=len(found.movie_columns),
+        users=loaded.users,
+        movies=loaded.movies,
+        ratings=loaded.ratings.nnz,
+        user_columns=len(loaded.user_columns),
+        movie_columns=len(loaded.movie_columns),
         megabytes=sum(file.stat().st_size for file in folder.iterdir()) / 1e6,
         seconds=time.perf_counter() - began,
     )

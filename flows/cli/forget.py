@@ -25,10 +25,10 @@ def forget(
     """Remove users from every table, kept version, model and page, for good, and leave them out of later loads."""
     from flows.support import stored_runs as runs
     from recengine.upkeep import forget as engine
-    from recengine.warehouse.run_lock import turn
+    from recengine.warehouse.run_lock import locked
 
     chosen = use(home)
-    with turn(chosen, "recengine forget"):
+    with locked(chosen, "recengine forget"):
         if undo:
             engine.readmit(chosen, users)
             return

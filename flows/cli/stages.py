@@ -32,7 +32,7 @@ from flows.cli.options import (
 )
 from recengine.config import Home
 from recengine.knobs.sources import told_where
-from recengine.warehouse.run_lock import turn
+from recengine.warehouse.run_lock import locked
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +46,7 @@ def _alone(home: Path | None, command: str) -> Iterator[Home]:
     from recengine.upkeep.repair import look_over
 
     chosen = use(home)
-    with turn(chosen, f"recengine {command}"):
+    with locked(chosen, f"recengine {command}"):
         look_over(chosen)
         yield chosen
 

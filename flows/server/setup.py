@@ -47,7 +47,7 @@ from flows.server.settings import POOL, ROOT
 from recengine.config import Home
 from recengine.errors import RecengineError, WarehouseBusy
 from recengine.serving import continuity as standing
-from recengine.warehouse.run_lock import turn
+from recengine.warehouse.run_lock import locked
 
 YAML = ROOT / "deployments" / "prefect.yaml"
 ANALYTICS = "amplitude.com"
@@ -186,7 +186,7 @@ async def _end_lost_runs(client: PrefectClient) -> None:
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
     )
     try:
-        with turn(Home.at(), "the set-up", wait_seconds=0):
+        with locked(Home.at(), "the set-up", wait_seconds=0):
             for run in unfinished:
                 state: State[None] = Crashed(message=automations.message_of(automations.LOST))
                 await client.set_flow_run_state(run.id, state, force=True)

@@ -19,7 +19,7 @@ from recengine.errors import DownloadFailed, WarehouseBusy
 from recengine.runtime.space import is_full
 from recengine.upkeep.repair import look_over
 from recengine.warehouse.connection import warehouse
-from recengine.warehouse.run_lock import turn
+from recengine.warehouse.run_lock import locked
 
 
 def is_transient(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
@@ -39,7 +39,7 @@ RETRIED: dict[str, Any] = {
 def run_lock() -> Iterator[None]:
     """Hold the home (``RECENGINE_HOME``) for this run alone; another run waits, and says for whom."""
     _send_log_lines()
-    with turn(Home.at(), f"the {runtime.flow_run.flow_name} run {runtime.flow_run.name}"):
+    with locked(Home.at(), f"the {runtime.flow_run.flow_name} run {runtime.flow_run.name}"):
         stop_if_cancelled()  # it may have waited for hours
         look_over(Home.at())
         catch_up()

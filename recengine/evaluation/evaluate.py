@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -73,11 +72,6 @@ class Evaluation:
     seconds: dict[str, float]
     confidence: float
     history: list[dict[str, float]] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        """All but the per-user vectors and the history, ready for JSON."""
-        left_out = ("users", "per_user", "history")
-        return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
 @own_threads()

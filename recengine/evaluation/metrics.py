@@ -80,17 +80,17 @@ def ranking_metrics(
     discount = 1 / np.log2(ranks + 1)
     ideal = np.cumsum(discount)
     precision_at_hits = hit * np.cumsum(hit, axis=1) / ranks
-    found: dict[str, np.ndarray] = {}
+    metrics: dict[str, np.ndarray] = {}
     for k in ks:
         count, best = hit[:, :k].sum(axis=1), np.minimum(total, k)
-        found[f"ndcg@{k}"] = hit[:, :k] @ discount[:k] / ideal[best - 1]
-        found[f"precision@{k}"] = count / k
-        found[f"recall@{k}"] = count / total
-        found[f"recall_capped@{k}"] = count / best
-        found[f"map@{k}"] = precision_at_hits[:, :k].sum(axis=1) / total
-        found[f"mrr@{k}"] = (hit[:, :k] / ranks[:k]).max(axis=1)
-        found[f"hit_rate@{k}"] = (count > 0).astype(np.float64)
-    return found
+        metrics[f"ndcg@{k}"] = hit[:, :k] @ discount[:k] / ideal[best - 1]
+        metrics[f"precision@{k}"] = count / k
+        metrics[f"recall@{k}"] = count / total
+        metrics[f"recall_capped@{k}"] = count / best
+        metrics[f"map@{k}"] = precision_at_hits[:, :k].sum(axis=1) / total
+        metrics[f"mrr@{k}"] = (hit[:, :k] / ranks[:k]).max(axis=1)
+        metrics[f"hit_rate@{k}"] = (count > 0).astype(np.float64)
+    return metrics
 
 
 def rating_errors(user_index: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:

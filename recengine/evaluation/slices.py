@@ -91,5 +91,5 @@ def _judged(splits: list[Split | None]) -> tuple[Split, ...]:
 
 
 def _users(splits: list[Split | None]) -> int:
-    found = [split.known_users for split in _judged(splits)]
-    return len(np.unique(np.concatenate(found))) if found else 0
+    users = [split.known_users for split in _judged(splits)]
+    return len(np.unique(np.concatenate(users))) if users else 0

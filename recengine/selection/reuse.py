@@ -111,5 +111,5 @@ def warm_start_of(home: Home, snapshot: Snapshot, model: Model, earlier: str) ->
 
 def _places(earlier: np.ndarray, now: np.ndarray) -> np.ndarray:
     """Where each id of ``now`` stands among the ascending ids of ``earlier``; -1: nowhere."""
-    found = np.searchsorted(earlier, now).clip(max=max(len(earlier) - 1, 0))
-    return np.where(earlier[found] == now, found, -1) if len(earlier) else np.full(len(now), -1)
+    nearest = np.searchsorted(earlier, now).clip(max=max(len(earlier) - 1, 0))
+    return np.where(earlier[nearest] == now, nearest, -1) if len(earlier) else np.full(len(now), -1)

@@ -45,8 +45,8 @@ def _smallest(snapshot: Snapshot) -> np.ndarray:
         whole += movies[snapshot.ratings.indices[first:last]]
         whole += snapshot.ratings.data[first:last].view(np.uint32) * _WEIGHTS[1]
         whole += snapshot.rated_at[first:last].view(np.uint64) * _WEIGHTS[2]
-        found = _mixed(whole)
-        kept = np.concatenate([kept, found[found < kept.max()] if len(kept) == KEPT else found])
+        hashes = _mixed(whole)
+        kept = np.concatenate([kept, hashes[hashes < kept.max()] if len(kept) == KEPT else hashes])
         if len(kept) > KEPT:
             kept = np.partition(kept, KEPT - 1)[:KEPT]
     return np.sort(kept)

@@ -80,13 +80,13 @@ def remember(home: Home, dataset: str, night: Night) -> None:
 
 def remembered(home: Home) -> dict[str, Night]:
     """The nights that published, by dataset; what cannot be read counts as not there."""
-    found: dict[str, Night] = {}
+    nights: dict[str, Night] = {}
     for name, night in read_json(_file(home)).items():
         try:
-            found[name] = Night.model_validate(night)
+            nights[name] = Night.model_validate(night)
         except ValidationError:
             log.warning("%s: what it says of %s cannot be read and is left out", _file(home), name)
-    return found
+    return nights
 
 
 def refuse_to_replace(home: Home, dataset: str, *, force: bool = False) -> None:

@@ -70,9 +70,9 @@ def _id_of(con: duckdb.DuckDBPyConnection, user: int | str) -> int | None:
         "SELECT 1 FROM duckdb_columns() WHERE table_name = 'users' AND column_name = 'user_key'"
     )
     if keyed.fetchone():
-        found = con.execute("SELECT user_id FROM users WHERE user_key = ?", [user.strip()]).fetchone()
-        if found:
-            return int(found[0])
+        row = con.execute("SELECT user_id FROM users WHERE user_key = ?", [user.strip()]).fetchone()
+        if row:
+            return int(row[0])
         if con.execute("SELECT 1 FROM users WHERE user_key <> user_id::VARCHAR LIMIT 1").fetchone():
             return None
     if not _NUMBER.fullmatch(user):
@@ -122,15 +122,15 @@ def status(home: Home) -> dict[str, Any]:
     with serving(home) as con:
         publication = con.execute("FROM publication").df().iloc[0].to_dict()
     publication["metrics"] = json.loads(publication["metrics"])
-    found = {"publication": publication, "version": current_version(home), "versions": versions(home)}
-    found |= {"loads": [], "publications": []}
+    answer = {"publication": publication, "version": current_version(home), "versions": versions(home)}
+    answer |= {"loads": [], "publications": []}
     if not home.warehouse.exists():
-        return found
+        return answer
     try:
         with warehouse(home.warehouse, wait_seconds=0) as con:
             for name in ("loads", "publications"):
                 frame = sqlfiles.run(con, f"reading/last_{name}").df()
-                found[name] = frame.astype(object).where(frame.notna(), None).to_dict("records")
+                answer[name] = frame.astype(object).where(frame.notna(), None).to_dict("records")
     except (WarehouseBusy, BadSource, Damaged) as closed:  # a reader may not be allowed to open it
-        found["busy"] = str(closed)
-    return found
+        answer["busy"] = str(closed)
+    return answer

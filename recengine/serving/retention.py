@@ -66,19 +66,19 @@ def _models(con: duckdb.DuckDBPyConnection, home: Home, keep: int) -> list[str]:
 def _rooms(home: Home) -> tuple[Path, ...]:
     """Folders in which something is written beside its name first (see ``recengine.runtime.durable``)."""
     judgements = home.models / "judgements"
-    rooms = (home.models, judgements, home.snapshots, home.sources, home.scores, home.reports, home.prefect)
+    rooms = (home.models, judgements, home.snapshots, home.sources, home.reports, home.prefect)
     return (home.root, *rooms)
 
 
 def _unfinished(folder: Path) -> int:
     """What a killed process was still writing, named ``.<name>.<thread id>.<process id>``."""
-    found = [path for path in folder.glob(".*.*") if not _lives(path.suffix[1:])]
-    for path in found:
+    leftovers = [path for path in folder.glob(".*.*") if not _lives(path.suffix[1:])]
+    for path in leftovers:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
-    return len(found)
+    return len(leftovers)
 
 
 def _lives(pid: str) -> bool:

@@ -41,8 +41,8 @@ class Publication(NamedTuple):
 
 def versions(home: Home) -> list[str]:
     """Versions on disk, oldest first."""
-    found = home.serving.iterdir() if home.serving.exists() else ()
-    return sorted(match[1] for path in found if (match := _VERSION.fullmatch(path.name)))
+    entries = home.serving.iterdir() if home.serving.exists() else ()
+    return sorted(match[1] for path in entries if (match := _VERSION.fullmatch(path.name)))
 
 
 def path_of(home: Home, version: str) -> Path:

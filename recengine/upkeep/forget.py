@@ -54,7 +54,7 @@ def forget(home: Home, users: Sequence[int | str], also: Also | None = None) -> 
     Parameters
     ----------
     home : Home
-        Whose turn the caller holds.
+        Whose run lock the caller holds.
     users : sequence of int or str
         User ids, or them as the source writes them where they are text.
     also : callable, optional
@@ -105,10 +105,10 @@ def readmit(home: Home, users: Sequence[int | str]) -> None:
     with warehouse(home.warehouse) as con:
         ids = set()
         for user in users:
-            known = forgotten.listed(con, _meant(user))
-            if not known:
+            listed = forgotten.listed(con, _meant(user))
+            if not listed:
                 raise BadInput(f"User {user} is not on the list of forgotten users.")
-            ids |= known
+            ids |= listed
         forgotten.readmit(con, sorted(ids))
 
 
@@ -123,19 +123,19 @@ def _known(con: duckdb.DuckDBPyConnection, home: Home, users: Sequence[int | str
     """The users' ids. A wrong one is refused: it would keep out whoever gets it later."""
     meant = {user: _meant(user) for user in users}
     every = sorted({number for numbers in meant.values() for number in numbers})
-    known = forgotten.listed(con, every).union(*(ids for _, ids in traces(home, every, con)))
+    listed_or_there = forgotten.listed(con, every).union(*(ids for _, ids in traces(home, every, con)))
     for user, numbers in meant.items():
-        if not known & set(numbers):
+        if not listed_or_there & set(numbers):
             raise BadInput(f"No user {user} is known under {home.root}; nothing was changed.")
-    return sorted(known)
+    return sorted(listed_or_there)
 
 
 def _erase(home: Home, users: Sequence[int | str]) -> ForgetReport:
     """Put users on the list, take them out of the warehouse, and write that anew."""
     with warehouse(home.warehouse) as con:
         ids = _known(con, home, users)
-        given = {str(user).strip() for user in users} - {str(user) for user in ids}
-        report = ForgetReport(users=ids, keys=sorted(given.union(erasure.keys_of(con, ids))))
+        texts = {str(user).strip() for user in users} - {str(user) for user in ids}
+        report = ForgetReport(users=ids, keys=sorted(texts.union(erasure.keys_of(con, ids))))
         report.still_in = _files_of(con, ids)
         with transaction(con):
             forgotten.add(con, ids)
@@ -234,8 +234,8 @@ def _replace(fresh: Path, path: Path) -> None:
 
 
 def _belong(path: Path, to: Path) -> None:
-    found = to.stat()
-    os.chown(path, found.st_uid if os.geteuid() == 0 else -1, found.st_gid)
+    owner = to.stat()
+    os.chown(path, owner.st_uid if os.geteuid() == 0 else -1, owner.st_gid)
 
 
 def _change_models(home: Home, users: Sequence[int]) -> list[str]:
@@ -263,10 +263,10 @@ def _cut_pages(home: Home, users: Sequence[int]) -> list[str]:
 
 def _remove_places(home: Home) -> None:
     """What knows users by their place among the others, or cannot be read; the next run makes it again."""
-    for folder in (home.snapshots, home.scores, home.models / "judgements", home.prefect / "storage"):
+    for folder in (home.snapshots, home.models / "judgements", home.prefect / "storage"):
         _remove(*folder.glob("*"), *folder.glob(".*"))
-    known = {manifest.model_id for manifest in store.stored(home)} | {"judgements"}
-    _remove(*(path for path in home.models.glob("*") if path.name not in known), *home.models.glob(".*"))
+    whole = {manifest.model_id for manifest in store.stored(home)} | {"judgements"}
+    _remove(*(path for path in home.models.glob("*") if path.name not in whole), *home.models.glob(".*"))
     _remove(*home.root.rglob("*.damaged-*"), *home.reports.glob("*.partial"))
     remove(home.warehouse.with_name(f".{home.warehouse.name}.fresh"))
 

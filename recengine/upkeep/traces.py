@@ -14,7 +14,7 @@ import duckdb
 from safetensors.numpy import load_file
 
 from recengine.config import Home
-from recengine.serving.versions import versions
+from recengine.serving.versions import path_of, versions
 from recengine.warehouse import erasure
 from recengine.warehouse.connection import memory
 from recengine.warehouse.sqlfiles import path_literal
@@ -42,9 +42,9 @@ def traces(home: Home, users: Sequence[int], con: duckdb.DuckDBPyConnection) -> 
         ``warehouse.duckdb core.users``, ``models/x/ids.safetensors`` ..., and the ids found there; a published file
         that cannot be read may hold any of them.
     """
-    found = [(f"{home.warehouse.name} {table}", ids) for table, ids in _in_tables(con, users)]
+    said = [(f"{home.warehouse.name} {table}", ids) for table, ids in _in_tables(con, users)]
     for version in versions(home):
-        path = home.serving / f"serving-{version}.duckdb"
+        path = path_of(home, version)
         try:
             # Attached, because an open reader in this process would make a connection see its file of before.
             with memory() as readers:
@@ -53,8 +53,8 @@ def traces(home: Home, users: Sequence[int], con: duckdb.DuckDBPyConnection) -> 
                 tables = list(_in_tables(readers, users))
         except duckdb.Error:
             tables = [("cannot be read", set(users))]
-        found += [(f"{_name(home, path)} {table}", ids) for table, ids in tables]
-    return [*found, *_in_models(home, users), *_in_pages(home, users)]
+        said += [(f"{_name(home, path)} {table}", ids) for table, ids in tables]
+    return [*said, *_in_models(home, users), *_in_pages(home, users)]
 
 
 def files_with(home: Home, users: Sequence[int], keys: Sequence[str] = ()) -> list[str]:

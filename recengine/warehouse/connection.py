@@ -19,7 +19,7 @@ from recengine.warehouse.sqlfiles import literal, path_literal
 
 log = logging.getLogger(__name__)
 
-LOCK_WAIT_SECONDS = 600.0  # a command's or a person's own connection; runs wait for their turn without end
+LOCK_WAIT_SECONDS = 600.0  # a command's or a person's own connection; runs wait for the run lock without end
 LOOK_SECONDS, SAY_SECONDS = 0.25, 60.0
 # DuckDB may fill its part with cached pages; the rest is for arrays and models beside it.
 MEMORY_SHARE = 1 / 3
@@ -199,11 +199,11 @@ def _is_lock_conflict(error: BaseException) -> bool:
 
 def _holder(message: str) -> str:
     """Who holds the lock, from DuckDB's message: ``process 123 (recengine run)``."""
-    found = re.search(r"PID (\d+)", message)
-    if not found:
+    process = re.search(r"PID (\d+)", message)
+    if not process:
         return "another process"
-    cmdline = Path(f"/proc/{found[1]}/cmdline")
+    cmdline = Path(f"/proc/{process[1]}/cmdline")
     command = (
         cmdline.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip() if cmdline.exists() else ""
     )
-    return f"process {found[1]}" + (f" ({command[:120]})" if command else "")
+    return f"process {process[1]}" + (f" ({command[:120]})" if command else "")

@@ -18,10 +18,10 @@ def newest_version() -> int:
 
 def version_of(con: duckdb.DuckDBPyConnection) -> int:
     """The schema version of an open warehouse; 0 for an empty file."""
-    found = con.execute(
+    has_versions = con.execute(
         "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = 'schema_version'"
     ).fetchone()
-    if not found:
+    if not has_versions:
         return 0
     row = con.execute("SELECT max(version) FROM ops.schema_version").fetchone()
     return int(row[0]) if row and row[0] is not None else 0

@@ -1,4 +1,4 @@
-"""Turns: a run has the warehouse from its first task to its last, so that two runs never mix their tables.
+"""The run lock: a run has the home from its first task to its last, so that two runs never mix their tables.
 
 DuckDB's own lock covers one connection; between two tasks of a night another run could slip in and change the
 data that the next task reads. This one is the operating system's: it ends with its process, even one killed.
@@ -27,7 +27,7 @@ LOOK_SECONDS = 0.5
 
 
 @contextmanager
-def turn(home: Home, who: str, *, wait_seconds: float = math.inf) -> Iterator[None]:
+def locked(home: Home, who: str, *, wait_seconds: float = math.inf) -> Iterator[None]:
     """Hold the home for one run; wait for the one that has it.
 
     Parameters
@@ -47,6 +47,7 @@ def turn(home: Home, who: str, *, wait_seconds: float = math.inf) -> Iterator[No
     DiskFull
         What was done meanwhile found no space.
     """
+    # Named as earlier releases, which may be running still, name them.
     lock, holder = FileLock(home.root / ".turn.lock"), home.root / ".turn"
     _wait(lock, holder, home, who, wait_seconds)
     try:

@@ -24,8 +24,8 @@ def _text(name: str) -> str:
 
 def names(folder: str) -> list[str]:
     """Names (without ``.sql``) of the files in a folder of ``recengine/sql``, sorted."""
-    found = files("recengine").joinpath("sql", folder).iterdir()
-    return sorted(entry.name.removesuffix(".sql") for entry in found if entry.name.endswith(".sql"))
+    entries = files("recengine").joinpath("sql", folder).iterdir()
+    return sorted(entry.name.removesuffix(".sql") for entry in entries if entry.name.endswith(".sql"))
 
 
 def load(name: str, **fragments: str) -> str:

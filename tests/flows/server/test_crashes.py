@@ -16,7 +16,7 @@ from served import Served, processes_of, serving, until
 from recengine.config import Home
 from recengine.serving import queries as reading
 from recengine.serving.versions import current_version, versions
-from recengine.warehouse.run_lock import turn
+from recengine.warehouse.run_lock import locked
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
@@ -118,7 +118,7 @@ def _all_is_well(served: Served, demo: Path) -> None:
     assert len(reading.top(home, 1)) == 10
     engines = "the end of the flow's process"
     until(lambda: not [c for c in processes_of(served.home).values() if "prefect.engine" in c], 60, engines)
-    with turn(home, "the test", wait_seconds=0):
+    with locked(home, "the test", wait_seconds=0):
         until(lambda: served.slots_in_use() == 0, 30, "the end of every slot")
     before = current_version(home)
     run = served.ended(served.schedule_run("nightly", source=str(demo), **_changed()), 180)

@@ -15,7 +15,7 @@ import pytest
 from served import COMMAND, ROOT, Served, processes_of, serving, until
 
 from recengine.config import Home
-from recengine.warehouse.run_lock import turn
+from recengine.warehouse.run_lock import locked
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
@@ -59,7 +59,7 @@ def test_nights_missed_while_the_box_was_down_run_once(tmp_path: Path, demo: Pat
 
 def test_a_run_by_hand_waits_for_the_night_and_says_so(calm: Served, demo: Path) -> None:
     command = [*COMMAND, "features", "--home", str(calm.home)]
-    with turn(Home(calm.home), "the nightly run calm-owl"):
+    with locked(Home(calm.home), "the nightly run calm-owl"):
         run = calm.start_run("ingest", source=str(demo))
         until(lambda: "waits for the nightly run calm-owl" in calm.logs(run), 60, "the run's waiting")
         features = subprocess.Popen(
@@ -76,7 +76,7 @@ def test_a_run_by_hand_waits_for_the_night_and_says_so(calm: Served, demo: Path)
 
 def test_two_nights_never_overlap_and_the_second_waits(calm: Served, demo: Path) -> None:
     asked: dict[str, Any] = {"source": str(demo), "model": "popularity"}
-    with turn(Home(calm.home), "the test"):
+    with locked(Home(calm.home), "the test"):
         first = calm.start_run("nightly", **asked)
         until(lambda: calm.run(first)["state_type"] == "RUNNING", 60, "the first run's start")
         second = calm.start_run("nightly", **asked)
@@ -89,7 +89,7 @@ def test_two_nights_never_overlap_and_the_second_waits(calm: Served, demo: Path)
 def test_a_run_by_hand_is_not_taken_for_a_missed_night(calm: Served, demo: Path) -> None:
     """Only points of the same schedule stand for each other: what a person asked for is always done."""
     asked: dict[str, Any] = {"source": str(demo), "model": "popularity"}
-    with turn(Home(calm.home), "the test"):
+    with locked(Home(calm.home), "the test"):
         scheduled = calm.schedule_run("nightly", **asked)
         by_hand = calm.start_run("nightly", **asked | {"top_n": 3})
         until(lambda: calm.run(by_hand)["state_name"] == "AwaitingConcurrencySlot", 60, "the second's wait")

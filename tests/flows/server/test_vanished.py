@@ -16,7 +16,7 @@ from served import Served, serving, until
 from flows.server.settings import START_WITHIN_SECONDS
 from recengine.config import Home
 from recengine.serving.versions import current_version
-from recengine.warehouse.run_lock import turn
+from recengine.warehouse.run_lock import locked
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
@@ -39,7 +39,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, demo: Path, hook: Inbox) -> I
 
 
 def test_the_worker_tells_of_a_killed_flow(told: Served, demo: Path, hook: Inbox) -> None:
-    with turn(Home(told.home), "the test"):  # the run waits for us until it is killed
+    with locked(Home(told.home), "the test"):  # the run waits for us until it is killed
         run = _started(told, demo)
         os.kill(told.pid_of("prefect.engine"), signal.SIGKILL)
         assert told.ended(run, 30)["state_type"] == "CRASHED"
@@ -50,7 +50,7 @@ def test_the_server_tells_of_a_flow_that_was_killed_with_its_worker(
     told: Served, demo: Path, hook: Inbox
 ) -> None:
     before = current_version(Home(told.home))
-    with turn(Home(told.home), "the test"):
+    with locked(Home(told.home), "the test"):
         run = _started(told, demo)
         os.kill(told.pid_of("worker start"), signal.SIGKILL)
         os.kill(told.pid_of("prefect.engine"), signal.SIGKILL)

@@ -14,13 +14,13 @@ import pytest
 
 from recengine.config import Home
 from recengine.errors import WarehouseBusy
-from recengine.warehouse.run_lock import turn
+from recengine.warehouse.run_lock import locked
 
 HOLDER = """
 import sys, time
 from recengine.config import Home
-from recengine.warehouse.run_lock import turn
-with turn(Home.at(sys.argv[1]), "the nightly run calm-owl"):
+from recengine.warehouse.run_lock import locked
+with locked(Home.at(sys.argv[1]), "the nightly run calm-owl"):
     print("has it", flush=True)
     time.sleep(60)
 """
@@ -46,7 +46,7 @@ def holder(home: Home) -> Iterator[subprocess.Popen[str]]:
 def test_it_gives_up_and_says_who_has_it(home: Home, holder: subprocess.Popen[str]) -> None:
     with (
         pytest.raises(WarehouseBusy, match=rf"in use by the nightly run calm-owl \(process {holder.pid}\)"),
-        turn(home, "recengine train", wait_seconds=0.2),
+        locked(home, "recengine train", wait_seconds=0.2),
     ):
         raise AssertionError("two had their turn")
 
@@ -60,7 +60,7 @@ def test_it_waits_says_for_whom_and_goes_on_when_the_holder_is_killed(
     monkeypatch.setattr("recengine.warehouse.run_lock.SAY_SECONDS", 0.1)
     monkeypatch.setattr("recengine.warehouse.run_lock.LOOK_SECONDS", 0.02)
     threading.Timer(0.5, holder.send_signal, [signal.SIGKILL]).start()
-    with caplog.at_level(logging.INFO, "recengine"), turn(home, "recengine train"):
+    with caplog.at_level(logging.INFO, "recengine"), locked(home, "recengine train"):
         assert (home.root / ".turn").read_text().startswith("recengine train (process ")
     assert caplog.text.count("recengine train waits for the nightly run calm-owl") > 1, (
         "told once and then silent"
