@@ -166,6 +166,10 @@ class Description(_Strict):
         The ratings' scale as ``low-high/step``, or "implicit" for data without ratings.
     liked_from : float, optional
         The rating from which on a movie counts as liked.
+    reader : str, optional
+        Import path or entry point of a class that reads the data: see ``foreign``.
+    options : dict
+        What that class is told.
     ratings, movies, users : optional
         Where each is found; one that is left out is recognised by the usual names.
     """
@@ -173,6 +177,8 @@ class Description(_Strict):
     name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     scale: str | None = None
     liked_from: Annotated[float, Field(allow_inf_nan=False, strict=False)] | None = None
+    reader: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    options: dict[str, Any] = {}
     ratings: Ratings | None = None
     movies: Movies | None = None
     users: Users | None = None

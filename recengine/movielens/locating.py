@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recengine.config import Home, checked_dataset
 from recengine.errors import UnknownLayout
+from recengine.movielens import foreign
 from recengine.movielens.archive import unpacked
 from recengine.movielens.download import download
 from recengine.movielens.layouts import Source, recognise
@@ -28,7 +29,8 @@ def locate(home: Home, dataset: str | None = "demo", source: str | Path | None =
         "demo" (generated on the spot) or a GroupLens release (downloaded once); not looked at when
         ``source`` is given.
     source : path, optional
-        A MovieLens folder or zip on disk, as a person gives it (see ``runtime.paths.meant``); blank is none.
+        A folder or zip on disk, as a person gives it (see ``runtime.paths.meant``): data, or a ``dataset.toml`` that
+        names a reader of it. Blank is none.
 
     Raises
     ------
@@ -38,9 +40,10 @@ def locate(home: Home, dataset: str | None = "demo", source: str | Path | None =
     user_path = meant(source)
     if user_path is not None:
         path = user_path.absolute()
+        folder, name = path, None
         if path.is_file():
-            return recognise(_whole(lambda: unpacked(path, home.sources / "zips")), path.stem)
-        return recognise(path)
+            folder, name = _whole(lambda: unpacked(path, home.sources / "zips")), path.stem
+        return foreign.read(home, folder, name) or recognise(folder, name)
     home.sources.mkdir(parents=True, exist_ok=True)
     dataset = checked_dataset(dataset or "demo")
     folder = home.sources / dataset

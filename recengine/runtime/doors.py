@@ -57,9 +57,10 @@ class Door(Generic[Thing]):
         path = name if ":" in name else self._offered().get(name)
         if path is None:
             known = [*self.builtin, *self._offered()]
+            choice = f"choose one of {', '.join(known)}, or " if known else ""
             raise BadInput(
-                f"There is no {self.kind} {name!r}{_meant(name, known)}; choose one of {', '.join(known)}, or "
-                "give an import path such as package.module:Name."
+                f"There is no {self.kind} {name!r}{_meant(name, known)}; {choice}give an import path such as "
+                "package.module:Name."
             )
         found = self._imported(path)
         if problem := self.problem_of(found):

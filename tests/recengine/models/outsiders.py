@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -89,12 +90,60 @@ def function():
     """No class at all."""
 '''
 
+READER = '''
+"""Reads a shop's SQLite file."""
+
+import sqlite3
+from pathlib import Path
+
+import pyarrow as pa
+
+from recengine.movielens.foreign import Reader
+
+
+class Shop(Reader):
+    """Orders, items and customers of a shop."""
+
+    file: str = "shop.db"
+    lowest: int = 1
+
+    def read(self, folder):
+        with sqlite3.connect(f"file:{Path(folder) / self.file}?mode=ro", uri=True) as con:
+            return {
+                "ratings": self._table(
+                    con, "SELECT who AS user, item AS movie, stars AS rating, at AS time FROM orders "
+                    f"WHERE stars >= {self.lowest} ORDER BY who, item"
+                ),
+                "movies": self._table(con, "SELECT item AS movie, title, kinds AS genres FROM items ORDER BY item"),
+            }
+
+    def _table(self, con, query):
+        found = con.execute(query)
+        columns = zip(*found.fetchall(), strict=True)
+        return pa.table({about[0]: list(column) for about, column in zip(found.description, columns, strict=True)})
+
+
+class Torn(Reader):
+    """Finds nothing to read."""
+
+    def read(self, folder):
+        raise OSError("the shop is closed.")
+
+
+class Movies(Reader):
+    """Knows no ratings."""
+
+    def read(self, folder):
+        return {"movies": pa.table({"movie": [1]})}
+'''
+
 
 def package(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "outside") -> str:
     """Write the package and put its folder on this process's and its children's path; returns its module's name."""
     (folder / name).mkdir(parents=True)
     (folder / name / "__init__.py").write_text("")
     (folder / name / "ranking.py").write_text(RANKER)
+    (folder / name / "reading.py").write_text(READER)
     (folder / name / "broken.py").write_text("1 / 0\n")
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setenv("PYTHONPATH", str(folder))
@@ -116,3 +165,25 @@ def offer(folder: Path, group: str, name: str, path: str) -> None:
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
     with (about / "entry_points.txt").open("a") as points:
         points.write(f"[{group}]\n{name} = {path}\n")
+
+
+SHOP = 'name = "shop"\nscale = "1-5/1"\nreader = "outside.reading:Shop"\n'
+
+
+def shop(folder: Path) -> Path:
+    """A folder with a SQLite file of 30 customers and 20 items, and what says how it is read."""
+    folder.mkdir()
+    (folder / "dataset.toml").write_text(SHOP)
+    orders = [
+        (who, item, 1 + (who * item) % 5, 1_600_000_000 + who * 1000 + item)
+        for who in range(1, 31)
+        for item in range(1, 21)
+        if (who * 7 + item * 5) % 23 > item  # the first ones are the popular ones
+    ]
+    with sqlite3.connect(folder / "shop.db") as con:
+        con.execute("CREATE TABLE orders (who INTEGER, item INTEGER, stars INTEGER, at INTEGER)")
+        con.execute("CREATE TABLE items (item INTEGER, title TEXT, kinds TEXT)")
+        con.executemany("INSERT INTO orders VALUES (?, ?, ?, ?)", orders)
+        items = [(item, f"Item {item} (1999)", "Drama|Comedy") for item in range(1, 21)]
+        con.executemany("INSERT INTO items VALUES (?, ?, ?)", items)
+    return folder

@@ -1,8 +1,9 @@
-"""A model of another package through the nightly flow: trained, judged, stored, scored, published."""
+"""A model, and a reader, of another package through the nightly flow: trained, judged, stored, scored, published."""
 
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import outsiders
@@ -73,3 +74,18 @@ def test_a_night_publishes_the_example_over_implicit(
     assert (model.model, model.config["kind"]) == ("implicit_model:Implicit", "als")
     lists = reading.sql(home, "SELECT count(*) AS n, count(predicted_rating) AS stars FROM recommendations")
     assert lists.to_dict("records") == [{"n": 1500, "stars": 0}]
+
+
+def test_nights_over_a_reader_of_another_package(
+    client: SyncPrefectClient, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outsiders.package(tmp_path / "elsewhere", monkeypatch)
+    shop = outsiders.shop(tmp_path / "shop")
+    _, state = start(client, nightly, source=str(shop), model="popularity")
+    assert state.name == "Published", state.message
+    assert reading.sql(home, "SELECT DISTINCT dataset FROM publication")["dataset"][0] == "shop"
+    with sqlite3.connect(shop / "shop.db") as con:
+        con.execute("INSERT INTO orders VALUES (31, 3, 5, 1600100000)")
+    _, state = start(client, nightly, model="popularity")  # goes on with what is published
+    assert state.name == "Published", state.message
+    assert reading.sql(home, "SELECT count(*) AS n FROM users")["n"][0] == 31
