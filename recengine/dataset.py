@@ -110,8 +110,7 @@ class Snapshot:
     @property
     def interactions(self) -> csr_array:
         """Implicit feedback: 1.0 where a user rated a movie, whatever the stars; float32 of shape (U, M)."""
-        ones = np.ones(self.ratings.nnz, dtype=np.float32)
-        return csr_array((ones, self.ratings.indices, self.ratings.indptr), shape=self.ratings.shape)
+        return implicit_feedback(self.ratings)
 
     def article_attributes(self, users: slice = slice(None)) -> csr_array:
         """The article's columns of a user, unscaled: female, male, age in years, registration months.
@@ -236,6 +235,12 @@ def _columns_of(columns: tuple[str, ...], groups: tuple[str, ...], common: tuple
     """Positions of the columns of some groups; a group that is not among the common ones is a declared one."""
     group_of = [name.split("=", 1)[0] for name in columns]
     return [i for i, g in enumerate(group_of) if g in groups or (DECLARED in groups and g not in common)]
+
+
+def implicit_feedback(ratings: csr_array) -> csr_array:
+    """1.0 where an entry is stored, whatever its value; float32 of the same shape."""
+    ones = np.ones(ratings.nnz, dtype=np.float32)
+    return csr_array((ones, ratings.indices, ratings.indptr), shape=ratings.shape)
 
 
 def genre_counts(ratings: csr_array, genres: csr_array, liked_from: float = GENRE_LIKED_FROM) -> csr_array:

@@ -24,7 +24,6 @@ from recengine.library.dataset import Dataset, dataset_of
 from recengine.models import make, store
 from recengine.models.base import Model
 from recengine.models.recipes import checked_knobs
-from recengine.score import similar_movies
 from recengine.serving.queries import serving
 
 
@@ -134,7 +133,7 @@ def similar(data: Dataset | Recommender, movie_ids: Any = None, n: int = 10) -> 
         raise BadInput(f"n is {n!r}; ask for at least 1 movie.")
     dataset = data.dataset if isinstance(data, Recommender) else data
     snapshot, labels = dataset.snapshot, dataset.movie_labels
-    found = similar_movies(snapshot, n).to_pandas()
+    found = score.similar_movies(snapshot, n).to_pandas()
     at = np.searchsorted(snapshot.movie_ids, found["movie_id"])
     found["similar_movie_id"] = labels[np.searchsorted(snapshot.movie_ids, found["similar_movie_id"])]
     if movie_ids is None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_array, hstack
 
-from recengine.dataset import DECLARED, Snapshot
+from recengine.dataset import DECLARED, Snapshot, implicit_feedback
 from recengine.models.base import Model, ModelConfig, OnProgress, part_of, silent
 from recengine.models.kernels.cooccurrence import weighted_raters
 from recengine.models.parts.biases import BiasConfig, Biases
@@ -106,7 +106,7 @@ class Ease(Model):
 
     def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
         """Reconstructed rows of a block of users, (B, M); a user's scores do not depend on the block."""
-        rows = snapshot.interactions[users][:, self.covered]
+        rows = implicit_feedback(snapshot.ratings[users])[:, self.covered]
         inputs = hstack([rows, self._attributes(snapshot)[users]], format="csr")
         scores = np.tile(self.shares, (inputs.shape[0], 1))
         scores[:, self.covered] = inputs @ self.weights

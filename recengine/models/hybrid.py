@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from recengine.dataset import Snapshot
 from recengine.errors import NotFinite
@@ -34,12 +34,18 @@ LIGHT_SWEEPS = 40  # enough for the gate, which only reports the stars' error; t
 class HybridConfig(ModelConfig):
     """The default model's recipe, part by part."""
 
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
     recency: Literal["auto", "off"] = Field(
         "auto", description="auto: learn how much to boost what is popular now; off: all-time taste"
     )
     ranking: RankingConfig = Field(RankingConfig(), description="Which movies, in which order")
     stars: BayesianMFConfig = Field(BayesianMFConfig(), description="Predicted stars")
-    lift: RecencyBoostConfig = Field(RecencyBoostConfig(), description="What recency=auto tries")
+    boost: RecencyBoostConfig = Field(
+        RecencyBoostConfig(),
+        description="What recency=auto tries",
+        validation_alias=AliasChoices("boost", "lift"),  # stored recipes may have its former name
+    )
 
 
 class Hybrid(Model):
@@ -91,7 +97,7 @@ class Hybrid(Model):
 
     def _learn_recency(self, snapshot: Snapshot, device: str, on_progress: OnProgress) -> None:
         config = self.config
-        recipe = config.ranking.bounded(config.lift.most_work)
+        recipe = config.ranking.bounded(config.boost.most_work)
 
         def past(part: Snapshot) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
             ranking = Ranking(recipe, config.seed).fit(part, device=device)
@@ -100,9 +106,9 @@ class Hybrid(Model):
         if config.recency == "off":
             return
         if self._earlier is not None:
-            self.recency.carry_over(self._earlier, snapshot, config.lift)
+            self.recency.carry_over(self._earlier, snapshot, config.boost)
         else:
-            self.recency.learn(snapshot, past, config.lift, config.seed, on_progress)
+            self.recency.learn(snapshot, past, config.boost, config.seed, on_progress)
 
     def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
         """Boosted ranking scores of a block of users, (B, M)."""

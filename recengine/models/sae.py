@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from recengine.dataset import DECLARED, Snapshot
+from recengine.dataset import DECLARED, Snapshot, implicit_feedback
 from recengine.errors import BadInput
 from recengine.models.base import Model, ModelConfig, OnProgress, silent
 from recengine.models.parts.biases import Biases
@@ -103,7 +103,8 @@ class Sae(Model):
         if self.config.faithful:
             return out
         user, movie = torch.from_numpy(self._biases.user), torch.from_numpy(self._biases.movie)
-        return out * snapshot.star + self._biases.mean + user[start:stop, None] + movie[None, :]
+        scores: Tensor = out * snapshot.star + self._biases.mean + user[start:stop, None] + movie[None, :]
+        return scores
 
     def predict(
         self,
@@ -179,7 +180,7 @@ class Sae(Model):
         if self.config.faithful:
             row = [torch.from_numpy(block.toarray()), side]
         else:
-            rated = snapshot.interactions[start:stop].toarray()
+            rated = implicit_feedback(block).toarray()
             row = [self._residuals(snapshot, block, start), torch.from_numpy(rated), side]
         return torch.cat(row, dim=1).to(next(self._net.parameters()).device)
 

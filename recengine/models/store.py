@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -216,8 +217,8 @@ def problem_of(folder: Path) -> str | None:
 def _first(error: Exception) -> str:
     """What a library says of a damaged file, in a line."""
     if isinstance(error, ValidationError):
-        [found, *_] = error.errors()
-        return ": ".join([*map(str, found["loc"]), found["msg"]])[:160]
+        [problem, *_] = error.errors()
+        return ": ".join([*map(str, problem["loc"]), problem["msg"]])[:160]
     return str(error)[:160]
 
 
@@ -242,7 +243,7 @@ def load(home: Home, model_id: str) -> Model:
     return model.restore(state)
 
 
-def rows_of(home: Home, model_id: str) -> tuple[np.ndarray, np.ndarray]:
+def rows_of(home: Home, model_id: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Ids of the users and movies that a stored model was fitted on, int64, ascending."""
     ids = _tensors(home.models / model_id / "ids.safetensors")
     return ids["users"].numpy(), ids["movies"].numpy()
@@ -258,14 +259,14 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
 def stored(home: Home) -> list[Manifest]:
     """Manifests of all stored models, newest first."""
     folders = home.models.iterdir() if home.models.exists() else ()
-    found = []
+    manifests = []
     for folder in folders:
         if (folder / "manifest.json").exists() and not durable.is_aside(folder):
             try:
-                found.append(manifest_of(home, folder.name))
+                manifests.append(manifest_of(home, folder.name))
             except Damaged as error:
                 log.warning("%s", error)
-    return sorted(found, key=lambda manifest: manifest.trained_at, reverse=True)
+    return sorted(manifests, key=lambda manifest: manifest.trained_at, reverse=True)
 
 
 def newest(home: Home, snapshot: str) -> str:

@@ -32,9 +32,9 @@ TINY = 1e-9
 
 
 class Boost(NamedTuple):
-    """What is added to standardised scores: ``values`` (M,), and whether anything is."""
+    """What is added to standardised scores: ``values`` (M,), and whether anything is: ``applies``."""
 
-    given: bool
+    applies: bool
     values: NDArray[np.float32]
 
 
@@ -211,7 +211,7 @@ def _score_all(
         user = products.start + at
         row = scores[user]
         mean, scale = _standard(*_add_up(products.dense[at], products.share[user], row), len(row))
-        if boost.given:
+        if boost.applies:
             _boost(row, Standard(np.float32(mean), np.float32(scale)), boost.values)
 
 
@@ -239,8 +239,10 @@ def _best_all(
             hidden[seen.columns[entry]] = True
             if seen.columns[entry] < len(row):
                 row[seen.columns[entry]] = -np.inf
-        standard = Standard(np.float32(mean if boost.given else 0), np.float32(scale if boost.given else 1))
-        if boost.given:
+        standard = Standard(
+            np.float32(mean if boost.applies else 0), np.float32(scale if boost.applies else 1)
+        )
+        if boost.applies:
             _boost(row, standard, boost.values)
         values, listed = lists.values[user], lists.ids[user]
         insert_all(row, ids, values, listed)

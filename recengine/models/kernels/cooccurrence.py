@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
-from numba.core import typing
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -145,7 +144,7 @@ def _mirrored(sums: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @intrinsic
-def _ones(context: typing.Context, word: types.Type) -> Any:  # pragma: no cover - compiled
+def _ones(context: Any, word: Any) -> Any:  # pragma: no cover - compiled
     """Bits set in a word, by the processor's own instruction."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -239,10 +238,10 @@ def _add_sessions(
         start = rows.indptr[user]
         every = rows.columns[start : rows.indptr[user + 1]]
         for entry in range(np.searchsorted(every, first), np.searchsorted(every, last)):
-            row, own = sums[every[entry]], start + sessions.place[start + entry]
+            row, at = sums[every[entry]], start + sessions.place[start + entry]
             row[every[entry]] += 1
-            after, before = sessions.after[own], sessions.before[own]
-            for other in range(own + 1, start + sessions.stop[start + entry]):
+            after, before = sessions.after[at], sessions.before[at]
+            for other in range(at + 1, start + sessions.stop[start + entry]):
                 row[sessions.movies[other]] += min(
                     after * sessions.before[other], before * sessions.after[other]
                 )

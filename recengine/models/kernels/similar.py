@@ -78,40 +78,40 @@ def _neighbours(
     The head's common raters stand in ``head``; those of rarer movies are counted along their raters' rows.
     """
     common = np.zeros(len(inverse), dtype=np.int32)
-    for own in range(first, last):
-        values, listed = lists.values[movies[own]], lists.ids[movies[own]]
+    for movie in range(first, last):
+        values, listed = lists.values[movies[movie]], lists.ids[movies[movie]]
         counted = 0
-        if own < len(head):
+        if movie < len(head):
             counted = len(head)
             for other in range(counted):
-                common[other] = head[own, other]
-            _take(own, 0, counted, common, inverse, movies, values, listed)
-            if not _may_follow(own, counted, inverse, values[-1]):
+                common[other] = head[movie, other]
+            _take(movie, 0, counted, common, inverse, movies, values, listed)
+            if not _may_follow(movie, counted, inverse, values[-1]):
                 continue
-        for rater in raters.columns[raters.indptr[own] : raters.indptr[own + 1]]:
+        for rater in raters.columns[raters.indptr[movie] : raters.indptr[movie + 1]]:
             start, stop = rated.indptr[rater], rated.indptr[rater + 1]
             if counted:
                 start += np.searchsorted(rated.columns[start:stop], counted)
             for entry in range(start, stop):
                 common[rated.columns[entry]] += 1
-        _take(own, counted, len(common), common, inverse, movies, values, listed)
+        _take(movie, counted, len(common), common, inverse, movies, values, listed)
 
 
 @COMPILED
 def _may_follow(
-    own: int, first: int, inverse: NDArray[np.float32], least: float
+    movie: int, first: int, inverse: NDArray[np.float32], least: float
 ) -> bool:  # pragma: no cover - compiled
     """Whether a movie from ``first`` on, all rarer than those before, can reach a score at all."""
     if first == len(inverse):
         return False
     most = np.float32(1 / inverse[first] ** 2)  # its raters, if all of them are common
-    score = most * inverse[own] * inverse[first] * (most / (most + SHRINKAGE))
+    score = most * inverse[movie] * inverse[first] * (most / (most + SHRINKAGE))
     return bool(score >= least * np.float32(0.999))
 
 
 @COMPILED
 def _take(
-    own: int,
+    movie: int,
     first: int,
     last: int,
     common: NDArray[np.int32],
@@ -121,11 +121,11 @@ def _take(
     listed: NDArray[np.int64],
 ) -> None:  # pragma: no cover - compiled
     """Keep the best of the movies first .. last, and set their counts back to 0."""
-    common[own] = 0
+    common[movie] = 0
     scores = np.empty(CHUNK, dtype=np.float32)
     for start in range(first, last, CHUNK):
         chunk = common[start : min(start + CHUNK, last)]
-        highest = _score(chunk, inverse[own], inverse[start:last], scores)
+        highest = _score(chunk, inverse[movie], inverse[start:last], scores)
         if highest > 0 and highest >= values[-1]:
             for at in range(len(chunk)):
                 if scores[at] > 0:
@@ -135,12 +135,12 @@ def _take(
 
 @REORDERED
 def _score(
-    common: NDArray[np.int32], own: float, others: NDArray[np.float32], scores: NDArray[np.float32]
+    common: NDArray[np.int32], inverse: float, others: NDArray[np.float32], scores: NDArray[np.float32]
 ) -> np.float32:  # pragma: no cover - compiled
     """Scores of a chunk of movies by their numbers of common raters; the highest of them."""
     highest = np.float32(0)
     for at in range(len(common)):
         shared = np.float32(common[at])
-        scores[at] = shared * own * others[at] * (shared / (shared + SHRINKAGE))
+        scores[at] = shared * inverse * others[at] * (shared / (shared + SHRINKAGE))
         highest = max(highest, scores[at])
     return highest

@@ -80,17 +80,17 @@ def _highest(scores: NDArray[np.float32], start: int, stop: int) -> np.float32: 
 
 @COMPILED
 def insert(
-    value: float, own: int, values: NDArray[np.float32], listed: NDArray[np.int64]
+    value: float, new: int, values: NDArray[np.float32], listed: NDArray[np.int64]
 ) -> None:  # pragma: no cover - compiled
     """Put an id into its place in one list, of equal values the smaller id first; the last falls out."""
     place = len(values) - 1
     if value == -np.inf or value < values[place]:
         return
-    if value == values[place] and listed[place] >= 0 and own > listed[place]:
+    if value == values[place] and listed[place] >= 0 and new > listed[place]:
         return
     while place > 0 and (
-        value > values[place - 1] or (value == values[place - 1] and own < listed[place - 1])
+        value > values[place - 1] or (value == values[place - 1] and new < listed[place - 1])
     ):
         values[place], listed[place] = values[place - 1], listed[place - 1]
         place -= 1
-    values[place], listed[place] = value, own
+    values[place], listed[place] = value, new

@@ -92,13 +92,9 @@ class BayesianMF:
         """
         if snapshot.ratings.nnz == 0:
             raise NotReady(f"The snapshot of {snapshot.dataset} has no ratings", "ingest some, then train")
-        config = self.config
-        ratings, star = snapshot.ratings, snapshot.star
-        if star != 1:  # the chain's priors are in stars
-            stars = (ratings.data / np.float32(star)).astype(np.float32)
-            ratings = csr_array((stars, ratings.indices, ratings.indptr), shape=ratings.shape)
+        config, star = self.config, snapshot.star
         chain = GibbsSampler(
-            ratings,
+            _in_stars(snapshot),  # as the chain's priors are
             implicit_rank=config.implicit_rank,
             factors=config.factors,
             seed=config.seed,
@@ -165,6 +161,15 @@ class BayesianMF:
         self._state = {name: state[name] for name in ("users", "movies") if name in state}
         self._drawn = part_of(state, "drawn")
         return self
+
+
+def _in_stars(snapshot: Snapshot) -> csr_array:
+    """The ratings, on other scales than five stars converted to them."""
+    ratings, star = snapshot.ratings, snapshot.star
+    if star == 1:
+        return ratings
+    stars = (ratings.data / np.float32(star)).astype(np.float32)
+    return csr_array((stars, ratings.indices, ratings.indptr), shape=ratings.shape)
 
 
 class PosteriorMean:

@@ -68,7 +68,7 @@ class SideInformation:
     singular: torch.Tensor
 
 
-def implicit_feedback(ratings: csr_array, rank: int, seed: int, device: str) -> SideInformation:
+def side_information(ratings: csr_array, rank: int, seed: int, device: str) -> SideInformation:
     """Leading directions of who rated what: rows of 1 / sqrt(count + 1) where rated.
 
     Parameters
@@ -194,7 +194,7 @@ class GibbsSampler:
             (ratings.data - np.float32(self.mean), ratings.indices, ratings.indptr), shape=ratings.shape
         )
         self.users, self.movies = (
-            Side(Rows(side, device), implicit_feedback(side, implicit_rank, seed, device), factors + 1, draw)
+            Side(Rows(side, device), side_information(side, implicit_rank, seed, device), factors + 1, draw)
             for side in (centred, centred.T.tocsr())
         )
         self.count = ratings.nnz

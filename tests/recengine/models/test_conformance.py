@@ -20,7 +20,7 @@ from recengine.testing import checks, conformance
 from recengine.testing.subject import NotApplicable, Subject
 
 # Less work for what does not need it: fewer sweeps of the stars, a smaller sample of users to choose the boost by.
-QUICK = {"hybrid": {"stars": {"sweeps": 40, "burn_in": 10}, "lift": {"most_users": 200}}}
+QUICK = {"hybrid": {"stars": {"sweeps": 40, "burn_in": 10}, "boost": {"most_users": 200}}}
 SHORT = {"sae": {"epochs": 1}, "hybrid": {"stars": {"sweeps": 2}, "recency": "off"}}
 
 # What each model must reach on planted tastes, a margin below what it does reach: nDCG@10 (.23, .64 and .58, by

@@ -3,12 +3,14 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
+from recengine.models import make
 from recengine.models.hybrid import Hybrid, HybridConfig
 from recengine.models.parts.attribute_prior import AttributePrior, AttributePriorConfig
 from recengine.models.parts.bayesian_mf import BayesianMFConfig
 from recengine.models.parts.ials import ImplicitALS, ImplicitALSConfig
 from recengine.models.parts.ranking import RankingConfig
 from recengine.models.parts.recency_boost import RecencyBoostConfig
+from recengine.models.recipes import Recipe, understood
 from recengine.testing.planted import DAY, best_unseen, checkerboard, snapshot, tiny
 
 FEW = BayesianMFConfig(factors=2, sweeps=4)
@@ -31,7 +33,7 @@ def data():
 @pytest.fixture(scope="module")
 def model(data):
     boost = RecencyBoostConfig(weights=(1,), half_lives=(30,))
-    return Hybrid(HybridConfig(stars=FEW, ranking=SMALL, lift=boost)).fit(data)
+    return Hybrid(HybridConfig(stars=FEW, ranking=SMALL, boost=boost)).fit(data)
 
 
 def test_checkerboard_is_recovered():
@@ -146,3 +148,26 @@ def test_head_is_bounded_to_the_most_rated_movies():
     model = Hybrid(HybridConfig(stars=FEW, recency="off", ranking=config)).fit(snapshot(stars))
     np.testing.assert_array_equal(model.ranking.order.movies[: len(model.ranking.weights)], [0, 1, 2])
     assert model.ranking.weights.shape == (3, 3)
+
+
+def test_a_recipe_stored_under_the_boost_s_former_name_is_understood():
+    stored = Recipe(model="hybrid", config={"lift": {"most_users": 7}})
+    assert understood(stored) == (stored, ())
+    assert make("hybrid", **stored.config).config.boost.most_users == 7
+    _, left_out = understood(Recipe(model="hybrid", config={"lift": {"most_users": 0}}))
+    assert left_out == ("lift.most_users",)
+
+
+def test_tensors_keep_the_names_under_which_earlier_releases_stored_them(data, model):
+    learned = {
+        "recency.choice",
+        "recency.strengths",
+        "ranking.coded",
+        "ranking.low_rank.users",
+        "stars.users",
+    }
+    assert learned <= set(model.state())
+    lifted = model.state() | {"recency.lift": torch.arange(25, dtype=torch.float32)}
+    again = Hybrid(model.config).restore(lifted)
+    assert again.recency.boost is not None
+    np.testing.assert_array_equal(again.recency.boost, np.arange(25))

@@ -22,7 +22,7 @@ from recengine.selection.reuse import _places, standing, warm_start_of
 from recengine.warehouse.connection import warehouse
 
 ANY_SIZE = ReuseConfig(least_ratings=0)
-QUICK: dict[str, Any] = {"stars": {"sweeps": 40, "burn_in": 10, "most_work": 1}, "lift": {"most_users": 50}}
+QUICK: dict[str, Any] = {"stars": {"sweeps": 40, "burn_in": 10, "most_work": 1}, "boost": {"most_users": 50}}
 GOING: dict[str, dict[str, Any]] = {"hybrid": QUICK, "ease": {}}
 
 

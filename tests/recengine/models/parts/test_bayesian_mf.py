@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from recengine.dataset import Snapshot
 from recengine.errors import NotReady
 from recengine.models.parts.bayesian_mf import BayesianMF, BayesianMFConfig, PosteriorMean
-from recengine.models.parts.gibbs import implicit_feedback
+from recengine.models.parts.gibbs import side_information
 
 USERS, MOVIES, SCALE = 120, 90, (1.0, 5.0)
 SMALL = BayesianMFConfig(factors=4, sweeps=60, burn_in=15, implicit_rank=10, rank=30)
@@ -209,10 +209,10 @@ def test_side_information_is_orthonormal_and_rebuilds_its_matrix() -> None:
     snapshot, _, _ = planted()
     rated = snapshot.ratings.toarray() > 0
     expected = rated / np.sqrt(rated.sum(axis=1, keepdims=True) + 1)
-    information = implicit_feedback(snapshot.ratings, min(USERS, MOVIES), 0, "cpu")
+    information = side_information(snapshot.ratings, min(USERS, MOVIES), 0, "cpu")
     identity = torch.eye(len(information.singular))
     torch.testing.assert_close(information.left.T @ information.left, identity, atol=1e-3, rtol=0)
     np.testing.assert_allclose(
         information.left * information.singular**2 @ information.left.T, expected @ expected.T, atol=1e-3
     )
-    assert implicit_feedback(snapshot.ratings, 0, 0, "cpu").left.shape == (USERS, 0)
+    assert side_information(snapshot.ratings, 0, 0, "cpu").left.shape == (USERS, 0)
