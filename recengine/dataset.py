@@ -186,6 +186,34 @@ class Snapshot:
             user_features=self.user_features[users],
         )
 
+    def with_users(
+        self, user_ids: NDArray[np.int64], ratings: csr_array, rated_at: NDArray[np.int64]
+    ) -> Self:
+        """The snapshot as if other users had come instead, of whom only ratings are known; all movies stay.
+
+        Parameters
+        ----------
+        user_ids : ndarray of int64, shape (B,)
+            Ascending.
+        ratings : csr_array of float32, shape (B, M)
+            Rows sorted by movie.
+        rated_at : ndarray of int64, shape (nnz,)
+            Seconds since 1970 (UTC), in the order of ``ratings.data``.
+        """
+        newest = max(self.rated_at.max(initial=0), rated_at.max(initial=0))
+        first = np.full(len(user_ids), newest)
+        np.minimum.at(first, np.repeat(np.arange(len(user_ids)), np.diff(ratings.indptr)), rated_at)
+        return replace(
+            self,
+            fingerprint=f"{self.fingerprint}-{hashlib.sha256(ratings.data.tobytes()).hexdigest()[:8]}",
+            user_ids=user_ids,
+            ratings=ratings,
+            rated_at=rated_at,
+            genre_counts=genre_counts(ratings, self.movie_group("genre"), self.liked_from),
+            registration_months=((newest - first) / SECONDS_PER_MONTH).astype(np.float32),
+            user_features=csr_array((len(user_ids), len(self.user_columns)), dtype=np.float32),
+        )
+
     def save(self, folder: Path) -> None:
         """Write the snapshot as ``.npy`` files and a manifest; ``load`` maps them without copying."""
         folder.mkdir(parents=True, exist_ok=True)

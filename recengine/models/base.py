@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from recengine.dataset import Snapshot
-from recengine.errors import NotFinite
+from recengine.errors import BadInput, NotFinite
 from recengine.models.kernels.topn import empty_lists, top_n
 from recengine.runtime.resources import memory_bytes
 from recengine.runtime.threads import own_threads
@@ -25,7 +25,13 @@ from recengine.runtime.threads import own_threads
 BLOCK_CELLS = 2**25  # most users x movies scored at once: 128 MB of float32
 BLOCK_SHARE = 128  # ... and no more than this part of the bytes of memory: a model takes some ten blocks
 
-COMPUTING = ("fit", "score", "best", "predict")  # a model's methods that compute, on our own threads
+COMPUTING = (
+    "fit",
+    "fold_in",
+    "score",
+    "best",
+    "predict",
+)  # a model's methods that compute, on our own threads
 
 OnProgress = Callable[[str, int, int], None]
 """Called as ``on_progress(what, done, total)`` while a model trains."""
@@ -122,6 +128,31 @@ class Model(ABC):
     def to(self, device: str) -> Self:
         """Compute scores on a torch device from now on; a model whose kernels are compiled stays on the CPU."""
         return self
+
+    def fold_in(self, snapshot: Snapshot, others: Snapshot) -> Self:
+        """The fitted model for other users of the same movies, who were not there when it was fitted.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+            The one the model was fitted on.
+        others : Snapshot
+            From ``snapshot.with_users``.
+
+        Returns
+        -------
+        Model
+            One that scores ``others`` and no longer ``snapshot``; what it learned of movies is the same.
+
+        Raises
+        ------
+        BadInput
+            The model knows only the users it was fitted on.
+        """
+        raise BadInput(
+            f"The model {self.name} knows only the users it was fitted on; fit it again with the new ratings among "
+            "the others."
+        )
 
     def lighter(self) -> Self:
         """An unfitted model with the same ranking for less work: what the gate judges.

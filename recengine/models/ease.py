@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from typing import Any, ClassVar, Self
 
@@ -103,6 +104,12 @@ class Ease(Model):
         gram[head:, :head] = gram[:head, head:].T
         gram[head:, head:] = (inputs.T @ weighted).toarray()
         return gram
+
+    def fold_in(self, snapshot: Snapshot, others: Snapshot) -> Self:
+        """Exact: a user's scores are a function of their row; user biases as in a fit."""
+        folded = copy.copy(self)
+        folded.biases = self.biases.fold_in(others)
+        return folded
 
     def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
         """Reconstructed rows of a block of users, (B, M); a user's scores do not depend on the block."""

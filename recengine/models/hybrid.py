@@ -6,6 +6,7 @@ Read on in this order: ``parts.ranking`` (which movies: EASE + iALS + an attribu
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -109,6 +110,13 @@ class Hybrid(Model):
             self.recency.carry_over(self._earlier, snapshot, config.boost)
         else:
             self.recency.learn(snapshot, past, config.boost, config.seed, on_progress)
+
+    def fold_in(self, snapshot: Snapshot, others: Snapshot) -> Self:
+        """Lists exactly as if the others' rows had only been read; their stars by the known users' spread."""
+        folded = copy.copy(self)
+        folded.ranking = self.ranking.fold_in(others)
+        folded.stars = self.stars if snapshot.implicit else self.stars.fold_in(snapshot, others)
+        return folded
 
     def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
         """Boosted ranking scores of a block of users, (B, M)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -24,6 +25,12 @@ class Popularity(Model):
         self._share = torch.from_numpy((counts / max(snapshot.users, 1)).astype(np.float32))
         self._biases = Biases().fit(snapshot)
         return self
+
+    def fold_in(self, snapshot: Snapshot, others: Snapshot) -> Self:
+        """The same scores for anybody; user biases from the others' ratings, exactly as in a fit."""
+        folded = copy.copy(self)
+        folded._biases = self._biases.fold_in(others)
+        return folded
 
     def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
         """The same scores for every user of the block, shape (B, M)."""

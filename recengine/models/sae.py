@@ -11,6 +11,7 @@ mini-batches, zeroed gradients, loss per observed rating, and early stopping on 
 
 from __future__ import annotations
 
+import copy
 import itertools
 from typing import Any, ClassVar, Literal, Self
 
@@ -93,6 +94,12 @@ class Sae(Model):
         self._begin(snapshot, device)
         self._fit_sanely(snapshot, epochs, on_progress)
         return self
+
+    def fold_in(self, snapshot: Snapshot, others: Snapshot) -> Self:
+        """Exact: the network takes a user's row; user biases as in a fit."""
+        folded = copy.copy(self)
+        folded._biases = self._biases.fold_in(others)
+        return folded
 
     def score(self, snapshot: Snapshot, users: slice) -> Tensor:
         """Predicted stars of a block of users for all movies, shape (B, M), unclipped."""

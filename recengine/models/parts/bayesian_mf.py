@@ -8,6 +8,7 @@ encoding over the draws of a Gibbs chain, kept as one low-rank product.
 
 from __future__ import annotations
 
+import copy
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -23,6 +24,7 @@ from recengine.models.parts.gibbs import GibbsSampler
 
 COMPRESS_COLUMNS = 256  # stacked columns between two compressions of the posterior mean
 PREDICT_PAIRS = 1 << 17
+NOISE_PAIRS = 100_000  # ratings that tell the noise
 LEAST_SWEEPS = 20  # however large the data
 WARM_BURN_IN = 1  # sweeps that are not averaged where the chain goes on from nearly the same data
 
@@ -118,6 +120,31 @@ class BayesianMF:
         # With all of its sweeps a chain from nothing is as good: its end is not worth storing.
         self._drawn = chain.drawn() if sweeps < config.sweeps else {}
         return self
+
+    def fold_in(self, snapshot: Snapshot, others: Snapshot) -> Self:
+        """The same for other users of the same movies.
+
+        Their factors are the posterior mean of a linear Gaussian model with the movies' factors held: the prior has
+        the mean and covariance of the known users' factors, the noise is what these leave of their ratings. It is not
+        what a chain over all users would draw, but close: see ``recengine.recommend``.
+        """
+        users, movies = (self._state[name].double().numpy() for name in ("users", "movies"))
+        known = np.diff(snapshot.ratings.indptr) > 0
+        mean, spread = users[known, :-1].mean(axis=0), np.cov(users[known, :-1], rowvar=False)
+        drawn = np.random.default_rng(0).permutation(snapshot.ratings.nnz)[:NOISE_PAIRS]
+        pairs = snapshot.rating_users[drawn], snapshot.ratings.indices[drawn]
+        noise = np.mean((self.predict(snapshot, *pairs) - snapshot.ratings.data[drawn]) ** 2)
+        rows = np.tile(np.append(mean, users[0, -1]), (others.users, 1))
+        for user in range(others.users):
+            own = slice(*others.ratings.indptr[user : user + 2])
+            inputs = movies[others.ratings.indices[own]]  # (n, R + 2)
+            residual = others.ratings.data[own] - inputs @ rows[user]
+            gain = spread @ inputs[:, :-1].T  # (R + 1, n)
+            inner = inputs[:, :-1] @ gain + noise * np.eye(len(residual))
+            rows[user, :-1] += gain @ np.linalg.solve(inner, residual)
+        folded = copy.copy(self)
+        folded._state = self._state | {"users": torch.from_numpy(rows).float()}
+        return folded
 
     def predict(
         self,

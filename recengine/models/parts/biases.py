@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Self
 
 import numpy as np
@@ -55,6 +56,18 @@ class Biases:
             user = np.divide(residual, user_n, out=np.zeros_like(residual), where=user_n > 0)
         self.user, self.movie = user.astype(np.float32), movie.astype(np.float32)
         return self
+
+    def fold_in(self, others: Snapshot) -> Self:
+        """The same for other users of the same movies: their biases by the last half-step of ``fit``."""
+        folded = copy.copy(self)
+        users, movies = others.rating_users, others.ratings.indices
+        residual = others.ratings.data.astype(np.float64) - self.mean
+        if len(self.movie):  # none were fitted to data without ratings
+            residual -= self.movie[movies]
+        count = np.bincount(users, minlength=others.users) + self.config.user_ridge
+        total = np.bincount(users, residual, minlength=others.users)
+        folded.user = np.divide(total, count, out=np.zeros_like(total), where=count > 0).astype(np.float32)
+        return folded
 
     def predict(
         self, user_index: NDArray[np.integer[Any]], movie_index: NDArray[np.integer[Any]]

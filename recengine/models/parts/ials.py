@@ -10,6 +10,7 @@ RecSys 2022.
 
 from __future__ import annotations
 
+import copy
 from typing import Self
 
 import numpy as np
@@ -87,6 +88,15 @@ class ImplicitALS:
         self.users, self.movies = torch.zeros(every, config.factors), factors.cpu()
         self.users[torch.from_numpy(filled)] = self._factors(users, factors).cpu()
         return self
+
+    def fold_in(self, rows: csr_array) -> Self:
+        """The same for other rows, (B, M): their factors by the last half-step of ``fit``, exactly."""
+        folded = copy.copy(self)
+        filled = np.flatnonzero(np.diff(rows.indptr))
+        folded.users = torch.zeros(rows.shape[0], self.config.factors)
+        if len(filled):
+            folded.users[torch.from_numpy(filled)] = self._factors(Rows(rows[filled], "cpu"), self.movies)
+        return folded
 
     def state(self) -> dict[str, torch.Tensor]:
         """The factors of both sides."""

@@ -13,6 +13,7 @@ All three estimate the same thing, the user's row of zeros and ones, so that the
 
 from __future__ import annotations
 
+import copy
 from typing import Self
 
 import numpy as np
@@ -128,6 +129,14 @@ class Ranking:
         rows = earlier.low_rank.users
         genres = np.arange(users_then, len(rows))
         self._start = moved(rows, np.concatenate([users, genres]))
+
+    def fold_in(self, others: Snapshot) -> Self:
+        """The same for other users of the same movies, exactly: closed form and prior are functions of their rows."""
+        folded = copy.copy(self)
+        if self.config.low_rank_weight:
+            rows = self._rows(others, np.arange(others.users))
+            folded.low_rank = self.low_rank.fold_in(rows.rated)
+        return folded
 
     def score(
         self, snapshot: Snapshot, users: NDArray[np.int64], boost: NDArray[np.float32] | None = None
