@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any, get_args
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -26,7 +26,7 @@ def rows(found: InForce, model: type[BaseModel]) -> list[dict[str, str]]:
     for knob, value, field in _leaves(found.knobs):
         if knob == "train.knobs":
             config = model(**found.knobs.train.knobs)
-            listed += [row for row in _leaves(config, f"{knob}.") if row[0] not in _ELSEWHERE]
+            listed += [row for row in _leaves(config, f"{knob}.") if row[0] not in ELSEWHERE]
         else:
             listed.append((knob, value, field))
     return [
@@ -40,20 +40,21 @@ def rows(found: InForce, model: type[BaseModel]) -> list[dict[str, str]]:
     ]
 
 
-def markdown(kind: type[BaseModel], within: str = "") -> str:
-    """A table of a config's knobs: name, default, what it may be, what it does."""
+def markdown(kind: type[BaseModel], within: str = "", without: Container[str] = ()) -> str:
+    """A table of a config's knobs: name, default, what it may be, what it does; empty where there are none."""
     lines = ["| knob | default | may be | what it does |", "| --- | --- | --- | --- |"]
     for knob, value, field in _leaves(kind(), within):
+        if knob in without:
+            continue
         cells = (f"`{knob}`", f"`{_json(value)}`", allowed(field), field.description or "")
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
-    return "\n".join(lines)
+    return "\n".join(lines) if len(lines) > 2 else ""
 
 
-def pages() -> Iterator[tuple[str, str, type[BaseModel], str]]:
-    """Heading, words, config and prefix of each stage's table."""
+def stages() -> Iterator[tuple[str, type[BaseModel]]]:
+    """Each stage and its config."""
     for stage, field in Knobs.model_fields.items():
-        kind: Any = field.annotation
-        yield stage, field.description or "", kind, f"{stage}."
+        yield stage, type(field.default)
 
 
 def allowed(field: FieldInfo) -> str:
@@ -62,16 +63,28 @@ def allowed(field: FieldInfo) -> str:
     if choices:
         return ", ".join(f"`{choice}`" for choice in choices)
     bounds = [
-        f"{sign} {getattr(bound, name):g}"
+        f"{sign} {_plain(getattr(bound, name))}"
         for bound in field.metadata
         for kind, sign, name in ((Gt, ">", "gt"), (Ge, "≥", "ge"), (Lt, "<", "lt"), (Le, "≤", "le"))
         if isinstance(bound, kind)
     ]
-    return ", ".join([getattr(field.annotation, "__name__", "text"), *bounds])
+    return ", ".join([_KINDS.get(field.annotation, "list"), *bounds])
 
+
+_KINDS: dict[Any, str] = {
+    int: "whole number",
+    float: "number",
+    bool: "true, false",
+    str: "text",
+    dict[str, Any]: "table",
+}
 
 # The model's own seed and recency are those of training.
-_ELSEWHERE = {"train.knobs.seed", "train.knobs.recency"}
+ELSEWHERE = {"train.knobs.seed", "train.knobs.recency"}
+
+
+def _plain(bound: float) -> str:
+    return f"{bound:,}" if bound == int(bound) else f"{bound:g}"
 
 
 def _json(value: Any) -> str:
