@@ -45,14 +45,16 @@ def ingest_files(dataset: str | None, source: str | None, limits: IngestConfig, 
 
 
 @form("ingest", "ingest")
-def ingest(dataset: NightDataset = "published", source: str | None = None, *, found: InForce) -> LoadReport:
+def ingest(
+    dataset: NightDataset = "published", source: str | None = None, *, in_force: InForce
+) -> LoadReport:
     """Load a MovieLens dataset into the warehouse; unchanged files are not read again.
 
     Args:
         dataset: demo is generated on the spot, releases are downloaded once; published goes on with what is published
         source: Folder or zip of your own instead, as the worker sees it
     """
-    asked = Night(dataset=named(dataset), source=source, limits=found.knobs.ingest)
+    asked = Night(dataset=named(dataset), source=source, limits=in_force.knobs.ingest)
     with run_lock():
         with open_warehouse() as (home, con):
             night = continuity.going_on(con, home, asked)

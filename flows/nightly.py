@@ -91,7 +91,7 @@ def write_report(version: str) -> str:
     "retention",
 )
 def nightly(
-    dataset: NightDataset = "published", source: str | None = None, *, found: InForce, force: bool = False
+    dataset: NightDataset = "published", source: str | None = None, *, in_force: InForce, force: bool = False
 ) -> State[Any]:
     """From MovieLens files to published top-N tables.
 
@@ -100,15 +100,17 @@ def nightly(
         source: Folder or zip of your own instead, as the worker sees it
         force: Run although nothing changed, and publish against gate and guard or over another dataset
     """
-    with told_where(found):
-        challenger_of(found.knobs.train)
-    top_n = None if found.origin("score.top_n") == DEFAULT else found.knobs.score.top_n
-    asked = Night(dataset=named(dataset), source=source, limits=found.knobs.ingest, top_n=top_n)
+    with told_where(in_force):
+        challenger_of(in_force.knobs.train)
+    top_n = None if in_force.origin("score.top_n") == DEFAULT else in_force.knobs.score.top_n
+    asked = Night(dataset=named(dataset), source=source, limits=in_force.knobs.ingest, top_n=top_n)
     with run_lock():
         with open_warehouse() as (home, con):
             night = continuity.going_on(con, home, asked)
-        state = _night(night, found.knobs, force)
-        clean_up(found.knobs.retention, return_state=True)  # what fails after the night is red, not the night
+        state = _night(night, in_force.knobs, force)
+        clean_up(
+            in_force.knobs.retention, return_state=True
+        )  # what fails after the night is red, not the night
         return state
 
 

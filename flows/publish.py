@@ -47,11 +47,11 @@ def publish_tables(
     "publish.popular_prior_users",
     "publish.guard",
 )
-def publish(*, found: InForce, force: bool = False) -> PublishReport:
+def publish(*, in_force: InForce, force: bool = False) -> PublishReport:
     """Publish the scored tables.
 
     Args:
         force: Publish although the new lists look broken next to the published ones
     """
     with run_lock():
-        return publish_tables("what is scored", found.knobs.publish, "asked for", "{}", force)
+        return publish_tables("what is scored", in_force.knobs.publish, "asked for", "{}", force)

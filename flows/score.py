@@ -35,7 +35,7 @@ def score_users(model_id: str, snapshot: Path, config: ScoreConfig) -> ScoreRepo
 
 
 @form("score", "score.top_n", "score.similar_n", "score.device")
-def score(model_id: str | None = None, *, found: InForce) -> ScoreReport:
+def score(model_id: str | None = None, *, in_force: InForce) -> ScoreReport:
     """Score every user's unseen movies with a trained model.
 
     Args:
@@ -44,4 +44,4 @@ def score(model_id: str | None = None, *, found: InForce) -> ScoreReport:
     with run_lock():
         features = build_features("what the warehouse holds")
         chosen = (model_id or "").strip() or store.newest(Home.at(), features.fingerprint)
-        return score_users(chosen, features.folder, found.knobs.score)
+        return score_users(chosen, features.folder, in_force.knobs.score)

@@ -92,14 +92,14 @@ def evaluate_and_select(snapshot: Path, config: TrainConfig, force: bool) -> Sel
     "train.gate",
     "train.reuse",
 )
-def train(*, found: InForce, force: bool = False) -> str | None:
+def train(*, in_force: InForce, force: bool = False) -> str | None:
     """Judge the candidates and train the winner; returns its model id, none when what is published stays.
 
     Args:
         force: Train the challenger even if it is not good enough to publish
     """
-    config = found.knobs.train
-    with told_where(found):
+    config = in_force.knobs.train
+    with told_where(in_force):
         engine.challenger_of(config)
     with run_lock():
         snapshot = build_features("what the warehouse holds").folder

@@ -22,7 +22,7 @@ def config(form: FormatOption = "table", home: HomeOption = None, settings: SetO
     from recengine.models.registry import kind_of
     from recengine.selection.candidates import challenger_of
 
-    found = knobs(home, settings, {})
-    with told_where(found):
-        challenger_of(found.knobs.train)
-    console.show(pd.DataFrame(rows(found, kind_of(found.knobs.train.model).Config)), form)
+    in_force = knobs(home, settings, {})
+    with told_where(in_force):
+        challenger_of(in_force.knobs.train)
+    console.show(pd.DataFrame(rows(in_force, kind_of(in_force.knobs.train.model).Config)), form)

@@ -72,10 +72,10 @@ def evaluate(
         "train.device": device,
         "ingest.scale": scale,
     }
-    found = knobs(home, settings, options)
-    training = found.knobs.train
+    in_force = knobs(home, settings, options)
+    training = in_force.knobs.train
     chosen = use(home)
-    with told_where(found), console.progress() as on_progress:
+    with told_where(in_force), console.progress() as on_progress:
         result = judging.evaluate(
             chosen,
             judging.EvaluateConfig(
@@ -92,7 +92,7 @@ def evaluate(
                 ks=tuple(k or (5, 10, 20)),
                 seed=training.seed,
                 draws=draws,
-                scale=found.knobs.ingest.scale,
+                scale=in_force.knobs.ingest.scale,
             ),
             on_progress=on_progress,
         )

@@ -82,10 +82,10 @@ def run(
         "ingest.max_bad_share": max_bad_share,
         "ingest.scale": scale,
     }
-    found = knobs(home, settings, options)
-    chosen, known = use(home), checked_dataset(dataset) if dataset else "published"
-    given = _kept(source.absolute()) if source else None
-    _refuse_what_cannot_be(found)
+    in_force = knobs(home, settings, options)
+    chosen, name = use(home), checked_dataset(dataset) if dataset else "published"
+    path = _kept(source.absolute()) if source else None
+    _refuse_what_cannot_be(in_force)
     local.settle(chosen)
     with local.server():
         from flows.nightly import nightly
@@ -93,21 +93,21 @@ def run(
 
     with command_line(settings or [], options):
         state = nightly(
-            dataset=known, source=given, force=force, return_state=True, **nightly.filled(found.knobs)
+            dataset=name, source=path, force=force, return_state=True, **nightly.filled(in_force.knobs)
         )
     local.result_of(state)
     console.say(f"{state.name}: {state.message}")
     show_published(chosen)
 
 
-def _refuse_what_cannot_be(found: InForce) -> None:
+def _refuse_what_cannot_be(in_force: InForce) -> None:
     """A model, a knob of it or a device that is not there is told before a server starts."""
     from recengine.runtime.devices import resolved
     from recengine.selection.candidates import challenger_of
 
-    with told_where(found):
-        challenger_of(found.knobs.train)
-    for device in (found.knobs.train.device, found.knobs.score.device):
+    with told_where(in_force):
+        challenger_of(in_force.knobs.train)
+    for device in (in_force.knobs.train.device, in_force.knobs.score.device):
         resolved(device)
 
 

@@ -89,7 +89,7 @@ def use(home: Path | None) -> Home:
     return chosen
 
 
-def knobs(home: Path | None, said: Sequence[str] | None, options: Mapping[str, Any]) -> InForce:
+def knobs(home: Path | None, set_options: Sequence[str] | None, options: Mapping[str, Any]) -> InForce:
     """The knobs in force for a command; ``options`` are its own, by dotted knob, None where left out.
 
     Raises
@@ -97,4 +97,4 @@ def knobs(home: Path | None, said: Sequence[str] | None, options: Mapping[str, A
     BadInput
         One is refused; nothing has been made yet.
     """
-    return in_force(Home.place(home), said or (), options)
+    return in_force(Home.place(home), set_options or (), options)

@@ -65,12 +65,12 @@ def ingest(
     from recengine.serving.continuity import Night, going_on
     from recengine.warehouse.connection import warehouse
 
-    found = knobs(home, settings, {"ingest.max_bad_share": max_bad_share, "ingest.scale": scale})
+    in_force = knobs(home, settings, {"ingest.max_bad_share": max_bad_share, "ingest.scale": scale})
     with _alone(home, "ingest") as chosen:
         asked = Night(
             dataset=dataset,
             source=None if source is None else str(source),
-            limits=found.knobs.ingest,
+            limits=in_force.knobs.ingest,
         )
         with warehouse(chosen.warehouse) as con:
             night = going_on(con, chosen, asked)
@@ -113,9 +113,9 @@ def train(
         "train.reuse.from_scratch": from_scratch or None,
         "train.device": device,
     }
-    found = knobs(home, settings, options)
-    config = found.knobs.train
-    with told_where(found):  # before anything is made
+    in_force = knobs(home, settings, options)
+    config = in_force.knobs.train
+    with told_where(in_force):  # before anything is made
         challenger_of(config)
     with _alone(home, "train") as chosen:
         with warehouse(chosen.warehouse) as con:
@@ -143,7 +143,7 @@ def score(
     from recengine.models import store
     from recengine.warehouse.connection import warehouse
 
-    found = knobs(home, settings, {"score.top_n": top_n, "score.device": device})
+    in_force = knobs(home, settings, {"score.top_n": top_n, "score.device": device})
     with (
         _alone(home, "score") as chosen,
         warehouse(chosen.warehouse) as con,
@@ -151,7 +151,7 @@ def score(
     ):
         built = feature_stage.build(con, chosen)
         name = model_id or store.newest(chosen, built.fingerprint)
-        engine.score(con, chosen, built.folder, name, found.knobs.score, on_progress)
+        engine.score(con, chosen, built.folder, name, in_force.knobs.score, on_progress)
 
 
 def publish(home: HomeOption = None, force: ForceOption = False, settings: SetOption = None) -> None:
@@ -159,9 +159,9 @@ def publish(home: HomeOption = None, force: ForceOption = False, settings: SetOp
     from recengine import publish as engine
     from recengine.warehouse.connection import warehouse
 
-    found = knobs(home, settings, {})
+    in_force = knobs(home, settings, {})
     with _alone(home, "publish") as chosen, warehouse(chosen.warehouse) as con:
-        report = engine.publish(con, chosen, found.knobs.publish, force=force)
+        report = engine.publish(con, chosen, in_force.knobs.publish, force=force)
     print(report.version)
 
 

@@ -49,9 +49,9 @@ class FormFlow(Flow[..., Result]):
 
 
 def form(name: str, *knobs: str) -> Callable[[Callable[..., Result]], FormFlow[Result]]:
-    """A flow whose form has these knobs, by dotted name; the function gets all that are in force as ``found``.
+    """A flow whose form has these knobs, by dotted name; the function gets all that are in force as ``in_force``.
 
-    They stand in the form where ``found`` stands among the function's parameters, groups of knobs after all others.
+    They stand in the form where ``in_force`` stands among the function's parameters, groups of knobs last.
     """
     fields = {_field(knob): knob for knob in knobs}
 
@@ -62,10 +62,10 @@ def form(name: str, *knobs: str) -> Callable[[Callable[..., Result]], FormFlow[R
         def run(*args: Any, **named: Any) -> Result:
             bound = signature.bind(*args, **named)
             bound.apply_defaults()
-            given = bound.arguments
-            told = {knob: given[field] for field in fields for knob in _turned(field, fields[field])}
-            others = {name: value for name, value in given.items() if name not in fields}
-            return function(**others, found=_in_force(told))
+            arguments = bound.arguments
+            from_form = {knob: arguments[field] for field in fields for knob in _turned(field, fields[field])}
+            others = {name: value for name, value in arguments.items() if name not in fields}
+            return function(**others, in_force=_in_force(from_form))
 
         run.__doc__ = _documented(function, fields)
         run.fields = fields  # type: ignore[attr-defined]
@@ -77,28 +77,28 @@ def form(name: str, *knobs: str) -> Callable[[Callable[..., Result]], FormFlow[R
 
 def by_todays_names(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Stored parameters, and the fields of groups among them, by the names that they have today."""
-    found = {EARLIER.get(name, name): value for name, value in parameters.items()}
-    for name, value in found.items():
+    current = {EARLIER.get(name, name): value for name, value in parameters.items()}
+    for name, value in current.items():
         earlier = _GROUPS[name].earlier if name in _GROUPS else {}
         if isinstance(value, dict) and earlier:
-            found[name] = {earlier.get(inner, inner): known for inner, known in value.items()}
-    return found
+            current[name] = {earlier.get(inner, inner): field_value for inner, field_value in value.items()}
+    return current
 
 
 @contextmanager
-def command_line(said: Sequence[str], options: Mapping[str, Any]) -> Iterator[None]:
+def command_line(set_options: Sequence[str], options: Mapping[str, Any]) -> Iterator[None]:
     """A flow that runs in this process meanwhile takes these as the strongest word."""
-    os.environ[COMMAND_LINE] = json.dumps([list(said), dict(options)])
+    os.environ[COMMAND_LINE] = json.dumps([list(set_options), dict(options)])
     try:
         yield
     finally:
         del os.environ[COMMAND_LINE]
 
 
-def _in_force(told: Mapping[str, Any]) -> InForce:
-    said, options = json.loads(os.environ.get(COMMAND_LINE, "[[], {}]"))
-    changed = {knob: value for knob, value in told.items() if value != field_of(knob).default}
-    return in_force(Home.place(), said, options, changed)
+def _in_force(from_form: Mapping[str, Any]) -> InForce:
+    set_options, options = json.loads(os.environ.get(COMMAND_LINE, "[[], {}]"))
+    changed = {knob: value for knob, value in from_form.items() if value != field_of(knob).default}
+    return in_force(Home.place(), set_options, options, changed)
 
 
 def _field(knob: str) -> str:
@@ -112,7 +112,7 @@ def _turned(field: str, knob: str) -> tuple[str, ...]:
 
 def _signature(function: Callable[..., Any], fields: Mapping[str, str]) -> inspect.Signature:
     before = list(inspect.signature(function, eval_str=True).parameters.values())
-    place = next(at for at, parameter in enumerate(before) if parameter.name == "found")
+    place = next(at for at, parameter in enumerate(before) if parameter.name == "in_force")
     made = [_parameter(field, knob) for field, knob in fields.items()]
     groups = [parameter for parameter in made if isinstance(parameter.default, StageConfig)]
     flat = [parameter for parameter in made if parameter not in groups]
