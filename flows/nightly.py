@@ -26,7 +26,8 @@ from flows.train import evaluate_and_select, fit
 from recengine.config import Home, NightDataset
 from recengine.knobs.sources import DEFAULT, InForce, Knobs, told_where
 from recengine.knobs.stages import RetentionConfig
-from recengine.selection.candidates import Selection, challenger_of
+from recengine.selection.candidates import challenger_of
+from recengine.selection.verdict import Selection
 from recengine.serving import continuity, report
 from recengine.serving.continuity import Night, named
 from recengine.serving.retention import RetentionReport, prune

@@ -10,7 +10,8 @@ from recengine.config import Home
 from recengine.knobs.stages import PublishConfig, ScoreConfig, TrainConfig
 from recengine.models.registry import code_of, kind_of
 from recengine.runtime.devices import resolved
-from recengine.selection.candidates import Selection, challenger_of
+from recengine.selection.candidates import challenger_of
+from recengine.selection.verdict import Selection
 from recengine.serving.versions import current_version, versions
 from recengine.warehouse.history import publications
 

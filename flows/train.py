@@ -24,18 +24,18 @@ from recengine.models import store
 from recengine.models.recipes import Recipe
 from recengine.runtime.devices import resolved
 from recengine.selection import candidates as engine
-from recengine.selection import reuse
-from recengine.selection.candidates import Selection
+from recengine.selection import reuse, verdict
 from recengine.selection.judgement import Judgement
+from recengine.selection.verdict import Selection
 
 
 @task(name="reuse last verdict", **cached(key=PER_PUBLICATION))
 def reuse_verdict(snapshot: Path, config: TrainConfig) -> Selection | None:
     """The last night's verdict, where the data is large and has hardly grown since."""
-    verdict = reuse.standing(Home.at(), Snapshot.load(snapshot), config)
-    if verdict:
-        artifacts.judged({}, verdict)
-    return verdict
+    reused = reuse.standing(Home.at(), Snapshot.load(snapshot), config)
+    if reused:
+        artifacts.judged({}, reused)
+    return reused
 
 
 def _still_judged(judgement: Judgement, parameters: dict[str, Any]) -> bool:
@@ -51,8 +51,8 @@ def evaluate(name: str, snapshot: Path, recipe: Recipe, config: TrainConfig) -> 
 @task(name="select model", **cached(key=PER_PUBLICATION))
 def select(judgements: dict[str, Judgement], snapshot: Path, config: TrainConfig, force: bool) -> Selection:
     """The gate: which recipe goes on, if any, and why."""
-    chosen = engine.select(judgements, config, force=force)
-    chosen = engine.first_publication(Home.at(), snapshot, chosen)
+    chosen = verdict.select(judgements, config, force=force)
+    chosen = verdict.first_publication(Home.at(), snapshot, chosen)
     artifacts.judged(judgements, chosen)
     return chosen
 
@@ -73,8 +73,8 @@ def fit(selection: Selection, snapshot: Path, device: Device) -> str:
 
 def evaluate_and_select(snapshot: Path, config: TrainConfig, force: bool) -> Selection:
     """Evaluate every candidate in its own branch, then select; not where the last verdict stands."""
-    if not force and (verdict := reuse_verdict(snapshot, config)):
-        return verdict
+    if not force and (reused := reuse_verdict(snapshot, config)):
+        return reused
     recipes = engine.candidates(Home.at(), snapshot, config)
     branches = {name: evaluate.submit(name, snapshot, recipe, config) for name, recipe in recipes.items()}
     return select({name: branch.result() for name, branch in branches.items()}, snapshot, config, force)

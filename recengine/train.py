@@ -1,7 +1,7 @@
 """Train: the candidates are judged, the best recipe is refitted on everything and stored.
 
-A flow may run the steps as separate tasks: ``selection.judge`` for each candidate, ``selection.select``,
-``fit``; ``train`` does all of them.
+A flow may run the steps as separate tasks: ``candidates.judge`` for each candidate, ``verdict.select``, ``fit``;
+``train`` does all of them.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from recengine.models import make, store
 from recengine.models.base import Model, OnProgress, silent
 from recengine.models.registry import path_of
 from recengine.runtime.devices import resolved
-from recengine.selection.candidates import Selection, candidates, first_publication, judge, select
+from recengine.selection.candidates import candidates, judge
 from recengine.selection.judgement import Judgement
 from recengine.selection.reuse import standing, warm_start_of
 from recengine.selection.sketch import sketch_of
+from recengine.selection.verdict import Selection, first_publication, select
 from recengine.warehouse.history import contents, models
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from recengine.config import Home
 from recengine.models import store
 from recengine.publish import PublishReport
-from recengine.selection.candidates import Selection
 from recengine.selection.judgement import Judgement
+from recengine.selection.verdict import Selection
 from recengine.serving import queries as reading
 from recengine.serving import report
 from recengine.serving.escaping import for_markdown

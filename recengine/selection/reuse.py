@@ -20,9 +20,10 @@ from recengine.models import store
 from recengine.models.base import Model, WarmStart
 from recengine.models.recipes import same_recipe, understood
 from recengine.models.registry import code_of, kind_of, path_of
-from recengine.selection.candidates import Selection, challenger_of
+from recengine.selection.candidates import challenger_of
 from recengine.selection.champion import champion_of
 from recengine.selection.sketch import share_gone
+from recengine.selection.verdict import Selection
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from recengine.knobs.stages import ScoreConfig, TrainConfig
 from recengine.models import make, registry, store
 from recengine.models.recipes import Recipe, understood
 from recengine.runtime import identity
-from recengine.selection.candidates import Selection
+from recengine.selection.verdict import Selection
 from recengine.warehouse.connection import warehouse
 
 

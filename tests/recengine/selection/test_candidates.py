@@ -19,7 +19,10 @@ from recengine.knobs.stages import GateConfig, ScoreConfig, TrainConfig
 from recengine.models import store
 from recengine.models.store import Recipe
 from recengine.selection import candidates as selection
-from recengine.selection.candidates import Judgement, Selection, challenger_of
+from recengine.selection import verdict
+from recengine.selection.candidates import challenger_of
+from recengine.selection.judgement import Judgement
+from recengine.selection.verdict import Selection
 from recengine.serving.versions import Publication
 from recengine.warehouse.connection import warehouse
 
@@ -98,7 +101,7 @@ def test_gate(
     judged["popularity"] = judgement(tmp_path, "popularity", popularity)
     if champion is not None:
         judged["champion"] = judgement(tmp_path, "sae", champion)
-    found = selection.select(judged, CONFIG)
+    found = verdict.select(judged, CONFIG)
     assert (found.action, found.metrics["ndcg@10"]) == (action, winner)
     assert reason in found.reason
 
@@ -106,7 +109,7 @@ def test_gate(
 def test_forced_challenger_says_what_it_was(tmp_path: Path) -> None:
     judged = {name: judgement(tmp_path, model, ndcg) for name, model, ndcg in
               (("challenger", "sae", 0.1), ("popularity", "popularity", 0.2))}  # fmt: skip
-    found = selection.select(judged, CONFIG, force=True)
+    found = verdict.select(judged, CONFIG, force=True)
     assert (found.action, found.recipe.model) == ("publish", "sae")
     assert found.reason.startswith("Forced: sae kept what is published: not better than popularity")
 
@@ -118,7 +121,7 @@ def test_lost_judgement_is_one_sentence(tmp_path: Path) -> None:
     }
     judged["challenger"].file.unlink()
     with pytest.raises(BadInput, match="is gone; run the training again"):
-        selection.select(judged, CONFIG)
+        verdict.select(judged, CONFIG)
 
 
 def kept(reason: str = "No.") -> Selection:
@@ -127,7 +130,7 @@ def kept(reason: str = "No.") -> Selection:
 
 def test_nothing_published_gives_popularity(home: Home) -> None:
     [folder] = home.snapshots.iterdir()
-    found = selection.first_publication(home, folder, kept())
+    found = verdict.first_publication(home, folder, kept())
     assert (found.action, found.recipe.model) == ("publish", "popularity")
     assert found.reason == "No. Nothing is published yet, so popularity is."
 
@@ -135,15 +138,15 @@ def test_nothing_published_gives_popularity(home: Home) -> None:
 def test_another_dataset_s_publication_is_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     [folder] = home.snapshots.iterdir()
     foreign = Publication("20260101-000000-000", "ml-1m", "input", "ease-1", "ease", {})
-    monkeypatch.setattr(selection, "current_publication", lambda home: foreign)
-    found = selection.first_publication(home, folder, kept())
+    monkeypatch.setattr(verdict, "current_publication", lambda home: foreign)
+    found = verdict.first_publication(home, folder, kept())
     assert found.reason == "No. ml-1m is published, and nothing of generated yet, so popularity is."
 
 
 def test_published_popularity_is_rescored(home: Home) -> None:
     [folder] = home.snapshots.iterdir()
     published(home)  # the scored model of these homes is popularity
-    found = selection.first_publication(home, folder, kept())
+    found = verdict.first_publication(home, folder, kept())
     assert (found.action, found.recipe.model) == ("publish", "popularity")
     assert "popularity, goes on instead" in found.reason
 
@@ -160,9 +163,9 @@ def publish_model(home: Home, name: str, **config: object) -> str:
 def test_published_model_stays_when_nothing_is_better(home: Home) -> None:
     [folder] = home.snapshots.iterdir()
     model_id = publish_model(home, "sae", epochs=2)
-    assert selection.first_publication(home, folder, kept()) == kept()
+    assert verdict.first_publication(home, folder, kept()) == kept()
     (home.models / model_id).rename(home.models / "moved")  # its tables are still better than none
-    assert selection.first_publication(home, folder, kept()) == kept()
+    assert verdict.first_publication(home, folder, kept()) == kept()
 
 
 def test_only_what_passed_the_gate_is_a_verdict(tmp_path: Path) -> None:
@@ -170,11 +173,11 @@ def test_only_what_passed_the_gate_is_a_verdict(tmp_path: Path) -> None:
         "challenger": judgement(tmp_path, "sae", 0.3),
         "popularity": judgement(tmp_path, "popularity", 0.2),
     }
-    verdict = selection.select(judged, CONFIG).judged
-    assert verdict is not None
-    assert (verdict.ratings, verdict.rules) == (1_000, CONFIG.rules)
+    judged_as = verdict.select(judged, CONFIG).judged
+    assert judged_as is not None
+    assert (judged_as.ratings, judged_as.rules) == (1_000, CONFIG.rules)
     judged["challenger"] = judgement(tmp_path, "sae", 0.1)
-    forced = selection.select(judged, CONFIG, force=True)
+    forced = verdict.select(judged, CONFIG, force=True)
     assert (forced.action, forced.judged) == ("publish", None)
 
 

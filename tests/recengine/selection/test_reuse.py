@@ -17,8 +17,8 @@ from recengine.models import make, store
 from recengine.models.hybrid import Hybrid
 from recengine.models.store import Recipe
 from recengine.selection import reuse as continuing
-from recengine.selection.candidates import Selection
 from recengine.selection.reuse import _places, standing, warm_start_of
+from recengine.selection.verdict import Selection
 from recengine.warehouse.connection import warehouse
 
 ANY_SIZE = ReuseConfig(least_ratings=0)

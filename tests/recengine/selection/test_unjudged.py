@@ -17,6 +17,7 @@ from recengine.knobs.stages import GateConfig, IngestConfig, ScoreConfig, TrainC
 from recengine.models import store
 from recengine.movielens.layouts import recognise
 from recengine.selection import candidates as selection
+from recengine.selection import verdict
 from recengine.warehouse.connection import warehouse
 
 POPULARITY, EASE = TrainConfig(model="popularity"), TrainConfig(model="ease")
@@ -163,6 +164,6 @@ def test_three_quarters_of_ml_100k_are_no_toss(
         name: selection.judge(fresh, folder, recipe, config)
         for name, recipe in selection.candidates(fresh, folder, config).items()
     }
-    found = selection.select(judged, config)
+    found = verdict.select(judged, config)
     assert (found.action, found.recipe.model) == ("publish", "hybrid")
     assert "a tie" in found.reason or "against popularity +" in found.reason
