@@ -129,8 +129,9 @@ def read(
     source : path or table
         A folder or zip with MovieLens files or your own (docs/your-data.md), or the ratings as a table: pandas,
         Polars, Arrow, anything with ``__arrow_c_stream__``, or a dict of columns. Columns go by any usual name
-        (userId, movie_id, item, rating, timestamp ...); ids are numbers or text; times may be dates. Without a
-        column of ratings every row says that somebody took a movie; without times all count as equally old.
+        (userId, movie_id, item, rating, timestamp ...); ids are numbers or text (told from five rows on); times
+        may be dates. Without a column of ratings every row says that somebody took a movie; without times all
+        count as equally old.
     movies : table, optional
         Beside a table of ratings: movie id, title, and where known genres (a list, or parted by ``|``) and year.
     users : table, optional
