@@ -171,7 +171,7 @@ def test_log_lines_of_the_engine_appear_under_their_task(
     logs_of(
         client,
         tasks["ingest files"].id,
-        "recengine.warehouse.history: ingest: small-demo loaded, 6,000 ratings",
+        "recengine.warehouse.history.loads: ingest: small-demo loaded, 6,000 ratings",
     )
     logs_of(client, tasks["publish tables"].id, "recengine.publish: publish: version")
 
