@@ -33,11 +33,11 @@ def catch_up() -> None:
         if not this.auto_scheduled:
             return
         missed = [other for other in _overdue(client, deployment) if other.parameters == this.parameters]
-        why: State[None] = Cancelled(message=f"Missed; the {flow} run {this.name} does its work.")
+        why: State[None] = Cancelled(message=f"Missed; the {flow} run {this.name} catches up for it.")
         for other in missed:
             client.set_flow_run_state(other.id, why, force=True)
     if missed:
-        get_run_logger().info("This run does the work of %d others that were due.", len(missed))
+        get_run_logger().info("This run catches up for %d others that were due.", len(missed))
 
 
 def _overdue(client: SyncPrefectClient, deployment: str) -> list[FlowRun]:

@@ -58,6 +58,7 @@ def test_a_command_runs(installed: list[str], demo: Path, tmp_path: Path) -> Non
     done = subprocess.run([*installed, *asked], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len(reading.sql(Home(tmp_path / "h"), "FROM recommendations LIMIT 1")) == 1
+    assert list((tmp_path / "h" / "reports").glob("*.html")), "the page's template is in the wheel"
 
 
 def test_a_night_is_served(
