@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from recengine.errors import BadInput, legible
 from recengine.runtime import access
-from recengine.runtime.paths import meant
+from recengine.runtime.paths import user_path
 
 VERSION = version("recengine")
 
@@ -88,7 +88,7 @@ class Home:
     @staticmethod
     def place(root: str | Path | None = None) -> Path:
         """Where the home is, or would be made."""
-        return (meant(root) or meant(os.environ.get("RECENGINE_HOME")) or Path("data")).absolute()
+        return (user_path(root) or user_path(os.environ.get("RECENGINE_HOME")) or Path("data")).absolute()
 
     @property
     def warehouse(self) -> Path:

@@ -80,9 +80,9 @@ def main() -> None:
 
 def _told(error: Exception) -> str:
     """What the system says of a full disk, of memory, or of a folder that may not be written; else it is a bug."""
-    from recengine.runtime.space import told
+    from recengine.runtime.space import space_error_of
 
-    if sentence := told(error, Path(os.environ.get("RECENGINE_HOME", "."))):
+    if sentence := space_error_of(error, Path(os.environ.get("RECENGINE_HOME", "."))):
         return str(sentence)
     if not isinstance(error, OSError):
         raise error

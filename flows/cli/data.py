@@ -9,7 +9,7 @@ import typer
 
 from flows.cli import console
 from flows.cli.options import HomeOption, SeedOption, use
-from recengine.runtime.paths import meant
+from recengine.runtime.paths import user_path
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +35,9 @@ def download(
 
 
 def generate(
-    folder: Annotated[Path, typer.Argument(parser=meant, help="Where to write; must not exist or be empty")],
+    folder: Annotated[
+        Path, typer.Argument(parser=user_path, help="Where to write; must not exist or be empty")
+    ],
     layout: Annotated[
         str, typer.Option("--layout", help="ml-100k, ml-1m, ml-10m, csv or an ml-*m of its kind")
     ] = "ml-1m",
@@ -46,7 +48,7 @@ def generate(
     demographics: Annotated[bool, typer.Option("--demographics", help="csv: also write users.csv")] = False,
 ) -> None:
     """Write MovieLens-shaped data of any size: long tails, real tastes, believable titles."""
-    from recengine.runtime.space import space_told
+    from recengine.runtime.space import space_errors
     from recengine.synthetic import generator as engine
 
     config = engine.GeneratorConfig(
@@ -57,6 +59,6 @@ def generate(
         seed=seed or 0,
         demographics=demographics,
     )
-    with space_told(folder), console.progress() as on_progress:
+    with space_errors(folder), console.progress() as on_progress:
         engine.generate(folder, config, on_progress)
     print(folder)

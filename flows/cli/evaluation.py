@@ -23,7 +23,7 @@ from flows.cli.options import (
     use,
 )
 from recengine.knobs.sources import told_where
-from recengine.runtime.paths import meant
+from recengine.runtime.paths import user_path
 
 Protocol = Literal["temporal", "random", "leave-one-out", "files"]
 
@@ -38,10 +38,10 @@ def evaluate(
     source: SourceOption = None,
     protocol: Annotated[Protocol, typer.Option("--protocol", help="How ratings are held out")] = "temporal",
     train: Annotated[
-        Path | None, typer.Option("--train", parser=meant, help="files: the training ratings")
+        Path | None, typer.Option("--train", parser=user_path, help="files: the training ratings")
     ] = None,
     test: Annotated[
-        Path | None, typer.Option("--test", parser=meant, help="files: the held-out ratings")
+        Path | None, typer.Option("--test", parser=user_path, help="files: the held-out ratings")
     ] = None,
     model: ModelOption = None,
     recency: RecencyOption = None,

@@ -14,7 +14,7 @@ from recengine.config import Home
 from recengine.knobs.sources import InForce, field_of, in_force
 from recengine.knobs.stages import Device, Recency
 from recengine.movielens.scale import parse
-from recengine.runtime.paths import meant
+from recengine.runtime.paths import user_path
 
 
 def scale_text(text: str) -> str:
@@ -40,7 +40,7 @@ Format = Literal["table", "csv", "json"]
 
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", parser=meant, help="Where everything is kept (RECENGINE_HOME, else ./data)"),
+    typer.Option("--home", parser=user_path, help="Where everything is kept (RECENGINE_HOME, else ./data)"),
 ]
 DatasetOption = Annotated[
     str, typer.Option("--dataset", help="demo, or a GroupLens release such as ml-1m (downloaded once)")
@@ -54,7 +54,7 @@ NightDatasetOption = Annotated[
     ),
 ]
 SourceOption = Annotated[
-    Path | None, typer.Option("--source", parser=meant, help="MovieLens folder or zip of your own")
+    Path | None, typer.Option("--source", parser=user_path, help="MovieLens folder or zip of your own")
 ]
 TopNOption = Annotated[int | None, option("score.top_n")]
 ModelOption = Annotated[str | None, option("train.model")]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from recengine.config import Home, checked_dataset
 from recengine.errors import BadInput
 from recengine.runtime.json_files import read_json, write_json
-from recengine.runtime.paths import meant
+from recengine.runtime.paths import user_path
 
 NAMES = ("source", "dataset", "cron", "timezone")
 
@@ -32,7 +32,7 @@ def remember(home: Home, **options: str | None) -> list[str]:
     before = remembered(home)
     changes = {name: value.strip() for name, value in options.items() if value is not None}
     _check(changes)
-    if source := meant(changes.get("source")):
+    if source := user_path(changes.get("source")):
         changes |= {"source": str(source.absolute()), "dataset": ""}
     elif changes.get("dataset"):
         changes["source"] = ""
@@ -43,7 +43,7 @@ def remember(home: Home, **options: str | None) -> list[str]:
 
 
 def _check(changes: dict[str, str]) -> None:
-    if (source := meant(changes.get("source"))) and not source.exists():
+    if (source := user_path(changes.get("source"))) and not source.exists():
         raise BadInput(f"There is nothing at --source {source}.")
     if dataset := changes.get("dataset"):
         checked_dataset(dataset)

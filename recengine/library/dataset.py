@@ -28,7 +28,7 @@ from recengine.knobs.stages import IngestConfig
 from recengine.library import frames
 from recengine.movielens.locating import locate
 from recengine.movielens.spellings import Role
-from recengine.runtime.paths import meant
+from recengine.runtime.paths import user_path
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import memory
 from recengine.warehouse.history.loads import LoadReport
@@ -166,7 +166,7 @@ def read(
                 raise BadInput(
                     "Tables of movies and users go with a table of ratings; a folder has its own files of them."
                 )
-            if not isinstance(source, str | os.PathLike) or (path := meant(source)) is None:
+            if not isinstance(source, str | os.PathLike) or (path := user_path(source)) is None:
                 raise BadInput(
                     f"The source is a {type(source).__name__}; give a folder, a zip or a table of ratings."
                 )

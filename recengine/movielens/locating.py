@@ -12,7 +12,7 @@ from recengine.movielens.archive import unpacked
 from recengine.movielens.download import download
 from recengine.movielens.layouts import Source, recognise
 from recengine.runtime import durable
-from recengine.runtime.paths import meant
+from recengine.runtime.paths import user_path
 from recengine.synthetic.generator import DEMO, generate
 
 _AGAIN = "it is made again"
@@ -29,17 +29,16 @@ def locate(home: Home, dataset: str | None = "demo", source: str | Path | None =
         "demo" (generated on the spot) or a GroupLens release (downloaded once); not looked at when
         ``source`` is given.
     source : path, optional
-        A folder or zip on disk, as a person gives it (see ``runtime.paths.meant``): data, or a ``dataset.toml`` that
-        names a reader of it. Blank is none.
+        A folder or zip on disk, as a person gives it (see ``runtime.paths.user_path``): data, or a ``dataset.toml``
+        that names a reader of it. Blank is none.
 
     Raises
     ------
     BadInput, UnknownLayout, BadSource, DownloadFailed
         In one sentence, what to do.
     """
-    user_path = meant(source)
-    if user_path is not None:
-        path = user_path.absolute()
+    if (written := user_path(source)) is not None:
+        path = written.absolute()
         folder, name = path, None
         if path.is_file():
             folder, name = _whole(lambda: unpacked(path, home.sources / "zips")), path.stem

@@ -14,7 +14,7 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _FILE_LINK = re.compile(r"file:(?://(?P<host>[^/]*))?(?=/)", re.IGNORECASE)
 
 
-def meant(text: str | os.PathLike[str] | None) -> Path | None:
+def user_path(text: str | os.PathLike[str] | None) -> Path | None:
     """The path that a person means; None where they gave nothing, or only blanks.
 
     What exists under exactly this name is taken as it is. Else blanks around it, a pair of quotes around it and

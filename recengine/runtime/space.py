@@ -52,7 +52,7 @@ def is_out_of_memory(error: BaseException | None) -> bool:
     return False
 
 
-def told(error: Exception, folder: Path) -> RecengineError | None:
+def space_error_of(error: Exception, folder: Path) -> RecengineError | None:
     """The error in one sentence where it is one of a full disk or of too little memory, else None."""
     if isinstance(error, (DiskFull, OutOfMemory)):
         return None
@@ -73,7 +73,7 @@ def _memory_limit() -> tuple[int, str]:
 
 
 @contextmanager
-def space_told(folder: Path) -> Iterator[None]:
+def space_errors(folder: Path) -> Iterator[None]:
     """Turn whatever a full disk or too little memory made a library raise into one sentence.
 
     Raises
@@ -84,7 +84,7 @@ def space_told(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        sentence = told(error, folder)
+        sentence = space_error_of(error, folder)
         if sentence is None:
             raise
         raise sentence from error

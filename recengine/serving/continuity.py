@@ -21,7 +21,7 @@ from recengine.config import DatasetName, Home, NightDataset
 from recengine.errors import BadInput
 from recengine.knobs.stages import IngestConfig
 from recengine.runtime.json_files import read_json, write_json
-from recengine.runtime.paths import meant
+from recengine.runtime.paths import user_path
 from recengine.serving.versions import current_publication
 from recengine.warehouse.connection import published
 from recengine.warehouse.history import contents, loads
@@ -60,7 +60,7 @@ def going_on(con: duckdb.DuckDBPyConnection, home: Home, asked: Night) -> Night:
     asked : Night
         What the person or the schedule said.
     """
-    if source := meant(asked.source):
+    if source := user_path(asked.source):
         return asked.model_copy(update={"source": str(source.absolute())})
     if asked.dataset is not None:
         return asked.model_copy(update={"source": None})

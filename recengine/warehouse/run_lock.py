@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from recengine.config import Home
 from recengine.errors import WarehouseBusy
-from recengine.runtime.space import space_told
+from recengine.runtime.space import space_errors
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def locked(home: Home, who: str, *, wait_seconds: float = math.inf) -> Iterator[
     lock, holder = FileLock(home.root / ".turn.lock"), home.root / ".turn"
     _wait(lock, holder, home, who, wait_seconds)
     try:
-        with space_told(home.root):
+        with space_errors(home.root):
             holder.write_text(f"{who} (process {os.getpid()})")
             yield
     finally:

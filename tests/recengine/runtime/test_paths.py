@@ -10,12 +10,12 @@ from recengine.config import Home
 from recengine.errors import BadInput
 from recengine.models import store
 from recengine.movielens.locating import locate
-from recengine.runtime.paths import meant
+from recengine.runtime.paths import user_path
 
 
 @pytest.mark.parametrize("blank", [None, "", " ", "\t\n", "''", '" "'])
 def test_blank_is_none(blank: str | None) -> None:
-    assert meant(blank) is None
+    assert user_path(blank) is None
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_what_is_around_a_pasted_path_is_no_part_of_it(pasted: str, name: str, t
     folder.mkdir()
     link = ":" in pasted
     written = folder.as_uri().removeprefix("file://") if link else str(folder)
-    assert meant(pasted.format(written)) == folder
+    assert user_path(pasted.format(written)) == folder
 
 
 @pytest.mark.parametrize("name", [" begins with a blank", "ends with one ", "'quoted'", "file:"])
@@ -36,14 +36,14 @@ def test_what_exists_is_taken_as_it_is(name: str, tmp_path: Path, monkeypatch: p
     (tmp_path / name).mkdir()
     (tmp_path / name.strip(" '")).mkdir(exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    assert meant(name) == Path(name)
-    assert meant(str(tmp_path / name)) == tmp_path / name
+    assert user_path(name) == Path(name)
+    assert user_path(str(tmp_path / name)) == tmp_path / name
 
 
 def test_a_tilde_is_the_account_s_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert meant("~/ml-100k") == meant(" '~/ml-100k' ") == tmp_path / "ml-100k"
-    assert meant("~nobody-of-that-name/x") == Path("~nobody-of-that-name/x")
+    assert user_path("~/ml-100k") == user_path(" '~/ml-100k' ") == tmp_path / "ml-100k"
+    assert user_path("~nobody-of-that-name/x") == Path("~nobody-of-that-name/x")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_tilde_is_the_account_s_folder(tmp_path: Path, monkeypatch: pytest.Mon
 )
 def test_what_is_no_path_is_refused(address: str, problem: str) -> None:
     with pytest.raises(BadInput, match=problem):
-        meant(address)
+        user_path(address)
 
 
 @pytest.mark.parametrize("variable", ["", " ", None])

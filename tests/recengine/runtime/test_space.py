@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from recengine.errors import DiskFull, OutOfMemory
-from recengine.runtime.space import is_full, is_out_of_memory, space_told
+from recengine.runtime.space import is_full, is_out_of_memory, space_errors
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from recengine.runtime.space import is_full, is_out_of_memory, space_told
 )
 def test_each_librarys_way_of_saying_it(tmp_path: Path, error: Exception) -> None:
     sentence = rf"{tmp_path} is full .* tables stay\. Free some space"
-    with pytest.raises(DiskFull, match=sentence) as told, space_told(tmp_path):
+    with pytest.raises(DiskFull, match=sentence) as told, space_errors(tmp_path):
         raise error
     assert told.value.__cause__ is error
     assert told.value.free_bytes > 0
@@ -56,7 +56,7 @@ def test_each_librarys_way_of_saying_that_memory_is_short(
         pytest.raises(
             OutOfMemory, match=r"64 MB by RECENGINE_MEMORY_LIMIT\).*Raise RECENGINE_MEMORY_LIMIT"
         ) as told,
-        space_told(tmp_path),
+        space_errors(tmp_path),
     ):
         raise error
     assert told.value.__cause__ is error
@@ -64,7 +64,7 @@ def test_each_librarys_way_of_saying_that_memory_is_short(
 
 
 def test_other_errors_pass() -> None:
-    with pytest.raises(FileNotFoundError), space_told(Path("/")):
+    with pytest.raises(FileNotFoundError), space_errors(Path("/")):
         raise FileNotFoundError(errno.ENOENT, "No such file")
     assert not is_full(ValueError("5 requested"))
     assert not is_full(None)
