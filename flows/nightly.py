@@ -84,6 +84,7 @@ def write_report(version: str) -> str:
     "score.similar_n",
     "publish.popular_rows",
     "publish.popular_prior_users",
+    "publish.exports",
     "publish.keep_versions",
     "ingest",
     "train.gate",

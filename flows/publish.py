@@ -45,6 +45,7 @@ def publish_tables(
     "publish.keep_versions",
     "publish.popular_rows",
     "publish.popular_prior_users",
+    "publish.exports",
     "publish.guard",
 )
 def publish(*, in_force: InForce, force: bool = False) -> PublishReport:

@@ -121,6 +121,11 @@ class Home:
         return self.root / "serving.duckdb"
 
     @property
+    def exports(self) -> Path:
+        """What exporters made of the published versions."""
+        return self.root / "exports"
+
+    @property
     def reports(self) -> Path:
         """The morning pages."""
         return self.root / "reports"

@@ -26,6 +26,7 @@ from recengine.runtime import access
 from recengine.runtime.durable import move
 from recengine.selection.guard import guard_tables
 from recengine.serving import publications
+from recengine.serving.exports import export
 from recengine.serving.versions import (
     SIDE_FILES,
     STORAGE_VERSION,
@@ -63,6 +64,7 @@ class PublishReport(BaseModel):
     seconds: float
     removed_versions: list[str] = []
     guard: dict[str, float] = {}
+    failed_exports: dict[str, str] = {}
 
 
 def publish(
@@ -135,7 +137,7 @@ def publish(
         guard=figures,
     )
     _log_line(report)
-    return report
+    return report.model_copy(update={"failed_exports": export(home, path, config.exports)})
 
 
 def rollback(

@@ -54,12 +54,18 @@ ALERTING: dict[str, Any] = {
 
 
 def published(report: PublishReport, reason: str) -> None:
-    """Event: readers see new tables."""
+    """Event: readers see new tables; and a message where they were not exported."""
     emit_event(
         "recengine.publication.published",
         resource=_resource("publication", report.version, report.dataset),
         payload=report.model_dump(mode="json", exclude={"path"}) | {"reason": reason},
     )
+    if report.failed_exports:
+        said = "; ".join(f"{name}: {problem}" for name, problem in report.failed_exports.items())
+        _post(
+            f"recengine: {report.dataset} is published as {report.version}, but not exported ({said}). "
+            "Next: mend that and publish again."
+        )
 
 
 def kept(load: LoadReport, reason: str) -> None:

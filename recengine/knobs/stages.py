@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -218,7 +218,17 @@ class PublishConfig(StageConfig):
         le=1e9,
         description="How many users of everybody's taste are added to a segment, so that small ones are not odd",
     )
+    exports: tuple[Annotated[str, Field(pattern=r"^[\w.:-]{1,200}$")], ...] = Field(
+        (),
+        max_length=20,
+        description="What else becomes of a publication: parquet, or exporters of your own by import path",
+    )
     guard: GuardConfig = Field(GuardConfig(), description="What new tables may look like")
+
+    @field_validator("exports", mode="before")
+    @classmethod
+    def _may_be_one_line(cls, told: Any) -> Any:
+        return [name.strip() for name in told.split(",") if name.strip()] if isinstance(told, str) else told
 
 
 class RetentionConfig(StageConfig):

@@ -22,7 +22,7 @@ GROUP = "RECENGINE_READERS_GROUP"
 NEW_HOME = 0o710
 
 _PRIVATE = (
-    "warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.duckdb.tmp", "sources", "snapshots", "models",
+    "warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.duckdb.tmp", "sources", "snapshots", "models", "exports",
     "prefect", "cache", "nights.json", "serve.json",
 )  # fmt: skip
 

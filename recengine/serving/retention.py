@@ -66,7 +66,7 @@ def _models(con: duckdb.DuckDBPyConnection, home: Home, keep: int) -> list[str]:
 def _rooms(home: Home) -> tuple[Path, ...]:
     """Folders in which something is written beside its name first (see ``recengine.runtime.durable``)."""
     judgements = home.models / "judgements"
-    rooms = (home.models, judgements, home.snapshots, home.sources, home.reports, home.prefect)
+    rooms = (home.models, judgements, home.snapshots, home.sources, home.reports, home.exports, home.prefect)
     return (home.root, *rooms)
 
 

@@ -263,8 +263,8 @@ def _cut_pages(home: Home, users: Sequence[int]) -> list[str]:
 
 def _remove_places(home: Home) -> None:
     """What knows users by their place among the others, or cannot be read; the next run makes it again."""
-    rooms = (home.sources / "read", home.snapshots, home.models / "judgements", home.prefect / "storage")
-    for folder in rooms:
+    made = (home.sources / "read", home.exports, home.snapshots, home.models / "judgements")
+    for folder in (*made, home.prefect / "storage"):
         _remove(*folder.glob("*"), *folder.glob(".*"))
     whole = {manifest.model_id for manifest in store.stored(home)} | {"judgements"}
     _remove(*(path for path in home.models.glob("*") if path.name not in whole), *home.models.glob(".*"))

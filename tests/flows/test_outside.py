@@ -1,4 +1,4 @@
-"""A model, and a reader, of another package through the nightly flow: trained, judged, stored, scored, published."""
+"""A model, a reader and an exporter of another package through the nightly flow."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import outsiders
 import pytest
 from flow_runs import start
+from inboxes import inbox
 from prefect.client.orchestration import SyncPrefectClient
 
 from flows.nightly import nightly
@@ -89,3 +90,19 @@ def test_nights_over_a_reader_of_another_package(
     _, state = start(client, nightly, model="popularity")  # goes on with what is published
     assert state.name == "Published", state.message
     assert reading.sql(home, "SELECT count(*) AS n FROM users")["n"][0] == 31
+
+
+def test_a_night_exports_and_a_failing_exporter_is_told(
+    client: SyncPrefectClient, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outsiders.package(tmp_path / "elsewhere", monkeypatch)
+    exports = ["parquet", "outside.exporting:Failing", "outside.exporting:Counting"]
+    with inbox() as found:
+        monkeypatch.setenv("RECENGINE_WEBHOOK_URL", found.url)
+        shop = outsiders.shop(tmp_path / "shop")
+        _, state = start(client, nightly, source=str(shop), model="popularity", exports=exports)
+    assert state.name == "Published", state.message
+    assert (home.exports / "parquet" / "recommendations.parquet").exists()
+    assert (home.root / "counted").read_text() == "30"
+    [message] = found.messages
+    assert "not exported (outside.exporting:Failing: ConnectionError: the bucket is away)" in message["text"]

@@ -137,6 +137,29 @@ class Movies(Reader):
         return {"movies": pa.table({"movie": [1]})}
 '''
 
+EXPORTER = '''
+"""Counts the rows of a publication."""
+
+from recengine.serving.exports import Exporter
+from recengine.warehouse.connection import published
+
+
+class Counting(Exporter):
+    """Writes the number of lists to a file."""
+
+    def export(self, home, path):
+        with published(path) as readers:
+            [(users,)] = readers.execute("SELECT count(DISTINCT user_id) FROM recommendations").fetchall()
+        (home.root / "counted").write_text(str(users))
+
+
+class Failing(Exporter):
+    """Its bucket is away."""
+
+    def export(self, home, path):
+        raise ConnectionError("the bucket is away")
+'''
+
 
 def package(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "outside") -> str:
     """Write the package and put its folder on this process's and its children's path; returns its module's name."""
@@ -144,6 +167,7 @@ def package(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "outside"
     (folder / name / "__init__.py").write_text("")
     (folder / name / "ranking.py").write_text(RANKER)
     (folder / name / "reading.py").write_text(READER)
+    (folder / name / "exporting.py").write_text(EXPORTER)
     (folder / name / "broken.py").write_text("1 / 0\n")
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setenv("PYTHONPATH", str(folder))
