@@ -1,6 +1,6 @@
 """One stage of the night without Prefect: ``ingest`` ... ``publish``, and ``rollback``.
 
-Each takes its turn at the home as the flows do: it waits for a run that has it, and says for which.
+Each takes the home's run lock as the flows do: it waits for a run that has it, and says for which.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ CREATE OR REPLACE TABLE features.user_values AS
 WITH attributes AS (
     SELECT user_index, gender, age, occupation, zip FROM core.users JOIN features.users USING (user_id)
 ),
+-- Finer than the segments of popular_movies: a model shares strength between bands, a list needs users enough in each.
 bounds AS (
     SELECT unnest([0, 18, 22, 26, 30, 35, 40, 45, 50, 56]) AS bound
 ),

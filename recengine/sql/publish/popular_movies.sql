@@ -3,7 +3,9 @@
 -- Segments: 'all', and one per gender and age band ('F 18-24') where both are known. The score is the share
 -- of the segment's users who rated the movie, pulled to everybody's share as if $prior_users more had joined.
 CREATE TABLE published.popular_movies AS
-WITH bands AS (
+WITH
+-- ml-1m's own bands, part of the contract with readers; features.user_values has finer ones for the models.
+bands AS (
     SELECT unnest([0, 18, 25, 35, 45, 50, 56]) AS low,
         unnest(['under 18', '18-24', '25-34', '35-44', '45-49', '50-55', '56+']) AS band
 ),
