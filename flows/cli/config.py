@@ -5,8 +5,7 @@ from __future__ import annotations
 import typer
 
 from flows.cli import console
-from flows.cli.options import FormatOption, HomeOption, SetOption, knobs
-from recengine.knobs.sources import told_where
+from flows.cli.options import FormatOption, HomeOption, SetOption, knobs, refuse_what_cannot_be
 
 
 def register(app: typer.Typer) -> None:
@@ -20,9 +19,7 @@ def config(form: FormatOption = "table", home: HomeOption = None, settings: SetO
 
     from recengine.knobs.listing import rows
     from recengine.models.registry import kind_of
-    from recengine.selection.candidates import challenger_of
 
     in_force = knobs(home, settings, {})
-    with told_where(in_force):
-        challenger_of(in_force.knobs.train)
+    refuse_what_cannot_be(in_force)
     console.show(pd.DataFrame(rows(in_force, kind_of(in_force.knobs.train.model).Config)), form)

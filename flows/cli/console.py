@@ -101,7 +101,10 @@ def show(frame: pd.DataFrame, form: Format, title: str | None = None) -> None:
         for name in frame.columns:
             number = frame[name].dtype.kind in "iuf"
             table.add_column(
-                Text(printable(str(name))), justify="right" if number else "left", no_wrap=number
+                Text(printable(str(name))),
+                justify="right" if number else "left",
+                no_wrap=number,
+                overflow="fold",
             )
         for row in frame.itertuples(index=False):
             table.add_row(*(Text(_cell(value)) for value in row))

@@ -20,9 +20,9 @@ from flows.cli.options import (
     SetOption,
     SourceOption,
     knobs,
+    refuse_what_cannot_be,
     use,
 )
-from recengine.knobs.sources import told_where
 from recengine.runtime.paths import user_path
 
 Protocol = Literal["temporal", "random", "leave-one-out", "files"]
@@ -73,9 +73,10 @@ def evaluate(
         "ingest.scale": scale,
     }
     in_force = knobs(home, settings, options)
+    refuse_what_cannot_be(in_force)
     training = in_force.knobs.train
     chosen = use(home)
-    with told_where(in_force), console.progress() as on_progress:
+    with console.progress() as on_progress:
         result = judging.evaluate(
             chosen,
             judging.EvaluateConfig(

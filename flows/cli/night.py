@@ -22,12 +22,12 @@ from flows.cli.options import (
     SourceOption,
     TopNOption,
     knobs,
+    refuse_what_cannot_be,
     use,
 )
 from flows.server import local
 from recengine.config import Home, checked_dataset
 from recengine.errors import BadInput, legible
-from recengine.knobs.sources import InForce, told_where
 
 _HOW_TO_QUERY = """
 Query them:
@@ -83,9 +83,9 @@ def run(
         "ingest.scale": scale,
     }
     in_force = knobs(home, settings, options)
+    refuse_what_cannot_be(in_force)
     chosen, name = use(home), checked_dataset(dataset) if dataset else "published"
     path = _kept(source.absolute()) if source else None
-    _refuse_what_cannot_be(in_force)
     local.settle(chosen)
     with local.server():
         from flows.nightly import nightly
@@ -98,17 +98,6 @@ def run(
     local.result_of(state)
     console.say(f"{state.name}: {state.message}")
     show_published(chosen)
-
-
-def _refuse_what_cannot_be(in_force: InForce) -> None:
-    """A model, a knob of it or a device that is not there is told before a server starts."""
-    from recengine.runtime.devices import resolved
-    from recengine.selection.candidates import challenger_of
-
-    with told_where(in_force):
-        challenger_of(in_force.knobs.train)
-    for device in (in_force.knobs.train.device, in_force.knobs.score.device):
-        resolved(device)
 
 
 def show_published(home: Home) -> None:

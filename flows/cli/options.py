@@ -11,7 +11,7 @@ import typer
 from annotated_types import Ge, Le
 
 from recengine.config import Home
-from recengine.knobs.sources import InForce, field_of, in_force
+from recengine.knobs.sources import InForce, field_of, in_force, told_where
 from recengine.knobs.stages import Device, Recency
 from recengine.movielens.scale import parse
 from recengine.runtime.paths import user_path
@@ -98,3 +98,20 @@ def knobs(home: Path | None, set_options: Sequence[str] | None, options: Mapping
         One is refused; nothing has been made yet.
     """
     return in_force(Home.place(home), set_options or (), options)
+
+
+def refuse_what_cannot_be(in_force: InForce) -> None:
+    """A model, a knob of it or a device that is not there is told before anything is made.
+
+    Raises
+    ------
+    BadInput
+        It is not there.
+    """
+    from recengine.runtime.devices import resolved
+    from recengine.selection.candidates import challenger_of
+
+    with told_where(in_force):
+        challenger_of(in_force.knobs.train)
+    for device in (in_force.knobs.train.device, in_force.knobs.score.device):
+        resolved(device)

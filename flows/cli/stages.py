@@ -28,10 +28,10 @@ from flows.cli.options import (
     SourceOption,
     TopNOption,
     knobs,
+    refuse_what_cannot_be,
     use,
 )
 from recengine.config import Home
-from recengine.knobs.sources import told_where
 from recengine.warehouse.run_lock import locked
 
 
@@ -103,7 +103,6 @@ def train(
     """Judge the candidates on the newest ratings and train the winner."""
     from recengine import features as feature_stage
     from recengine import train as engine
-    from recengine.selection.candidates import challenger_of
     from recengine.warehouse.connection import warehouse
 
     options = {
@@ -114,14 +113,12 @@ def train(
         "train.device": device,
     }
     in_force = knobs(home, settings, options)
-    config = in_force.knobs.train
-    with told_where(in_force):  # before anything is made
-        challenger_of(config)
+    refuse_what_cannot_be(in_force)
     with _alone(home, "train") as chosen:
         with warehouse(chosen.warehouse) as con:
             folder = feature_stage.build(con, chosen).folder
         with console.progress() as on_progress:
-            report = engine.train(chosen, folder, config, force=force, on_progress=on_progress)
+            report = engine.train(chosen, folder, in_force.knobs.train, force=force, on_progress=on_progress)
         if report.model_id is None:
             console.say(f"Nothing was trained: {report.selection.reason}")
             return
@@ -144,6 +141,7 @@ def score(
     from recengine.warehouse.connection import warehouse
 
     in_force = knobs(home, settings, {"score.top_n": top_n, "score.device": device})
+    refuse_what_cannot_be(in_force)
     with (
         _alone(home, "score") as chosen,
         warehouse(chosen.warehouse) as con,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import stage_commands
+import torch
 from flow_runs import start
 from prefect.client.orchestration import SyncPrefectClient
 from test_forms import fields_of
@@ -91,4 +92,14 @@ def test_every_command_refuses_an_unknown_knob_before_it_makes_anything(
     assert stage_commands.start(command, *given) == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "Error: --set: There is no knob train.holdout_shar; did you mean holdout_share?" in said
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_device_that_is_not_there_is_told_before_anything_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    for command in ("run", "train", "score", "evaluate"):
+        assert stage_commands.start(command, "--home", tmp_path / "none", "--device", "mps") == 2
+        assert "There is no device 'mps' on this machine" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "none").exists()

@@ -124,3 +124,11 @@ def test_what_cannot_be_is_said_at_once(bad: dict[str, str], sentence: str, tmp_
     with pytest.raises(BadInput, match=sentence):
         options.remember(home, **bad)
     assert options.remembered(home) == {}
+
+
+def test_parameters_by_an_earlier_releases_names_stay_by_todays() -> None:
+    found = on_server(parameters={"top_n": 12, "carry": {"growth": 0.05}})
+    assert merged(NIGHTLY, NIGHTLY, found)["parameters"] == {
+        "top_n": 12,
+        "reuse": {"max_changed_share": 0.05},
+    }
