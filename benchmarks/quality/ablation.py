@@ -29,7 +29,7 @@ ALL = "all parts"
 RANKING: dict[str, dict[str, Any]] = {
     ALL: {},
     "without the low-rank part": {"low_rank_weight": 0},
-    "without sittings": {"session_share": 0},
+    "without sessions": {"session_share": 0},
     "without genres and years": {"genre_weight": 0},
     "without the attributes' prior": {"prior": {"strength": 0}},
 }

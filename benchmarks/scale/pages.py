@@ -242,7 +242,7 @@ def _threads(threads: dict[str, Figures]) -> None:
     ]
     note = (
         "The engine from raw files to lists (no gate, no Prefect), each way in a process of its own. With one thread "
-        "a fit's three parts (ranking, lift, stars) still run side by side."
+        "a fit's three parts (ranking, recency boost, stars) still run side by side."
     )
     _write("threads", "Scale: pools of threads", [note], [markdown(header, rows)], threads)
 
