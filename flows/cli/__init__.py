@@ -71,14 +71,14 @@ def main() -> None:
                 f"A stored {error.title} cannot be read ({problems}); the next run makes it again."
             )
     except Exception as error:
-        console.complain(_told(error))
+        console.complain(_sentence_of(error))
         _forget(error)
     else:
         return
     sys.exit(2)
 
 
-def _told(error: Exception) -> str:
+def _sentence_of(error: Exception) -> str:
     """What the system says of a full disk, of memory, or of a folder that may not be written; else it is a bug."""
     from recengine.runtime.space import space_error_of
 

@@ -231,6 +231,8 @@ class PosteriorMean:
         return {"users": torch.cat(users, dim=1).cpu(), "movies": torch.cat(movies, dim=1).cpu()}
 
     def _compress(self) -> None:
+        # Exact, and the same each time. On stacks of ml-100k's size torch.svd_lowrank of the small product takes
+        # 0.08 s instead of 0.09 (ml-1m's: 0.14 instead of 0.28); what it keeps is off by 0.0241 instead of 0.0235.
         users, movies = (torch.linalg.qr(torch.cat(part, dim=1)) for part in (self._users, self._movies))
         left, singular, right = torch.linalg.svd(users.R @ movies.R.T, full_matrices=False)
         root = singular[: self.rank].sqrt()
