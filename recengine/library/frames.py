@@ -69,7 +69,15 @@ def text_ids(ratings: pa.Table, column: str) -> list[str] | None:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Without the dictionary of a categorical column, and as text that every reader knows."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    return column.cast(pa.string()) if pa.types.is_string_view(column.type) else column
+    """Without the dictionary of a categorical column, and as text that every reader and kernel knows."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        kind = _known(kind.value_type)
+        # not by a cast: Arrow has none for Polars' dictionaries of views
+        parts = [chunk.dictionary.cast(kind).take(chunk.indices) for chunk in column.chunks]
+        return pa.chunked_array(parts, kind)
+    return column.cast(_known(kind))
+
+
+def _known(kind: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_string_view(kind) else kind

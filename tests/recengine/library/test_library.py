@@ -156,6 +156,14 @@ def test_ids_are_the_data_s_own_texts() -> None:
     assert set(recengine.similar(data, "tt1")["similar_movie_id"]) == {"tt2", "tt3"}
 
 
+def test_categories_are_the_texts_they_stand_for() -> None:
+    views = pa.array(["eve", "ben", "amy"]).cast(pa.string_view())  # as Polars hands categories over
+    codes = pa.DictionaryArray.from_arrays(pa.array([0, 0, 1, 1, 2, 2], pa.uint32()), views)
+    table = pa.table({"customer": codes, "item": pd.Categorical(TEXTS["item"]), "stars": TEXTS["stars"]})
+    pd.testing.assert_frame_equal(recengine.read(table).users, recengine.read(TEXTS).users)
+    assert set(recengine.read(table).movies["movie_id"]) == {"tt1", "tt2", "tt3"}
+
+
 def test_texts_that_read_as_numbers_stay_texts() -> None:
     numbered = TEXTS.assign(customer=TEXTS["customer"].map({"eve": "5", "ben": "7", "amy": "30"}))
     data = recengine.read(numbered)
