@@ -53,7 +53,6 @@ def run(check: Check, subject: Subject) -> Outcome:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     options = _options(arguments)
-    logging.disable(logging.WARNING)
     try:
         subject = Subject(options.model, options.knobs, options.least_lists, options.largest_error)
         kind = kind_of(options.model)
@@ -104,4 +103,5 @@ def _knobs(text: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # here, so that a caller's own logging stays as it is
     sys.exit(main())
