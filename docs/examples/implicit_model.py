@@ -41,7 +41,7 @@ class Implicit(Model):
         told = {"factors": config.factors, "random_state": config.seed, "num_threads": 1} | config.settings
         model = KINDS[config.kind](**told)
         with warnings.catch_warnings(action="ignore"):  # about threads that are ours to set
-            model.fit(csr_matrix(snapshot.interactions), show_progress=False)
+            model.fit(csr_matrix(snapshot.interactions, copy=True), show_progress=False)  # ours is read-only
         return self.restore({"users": model.user_factors, "movies": model.item_factors})
 
     def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:

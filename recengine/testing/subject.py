@@ -110,12 +110,14 @@ class Subject:
 
 
 def small() -> Snapshot:
-    """40 users with attributes, 60 movies, 1,000 generated ratings."""
+    """40 users with attributes, 60 movies, 1,000 generated ratings; mapped read-only, as in a night."""
     with TemporaryDirectory() as folder, memory() as con:
-        generate(Path(folder) / "generated", SMALL)
+        source, saved = Path(folder) / "generated", Path(folder) / "saved"
+        generate(source, SMALL)
         migrate(con, Path("memory"))
-        ingest.ingest(con, recognise(Path(folder) / "generated"), IngestConfig())
-        return features.snapshot(con)
+        ingest.ingest(con, recognise(source), IngestConfig())
+        features.snapshot(con).save(saved)
+        return Snapshot.load(saved)
 
 
 def many() -> Snapshot:
