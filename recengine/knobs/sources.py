@@ -24,7 +24,6 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
-from pydantic_settings.exceptions import SettingsError
 
 from recengine.config import refusal
 from recengine.errors import BadInput, BadKnob
@@ -202,6 +201,17 @@ def _numbered(lines: Sequence[str]) -> Iterator[tuple[str, int]]:
             yield f"{table}{found[1]}", number
 
 
+class _Environment(EnvSettingsSource):
+    """The environment, where lists and tables may also be as TOML has them, or a name without quotes."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """A list or table from its text."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return _value(value)
+
+
 def _environment(environment: Mapping[str, str]) -> Told:
     names: dict[str, str] = {}
     for name in environment:
@@ -215,12 +225,15 @@ def _environment(environment: Mapping[str, str]) -> Told:
             )
             raise BadInput(f"The environment variable {name} names no stage; {hint}")
         names[".".join([stage, *knob])] = f"environment variable {name}"
-    source = EnvSettingsSource(Knobs)
+    source = _Environment(Knobs)
     source.env_vars = {n.lower(): value for n, value in environment.items() if n.startswith(PREFIX) and value}
-    try:
-        return Told.of("the environment", source(), names)
-    except SettingsError as error:
-        raise BadInput(f"The environment cannot be read: {error}.") from None
+    told = Told.of("the environment", source(), names)
+    for dotted, value in told.values.items():
+        if dotted.startswith("train.knobs.") and isinstance(
+            value, str
+        ):  # what types these have, only the model knows
+            told.values[dotted] = _value(value)
+    return told
 
 
 def _form(form: Mapping[str, Any]) -> Told:

@@ -83,7 +83,7 @@ def test_nothing_told_is_the_defaults_and_makes_nothing(tmp_path: Path) -> None:
         (
             "",
             {"environment": {"RECENGINE_TRAIN": "{"}},
-            "The environment cannot be read: error parsing value",
+            "environment variable RECENGINE_TRAIN: train is '{'; it should be a valid dictionary",
         ),
     ],
 )
@@ -122,3 +122,14 @@ def test_every_knob_has_words_and_a_default() -> None:
     for stage, field in Knobs.model_fields.items():
         for name in type(field.default).model_fields:
             assert len(field_of(f"{stage}.{name}").description or "") > 10, f"{stage}.{name}"
+
+
+def test_lists_and_tables_in_the_environment_are_json_toml_or_a_bare_name(tmp_path: Path) -> None:
+    environment = {
+        "RECENGINE_TRAIN": '{"seed": 3}',
+        "RECENGINE_TRAIN__KNOBS__BOOST__HALF_LIVES": "[3, 7]",
+        "RECENGINE_PUBLISH__EXPORTS": "parquet",
+    }
+    found = told(tmp_path, environment=environment)
+    assert (found.knobs.train.seed, found.knobs.publish.exports) == (3, ("parquet",))
+    assert challenger_of(found.knobs.train).config["boost"] == {"half_lives": [3, 7]}
