@@ -33,10 +33,11 @@ class Ranker(Model):
     def fit(self, snapshot, *, device="cpu", on_progress=lambda *told: None):
         rated = snapshot.interactions
         counts = rated.sum(axis=0)
-        rated = rated.multiply(1 / np.sqrt(counts + self.config.prior + 1)).tocsr()
+        weights = (1 / np.sqrt(counts + self.config.prior + 1)).astype(np.float32)
+        rated = rated.multiply(weights).tocsr()
         together = (rated.T @ rated).toarray()
         np.fill_diagonal(together, 0)
-        self.together = torch.from_numpy(together.astype(np.float32))
+        self.together = torch.from_numpy(together)
         return self
 
     def score(self, snapshot, users):
