@@ -35,7 +35,7 @@ class Ranker(Model):
         counts = rated.sum(axis=0)
         weights = (1 / np.sqrt(counts + self.config.prior + 1)).astype(np.float32)
         rated = rated.multiply(weights).tocsr()
-        together = (rated.T @ rated).toarray()
+        together = (rated.T @ rated).toarray(order="C")
         np.fill_diagonal(together, 0)
         self.together = torch.from_numpy(together)
         return self
