@@ -10,12 +10,22 @@ import sys
 import house
 import pytest
 
-MODULE_LINES, FUNCTION_LINES, ARGUMENTS, CHAIN = 320, 45, 8, 20
+MODULE_LINES, FUNCTION_LINES, ARGUMENTS, CHAIN = 300, 40, 8, 20
 
 # Each name below breaks a rule today. Take it off when it no longer does; put none on without a reason beside it.
-LONG_MODULES: set[str] = set()
+LONG_MODULES = {
+    "recengine.dataset",
+}
 LONG_FUNCTIONS = {
+    "recengine.ingest._load",
+    "recengine.publish.publish",
+    "recengine.selection.judgement.measure",
+    "recengine.train.fit",
+    "flows.server.serve.serve",
+    # These are mostly the declarations of a command's options.
     "flows.cli.evaluation.evaluate",
+    "flows.cli.night.run",
+    "flows.cli.reading.models",
 }
 MANY_ARGUMENTS = {
     "recengine.synthetic.writer.write",
@@ -26,27 +36,15 @@ MANY_ARGUMENTS = {
 CIRCLES: set[str] = set()
 
 STAGES = {"ingest", "features", "train", "score", "publish"}
-ENGINE_ROOMS = {
-    "knobs",
-    "movielens",
-    "synthetic",
-    "warehouse",
-    "models",
-    "evaluation",
-    "selection",
-    "serving",
-    "runtime",
-}
 ENGINE = {
-    *(f"{name}.py" for name in ("__init__", "config", "errors", "dataset", *STAGES)),
-    *ENGINE_ROOMS, "sql", "upkeep",
+    *(f"{name}.py" for name in ("__init__", "config", "errors", "dataset", *STAGES)), "py.typed",
+    "knobs", "movielens", "synthetic", "warehouse", "models", "evaluation", "selection", "serving", "runtime",
+    "upkeep", "library", "testing", "sql",
 }  # fmt: skip
-ENGINE_LATER = {"library", "library.py", "testing", "py.typed"}
 REPOSITORY = {
     "flows", "deployments", "recengine", "tests", "benchmarks", "docs", "pyproject.toml", "README.md", "Makefile",
-    "constraints.txt", "CHANGELOG.md", "LICENSE", ".ci", ".gitignore",
+    "constraints.txt", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", ".ci", ".gitignore",
 }  # fmt: skip
-REPOSITORY_LATER = {"CONTRIBUTING.md"}
 FOREIGN = {
     "flows",
     "tests",
@@ -78,14 +76,9 @@ def _compare(broken: set[str], allowed: set[str], rule: str) -> None:
     assert not gone, f"No longer an exception; take it off the list in tests/test_house.py: {gone}"
 
 
-@pytest.mark.parametrize(
-    ("folder", "entries", "later"), [(".", REPOSITORY, REPOSITORY_LATER), ("recengine", ENGINE, ENGINE_LATER)]
-)
-def test_roots_have_the_entries_of_the_design_and_no_other(
-    folder: str, entries: set[str], later: set[str]
-) -> None:
-    found = _kept(folder)
-    assert entries <= found <= entries | later
+@pytest.mark.parametrize(("folder", "entries"), [(".", REPOSITORY), ("recengine", ENGINE)])
+def test_roots_have_the_entries_of_the_design_and_no_other(folder: str, entries: set[str]) -> None:
+    assert _kept(folder) == entries
 
 
 def test_the_engine_imports_no_flow_and_nothing_of_the_server_or_the_command_line() -> None:
