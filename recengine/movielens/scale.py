@@ -22,6 +22,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recengine.errors import BadInput
 
@@ -74,7 +75,7 @@ class Scale:
             return middle
         return float(self.low + np.ceil((middle - self.low) / self.step - 1e-9) * self.step)
 
-    def holds(self, ratings: np.ndarray) -> np.ndarray:
+    def holds(self, ratings: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Which ratings (float32) are on the scale, as ``off_scale`` of ``ingest/macros.sql`` says it."""
         low, high = np.float32(self.low), np.float32(self.high)
         inside = (ratings >= low) & (ratings <= high)
@@ -129,13 +130,13 @@ def parse(text: str) -> Scale | None:
     return Scale(low, high, step)
 
 
-def on_grid(ratings: np.ndarray, step: float, origin: float = 0.0) -> np.ndarray:
+def on_grid(ratings: NDArray[np.float32], step: float, origin: float = 0.0) -> NDArray[np.bool_]:
     """Which ratings (float32) are the origin plus a number of steps; all within float32's precision."""
     nearest = origin + step * np.rint((ratings.astype(np.float64) - origin) / step)
     return np.asarray(ratings == nearest.astype(np.float32))
 
 
-def infer(ratings: np.ndarray, counts: np.ndarray, usual: Scale) -> ScaleFinding:
+def infer(ratings: NDArray[np.float32], counts: NDArray[np.int64], usual: Scale) -> ScaleFinding:
     """The scale of all ratings.
 
     Parameters
@@ -163,14 +164,14 @@ def infer(ratings: np.ndarray, counts: np.ndarray, usual: Scale) -> ScaleFinding
     return ScaleFinding(scale, False, f"scale {scale.words}: {_evidence(ratings, counts, scale)}")
 
 
-def as_declared(ratings: np.ndarray, counts: np.ndarray, scale: Scale | None) -> ScaleFinding:
+def as_declared(ratings: NDArray[np.float32], counts: NDArray[np.int64], scale: Scale | None) -> ScaleFinding:
     """The scale that somebody declared, beside what the ratings are."""
     if scale is None:
         return ScaleFinding(None, True, f"{IMPLICIT}, as declared")
     return ScaleFinding(scale, True, f"scale {scale.words}, as declared: {_evidence(ratings, counts, scale)}")
 
 
-def _usual_holds(values: np.ndarray, often: np.ndarray, usual: Scale) -> bool:
+def _usual_holds(values: NDArray[np.float32], often: NDArray[np.int64], usual: Scale) -> bool:
     off, total = ~usual.holds(values), often.sum()
     misfits, frequent = often[off].sum(), often[off & (often > OFTEN * total)].sum()
     if misfits < MANY * total:
@@ -181,7 +182,7 @@ def _usual_holds(values: np.ndarray, often: np.ndarray, usual: Scale) -> bool:
     return bool(off.sum() < kinds)
 
 
-def _scale_of(values: np.ndarray, often: np.ndarray) -> Scale:
+def _scale_of(values: NDArray[np.float32], often: NDArray[np.int64]) -> Scale:
     typos = max(TYPOS * often.sum(), min(FEW_TYPOS, 0.05 * often.sum()))
     step = next((s for s in STEPS if often[~on_grid(values, s)].sum() <= typos), 0.0)
     if step:
@@ -198,7 +199,9 @@ def _scale_of(values: np.ndarray, often: np.ndarray) -> Scale:
     return Scale(low + 0.0, float(np.ceil(high / unit) * unit) + 0.0, step)
 
 
-def _ends(values: np.ndarray, often: np.ndarray, step: float, typos: float) -> tuple[int, int]:
+def _ends(
+    values: NDArray[np.float64], often: NDArray[np.int64], step: float, typos: float
+) -> tuple[int, int]:
     """Positions of the lowest and the highest value of the scale."""
     last = len(values) - 1 - _standing_apart(-values[::-1], often[::-1], step, typos)
     first = _standing_apart(values[: last + 1], often[: last + 1], step, typos)
@@ -210,7 +213,7 @@ def _ends(values: np.ndarray, often: np.ndarray, step: float, typos: float) -> t
     return (first, last) if last > first else (0, len(values) - 1)
 
 
-def _standing_apart(values: np.ndarray, often: np.ndarray, step: float, typos: float) -> int:
+def _standing_apart(values: NDArray[np.float64], often: NDArray[np.int64], step: float, typos: float) -> int:
     """How many of the lowest values stand apart from the rest."""
     share = np.cumsum(often) / often.sum()
     bulk = values[np.searchsorted(share, 1 - BULK)] - values[np.searchsorted(share, BULK)]
@@ -223,7 +226,7 @@ def _standing_apart(values: np.ndarray, often: np.ndarray, step: float, typos: f
     return int(apart[-1]) + 1 if len(apart) else 0
 
 
-def _evidence(ratings: np.ndarray, counts: np.ndarray, scale: Scale) -> str:
+def _evidence(ratings: NDArray[np.float32], counts: NDArray[np.int64], scale: Scale) -> str:
     """What the ratings are: how many, on which grid, from where to where, and which are off the scale."""
     on = scale.holds(ratings)
     total, fitting = int(counts.sum()), int(counts[on].sum())

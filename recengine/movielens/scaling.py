@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from recengine.errors import BadInput, BadSource
 from recengine.movielens.description import FILE_NAME
@@ -75,7 +76,7 @@ def decide(con: duckdb.DuckDBPyConnection, source: Source, asked: str) -> tuple[
     return finding, scale is not None and (continuous or not scale.holds(ratings).all())
 
 
-def _values(con: duckdb.DuckDBPyConnection) -> tuple[bool, np.ndarray, np.ndarray]:
+def _values(con: duckdb.DuckDBPyConnection) -> tuple[bool, NDArray[np.float32], NDArray[np.int64]]:
     """Whether there are too many different ratings to list them, and the ratings, or bins of them, with counts."""
     [(kinds,)] = sqlfiles.run(con, "ingest/rating_kinds", {"rows": LOOKED_AT}).fetchall()
     if continuous := kinds > MOST_VALUES:

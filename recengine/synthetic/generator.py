@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from recengine.errors import BadInput
@@ -99,7 +100,7 @@ class Simulation:
 
     users: Users
     movies: Movies
-    titles: np.ndarray
+    titles: NDArray[np.object_]
     ratings: writer.Ratings
 
 
@@ -186,8 +187,11 @@ def _rate(
 
 
 def _on_grid(
-    stars: np.ndarray, halves: np.ndarray | None, offsets: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+    stars: NDArray[np.float32],
+    halves: NDArray[np.float32] | None,
+    offsets: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> NDArray[np.int8]:
     """Round to whole stars 1..5, or to half stars 0.5..5 as often as each user does; in half stars, int8."""
     whole = np.clip(np.rint(stars), 1, 5).astype(np.int8) * np.int8(2)
     if halves is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 GENRES = (
     "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
@@ -98,13 +99,13 @@ class Users:
         How often the person bothers to give half stars, 0 to 1.
     """
 
-    female: np.ndarray
-    age: np.ndarray
-    occupation: np.ndarray
-    zip_code: np.ndarray
-    taste: np.ndarray
-    bias: np.ndarray
-    halves: np.ndarray
+    female: NDArray[np.bool_]
+    age: NDArray[np.int64]
+    occupation: NDArray[np.int64]
+    zip_code: NDArray[np.int64]
+    taste: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    halves: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -125,15 +126,15 @@ class Movies:
         Orders the movies from the least to the most watched; better movies tend to have more.
     """
 
-    movie_id: np.ndarray
-    released: np.ndarray
-    genres: np.ndarray
-    taste: np.ndarray
-    bias: np.ndarray
-    appeal: np.ndarray
+    movie_id: NDArray[np.int64]
+    released: NDArray[np.datetime64]
+    genres: NDArray[np.bool_]
+    taste: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    appeal: NDArray[np.float32]
 
     @property
-    def year(self) -> np.ndarray:
+    def year(self) -> NDArray[np.int64]:
         """Release year, int64 of shape (M,)."""
         return self.released.astype("datetime64[Y]").astype(np.int64) + 1970
 
@@ -196,11 +197,11 @@ def draw_movies(
     )
 
 
-def _per_genre(likes: dict[str, float]) -> np.ndarray:
+def _per_genre(likes: dict[str, float]) -> NDArray[np.float64]:
     return np.array([likes.get(genre, 0.0) for genre in GENRES])
 
 
-def _draw_occupations(age: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _draw_occupations(age: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
     share = np.array([_OCCUPATION_SHARE.get(name, _USUAL_OCCUPATION_SHARE) for name in OCCUPATIONS])
     fits = np.tile(share, (len(age), 1))
     fits[:, OCCUPATIONS.index("student")] *= np.where(age < 25, 12.0, 0.3)
@@ -208,7 +209,7 @@ def _draw_occupations(age: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(np.argmin(rng.exponential(size=fits.shape) / np.maximum(fits, 1e-9), axis=1))
 
 
-def _draw_genres(movies: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_genres(movies: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """A first genre by its share, then others that go with it, each drawn as an exponential race."""
     share = _per_genre(_GENRE_SHARE) / sum(_GENRE_SHARE.values())
     affinity = np.ones((len(GENRES), len(GENRES)))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recengine.synthetic.visits import PERIODS, Visits
 
@@ -40,22 +41,22 @@ class Race:
         Running total of ``watched[:, HEAD:]``, from 0; empty tail: just the 0.
     """
 
-    user_taste: np.ndarray
-    movie_taste: np.ndarray
-    counts: np.ndarray
+    user_taste: NDArray[np.float32]
+    movie_taste: NDArray[np.float32]
+    counts: NDArray[np.int64]
     visits: Visits
-    watched: np.ndarray
-    movie: np.ndarray
-    tail: np.ndarray
+    watched: NDArray[np.float32]
+    movie: NDArray[np.int64]
+    tail: NDArray[np.float64]
 
     @classmethod
     def of(
         cls,
-        user_taste: np.ndarray,
-        movie_taste: np.ndarray,
-        counts: np.ndarray,
+        user_taste: NDArray[np.float32],
+        movie_taste: NDArray[np.float32],
+        counts: NDArray[np.int64],
         visits: Visits,
-        watched: np.ndarray,
+        watched: NDArray[np.float32],
     ) -> Self:
         """Put the movies in order of popularity; arguments as the attributes, movies in the data's order."""
         movie = np.argsort(-watched.sum(axis=0), kind="stable")
@@ -64,15 +65,16 @@ class Race:
         tastes = np.ascontiguousarray(movie_taste[:, movie])
         return cls(user_taste, tastes, counts, visits, ordered, movie, tail)
 
-    def winners(self, users: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def winners(self, users: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         """The movies that ``users`` win, user after user, each user's in ascending order."""
         counts = self.counts[users]
         columns = HEAD if counts.max() <= BUSY else len(self.movie)
         row, column, arrival, full = self._head(users, columns, rng)
         if len(self.movie) > columns:
             if np.isfinite(full).all():
-                parts = zip((row, column, arrival), self._tail(users, full, rng), strict=True)
-                row, column, arrival = (np.concatenate(part) for part in parts)
+                tail_row, tail_column, tail_arrival = self._tail(users, full, rng)
+                row, column = np.concatenate([row, tail_row]), np.concatenate([column, tail_column])
+                arrival = np.concatenate([arrival, tail_arrival])
             else:  # somebody came too early to find that many of the head released
                 row, column, arrival, _ = self._head(users, len(self.movie), rng)
         order = np.lexsort((arrival, row))
@@ -84,8 +86,8 @@ class Race:
         return np.asarray(key % len(self.movie))
 
     def _head(
-        self, users: np.ndarray, columns: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        self, users: NDArray[np.int64], columns: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
         """Winners among the first columns (row, column, arrival) and when each row is full, shape (B,)."""
         counts = self.counts[users]
         weight = self.user_taste[users] @ self.movie_taste[:, :columns]  # (B, columns)
@@ -105,8 +107,8 @@ class Race:
         return row, column, arrival[row, column], full
 
     def _tail(
-        self, users: np.ndarray, full: np.ndarray, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        self, users: NDArray[np.int64], full: NDArray[np.float32], rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
         """First arrivals of the other columns before each row is full: row, column, arrival."""
         width = len(self.movie) - HEAD
         before = self.tail[

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from recengine.synthetic.population import Movies
@@ -52,14 +53,14 @@ class Picks:
         How much a movie is watched by period; 0 before its release.
     """
 
-    offsets: np.ndarray
-    movie: np.ndarray
+    offsets: NDArray[np.int64]
+    movie: NDArray[np.int32]
     visits: Visits
-    novelty: np.ndarray
+    novelty: NDArray[np.float32]
 
     def rated_at(
-        self, user: np.ndarray, movie: np.ndarray, calendar: Calendar, rng: np.random.Generator
-    ) -> np.ndarray:
+        self, user: NDArray[np.int64], movie: NDArray[np.int32], calendar: Calendar, rng: np.random.Generator
+    ) -> NDArray[np.int64]:
         """Choose the visit of some of the picks by the movie's novelty then, and a moment of that visit.
 
         Returns seconds since 1970, int64 of the shape of ``user`` and ``movie`` (both (P,)).
@@ -75,7 +76,7 @@ class Picks:
         )
 
 
-def rating_counts(users: int, movies: int, ratings: int, rng: np.random.Generator) -> np.ndarray:
+def rating_counts(users: int, movies: int, ratings: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Number of ratings per user, int64 of shape (U,): log-normal above the minimum and levelling off
     towards about half of the movies, with the exact sum.
 
@@ -88,7 +89,7 @@ def rating_counts(users: int, movies: int, ratings: int, rng: np.random.Generato
     cap = movies * max(_TOP_USER_SHARE, min(1.0, 0.3 + 1.2 * density))
     normal = _USER_SPREAD * ndtri((np.arange(users) + 0.5) / users)
 
-    def counts(level: float) -> np.ndarray:
+    def counts(level: float) -> NDArray[np.float64]:
         return np.asarray(np.minimum(floor + cap / (1 + cap * np.exp(-level - normal)), movies))
 
     wanted = np.sort(counts(_level(lambda level: float(counts(level).sum()), ratings)))
@@ -109,7 +110,7 @@ def _level(total: Callable[[float], float], wanted: float) -> float:
     return (low + high) / 2
 
 
-def popularity_targets(users: int, movies: int, ratings: int) -> np.ndarray:
+def popularity_targets(users: int, movies: int, ratings: int) -> NDArray[np.float64]:
     """Ratings that the i-th most rated movie should have, float64 of shape (M,), falling.
 
     ``top ** ((1 - rank ** head) ** bend)``: a straight line against rank in logarithms, bent at the head;
@@ -120,7 +121,7 @@ def popularity_targets(users: int, movies: int, ratings: int) -> np.ndarray:
     top = max(users * max(share, (ratings / (users * movies)) ** 0.5), 1.0)
     rank = (np.arange(movies) + 0.5) / movies
 
-    def curve(level: float) -> np.ndarray:
+    def curve(level: float) -> NDArray[np.float64]:
         return np.asarray(top ** ((1 - rank**head) ** np.exp(-level)))
 
     target = curve(_level(lambda level: float(curve(level).sum()), ratings))
@@ -128,9 +129,9 @@ def popularity_targets(users: int, movies: int, ratings: int) -> np.ndarray:
 
 
 def pick_movies(
-    taste: np.ndarray,
+    taste: NDArray[np.float32],
     movies: Movies,
-    counts: np.ndarray,
+    counts: NDArray[np.int64],
     calendar: Calendar,
     seed: int,
     on_progress: OnProgress,
@@ -160,7 +161,7 @@ def pick_movies(
     return Picks(offsets=offsets, movie=picked, visits=visits, novelty=np.ascontiguousarray(novelty.T))
 
 
-def _run(race: Race, offsets: np.ndarray, seed: int, on_progress: OnProgress) -> np.ndarray:
+def _run(race: Race, offsets: NDArray[np.int64], seed: int, on_progress: OnProgress) -> NDArray[np.int32]:
     """Run the race in blocks of users; each block has its own random numbers, so threads change nothing."""
     picked = np.empty(offsets[-1], dtype=np.int32)
     by_count = np.argsort(race.counts, kind="stable")  # users of one block rate about as much
@@ -191,13 +192,13 @@ def _run(race: Race, offsets: np.ndarray, seed: int, on_progress: OnProgress) ->
 
 
 def _fit_popularity(
-    taste: np.ndarray,
+    taste: NDArray[np.float32],
     movies: Movies,
-    counts: np.ndarray,
+    counts: NDArray[np.int64],
     visits: Visits,
-    novelty: np.ndarray,
+    novelty: NDArray[np.float32],
     on_progress: OnProgress,
-) -> np.ndarray:
+) -> NDArray[np.float32]:
     """Popularities with which the expected ratings per movie follow the targets, float32 of shape (M,).
 
     On a sample of users: u rates m with probability ``1 - exp(-pace(u) * weight(u, m))``, where the pace is
@@ -227,7 +228,7 @@ def _fit_popularity(
     return np.asarray((popularity / popularity.max()).astype(np.float32))
 
 
-def _sample_users(counts: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _sample_users(counts: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """A sample of users and how many each stands for; half of it follows the ratings, for the busy users."""
     users = len(counts)
     if users <= size:
@@ -238,7 +239,9 @@ def _sample_users(counts: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray
     return by_count[place], 1 / (size * chance[place])
 
 
-def _targets(appeal: np.ndarray, available: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _targets(
+    appeal: NDArray[np.float32], available: NDArray[np.float64], counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Ratings each movie should have: the curve, dealt out by appeal and by how long the movie was out.
 
     ``available`` is the share of all ratings given after the movie's release; all arrays have shape (M,),
@@ -253,7 +256,11 @@ def _targets(appeal: np.ndarray, available: np.ndarray, counts: np.ndarray) -> n
 
 
 def _rate_the_unrated(
-    picked: np.ndarray, offsets: np.ndarray, first: np.ndarray, visits: Visits, rng: np.random.Generator
+    picked: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    first: NDArray[np.int64],
+    visits: Visits,
+    rng: np.random.Generator,
 ) -> None:
     """Give each movie that nobody picked one rating of a much rated one.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 _ADJECTIVES = """
 Silent Crimson Broken Hidden Golden Distant Midnight Frozen Burning Lonely Velvet Hollow Wild Forgotten
@@ -45,7 +46,7 @@ Elias
 _ROMAN = np.array(["", " II", " III", " IV", " V"], dtype=object)
 
 
-def draw_titles(year: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def draw_titles(year: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.object_]:
     """Compose a title for every movie.
 
     Parameters
@@ -66,10 +67,10 @@ def draw_titles(year: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(stem + part + article + " (" + year.astype(str).astype(object) + ")")
 
 
-def _names(movies: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _names(movies: int, rng: np.random.Generator) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
     """Names, not yet unique, and the article that follows some after a comma."""
 
-    def words(text: str, separator: str | None = None) -> np.ndarray:
+    def words(text: str, separator: str | None = None) -> NDArray[np.object_]:
         choices = np.array([" ".join(word.split()) for word in text.split(separator)], dtype=object)
         return choices[rng.integers(0, len(choices), movies)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 DAY = 86_400
@@ -36,9 +37,9 @@ class Calendar:
         return (self.end - self.start) / PERIODS
 
     @property
-    def starts(self) -> np.ndarray:
+    def starts(self) -> NDArray[np.float64]:
         """When each period starts, float64 of shape (PERIODS,)."""
-        return self.start + self.period * np.arange(PERIODS)
+        return self.start + self.period * np.arange(PERIODS, dtype=np.float64)
 
     @property
     def last_release(self) -> np.datetime64:
@@ -60,11 +61,11 @@ class Visits:
         Sums to 1 per user; 0 where the user has fewer visits.
     """
 
-    period: np.ndarray
-    starts_at: np.ndarray
-    share: np.ndarray
+    period: NDArray[np.int64]
+    starts_at: NDArray[np.int64]
+    share: NDArray[np.float32]
 
-    def by_period(self, users: np.ndarray) -> csr_array:
+    def by_period(self, users: NDArray[np.int64]) -> csr_array:
         """Share of each user's ratings by period, float32 of shape (len(users), PERIODS)."""
         ends = np.arange(0, (len(users) + 1) * VISITS, VISITS)
         parts = (self.share[users].ravel(), self.period[users].ravel(), ends)
@@ -73,13 +74,13 @@ class Visits:
         return shares
 
 
-def first_periods(released: np.ndarray, calendar: Calendar) -> np.ndarray:
+def first_periods(released: NDArray[np.datetime64], calendar: Calendar) -> NDArray[np.int64]:
     """First period that starts a day or more after each release, int64 of shape (M,); 0: out before all."""
     seconds = released.astype("datetime64[s]").astype(np.int64) + DAY
     return np.searchsorted(calendar.starts, seconds)
 
 
-def draw_novelty(first: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def draw_novelty(first: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
     """How much each movie is watched by period: most after its release, some again later; (PERIODS, M)."""
     period = np.arange(PERIODS, dtype=np.float32)[:, None]
     age = period - np.where(first > 0, first, -PERIODS).astype(np.float32)  # (PERIODS, M)
@@ -95,7 +96,7 @@ def draw_novelty(first: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_visits(
-    counts: np.ndarray, first: np.ndarray, calendar: Calendar, rng: np.random.Generator
+    counts: NDArray[np.int64], first: NDArray[np.int64], calendar: Calendar, rng: np.random.Generator
 ) -> Visits:
     """Arrivals spread over the calendar; half the users return, the busy ones often."""
     users = len(counts)

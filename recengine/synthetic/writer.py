@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from recengine.errors import BadInput
 from recengine.runtime import durable
@@ -41,10 +42,10 @@ class Ratings:
         Seconds since 1970 (UTC).
     """
 
-    offsets: np.ndarray
-    movie: np.ndarray
-    half_stars: np.ndarray
-    rated_at: np.ndarray
+    offsets: NDArray[np.int64]
+    movie: NDArray[np.int32]
+    half_stars: NDArray[np.int8]
+    rated_at: NDArray[np.int64]
 
 
 @contextmanager
@@ -67,7 +68,7 @@ def write(
     layout: str,
     users: Users,
     movies: Movies,
-    titles: np.ndarray,
+    titles: NDArray[np.object_],
     ratings: Ratings,
     *,
     demographics: bool,
@@ -94,7 +95,7 @@ def write(
 def _write_ratings(
     folder: Path,
     layout: str,
-    movie_id: np.ndarray,
+    movie_id: NDArray[np.int64],
     ratings: Ratings,
     seed: int,
     on_progress: Callable[[str, int, int], None],
@@ -120,7 +121,9 @@ def _write_ratings(
             on_progress("write ratings", stop, total)
 
 
-def _write_ml100k(folder: Path, users: Users, movies: Movies, titles: np.ndarray, ratings: Ratings) -> None:
+def _write_ml100k(
+    folder: Path, users: Users, movies: Movies, titles: NDArray[np.object_], ratings: Ratings
+) -> None:
     count, size = len(users.age), len(movies.movie_id)
     gender = np.where(users.female, "F", "M")
     zip_code = pc.utf8_lpad(pa.array(users.zip_code).cast(pa.string()), 5, "0")
@@ -146,7 +149,7 @@ def _write_ml100k(folder: Path, users: Users, movies: Movies, titles: np.ndarray
     (folder / "u.info").write_text(f"{count} users\n{size} items\n{len(ratings.movie)} ratings\n")
 
 
-def _write_ml1m(folder: Path, users: Users, movies: Movies, titles: np.ndarray) -> None:
+def _write_ml1m(folder: Path, users: Users, movies: Movies, titles: NDArray[np.object_]) -> None:
     age = np.array(ML1M_AGES)[np.searchsorted(ML1M_AGES, users.age, side="right") - 1]
     young = (users.occupation == _STUDENT) & (users.age < 18)
     occupation = np.where(young, _ML1M_YOUNG_STUDENT, _ML1M_OCCUPATIONS[users.occupation])
@@ -157,7 +160,7 @@ def _write_ml1m(folder: Path, users: Users, movies: Movies, titles: np.ndarray) 
     _write_lines(folder / "movies.dat", [movies.movie_id, titles, genres], "::", encoding="latin-1")
 
 
-def _write_csv_movies(path: Path, movies: Movies, titles: np.ndarray) -> None:
+def _write_csv_movies(path: Path, movies: Movies, titles: NDArray[np.object_]) -> None:
     columns = [movies.movie_id, _quoted(titles), _genre_lists(movies.genres)]
     _write_lines(path, columns, ",", header="movieId,title,genres\n")
 
@@ -169,14 +172,14 @@ def _write_csv_users(path: Path, users: Users) -> None:
     _write_lines(path, columns, ",", header="userId,gender,age,occupation\n")
 
 
-def _quoted(titles: np.ndarray) -> pa.Array:
+def _quoted(titles: NDArray[np.object_]) -> pa.Array:
     """Titles as csv wants them: in quotes only where a comma or quote asks for it, as MovieLens does."""
     text = pa.array(titles, pa.string())
     quoted = pc.binary_join_element_wise('"', pc.replace_substring(text, '"', '""'), '"', "")
     return pc.if_else(pc.match_substring_regex(text, '[,"]'), quoted, text)
 
 
-def _genre_lists(genres: np.ndarray, childrens: str = "Children") -> np.ndarray:
+def _genre_lists(genres: NDArray[np.bool_], childrens: str = "Children") -> NDArray[np.object_]:
     """Each movie's genres joined by "|", as text objects of shape (M,)."""
     lists = np.full(len(genres), "", dtype=object)
     for i, name in enumerate(GENRES):
@@ -186,7 +189,7 @@ def _genre_lists(genres: np.ndarray, childrens: str = "Children") -> np.ndarray:
     return np.where(genres.any(axis=1), text, _NO_GENRES)
 
 
-def _day_month_year(days: np.ndarray) -> pa.Array:
+def _day_month_year(days: NDArray[np.datetime64]) -> pa.Array:
     """Dates as ml-100k writes them: 01-Jan-1995."""
     date = pa.array(days.astype("datetime64[D]"))
     months = pa.array(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"])
@@ -195,7 +198,7 @@ def _day_month_year(days: np.ndarray) -> pa.Array:
     return pc.binary_join_element_wise(day, months.take(pc.subtract(pc.month(date), 1)), year, "-")
 
 
-def _addresses(titles: np.ndarray) -> pa.Array:
+def _addresses(titles: NDArray[np.object_]) -> pa.Array:
     """ml-100k's link column; the movies do not exist, so the host is one that cannot either."""
     title = pc.replace_substring(pa.array(titles, pa.string()), " ", "%20")
     return pc.binary_join_element_wise("http://movies.invalid/title-exact?", title, "")

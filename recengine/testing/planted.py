@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recengine.dataset import Snapshot, genre_counts, registration_months
@@ -14,9 +16,9 @@ DAY = 86_400
 
 
 def snapshot(
-    stars: np.ndarray,
+    stars: NDArray[np.number[Any]],
     *,
-    times: np.ndarray | None = None,
+    times: NDArray[np.int64] | None = None,
     users: dict[str, Sequence[float]] | None = None,
     movies: dict[str, Sequence[float]] | None = None,
 ) -> Snapshot:
@@ -50,7 +52,7 @@ def snapshot(
     )
 
 
-def checkerboard(users: int = 40, movies: int = 20) -> tuple[Snapshot, np.ndarray]:
+def checkerboard(users: int = 40, movies: int = 20) -> tuple[Snapshot, NDArray[np.int64]]:
     """Even users rated the even movies, odd users the odd ones, each all but one: that one is the answer.
 
     Returns the snapshot and, per user, the index of the movie that was left out.
@@ -66,7 +68,7 @@ def tiny() -> Snapshot:
     return snapshot(np.array([[5, 3, 0, 0], [0, 4, 2, 0], [0, 0, 0, 0]], dtype=np.float32))
 
 
-def best_unseen(model: Model, data: Snapshot) -> np.ndarray:
+def best_unseen(model: Model, data: Snapshot) -> NDArray[np.int64]:
     """The unseen movie each user would get first, int64 of shape (U,)."""
     scores = model.score(data, slice(0, data.users)).numpy().copy()
     scores[data.ratings.toarray() > 0] = -np.inf

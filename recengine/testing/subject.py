@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recengine import features, ingest, score
@@ -95,7 +96,9 @@ class Subject:
         """One model fitted on the split's training part; checks only read it."""
         return self.quick().fit(self.split.train)
 
-    def predict(self, model: Model, data: Snapshot, users: np.ndarray, movies: np.ndarray) -> np.ndarray:
+    def predict(
+        self, model: Model, data: Snapshot, users: NDArray[np.integer[Any]], movies: NDArray[np.integer[Any]]
+    ) -> NDArray[np.float32]:
         """Predicted stars of pairs.
 
         Raises
