@@ -12,7 +12,9 @@ import itertools
 import time
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.movielens import canonical_split
 from benchmarks.report import markdown, write
@@ -66,6 +68,7 @@ def run(split: Split, training: str, config: SaeConfig) -> dict[str, Any]:
     began = time.process_time()
     model: Model = Sae(config).fit(split.train)
     seconds = time.process_time() - began
+    predicted: NDArray[np.float32] | None
     if config.faithful:  # the article does not clip to the scale
         stars = model.score(split.train, slice(0, split.train.users)).numpy()
         predicted = stars[split.test.user_index, split.test.movie_index]

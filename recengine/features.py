@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel
 from scipy.sparse import csr_array
 
@@ -147,8 +148,8 @@ def _read(con: duckdb.DuckDBPyConnection) -> Snapshot:
     fingerprint = fingerprint_of(con)
     [(dataset,)] = con.execute("SELECT dataset FROM ops.dataset").fetchall()
     scale, liked = _scale(con)
-    user_ids = _column(con, "SELECT user_id FROM features.users ORDER BY user_index", np.int64)
-    movie_ids = _column(con, "SELECT movie_id FROM features.movies ORDER BY movie_index", np.int64)
+    user_ids = _column(con, "SELECT user_id FROM features.users ORDER BY user_index")
+    movie_ids = _column(con, "SELECT movie_id FROM features.movies ORDER BY movie_index")
     ratings, rated_at = _ratings(con, (len(user_ids), len(movie_ids)))
     genre_counts, user_features, movie_features, user_columns, movie_columns = _features(
         con, len(user_ids), len(movie_ids)
@@ -183,7 +184,7 @@ def _scale(con: duckdb.DuckDBPyConnection) -> tuple[tuple[float, float] | None, 
     return ends[:2], declared[0][0] if declared else Scale(*ends).middle
 
 
-def _ratings(con: duckdb.DuckDBPyConnection, shape: tuple[int, int]) -> tuple[csr_array, np.ndarray]:
+def _ratings(con: duckdb.DuckDBPyConnection, shape: tuple[int, int]) -> tuple[csr_array, NDArray[np.int64]]:
     """The ratings as CSR and the time of each.
 
     They are read once, in whatever order they come, and sorted only if need be: from files that are in order,
@@ -251,10 +252,10 @@ def _csr(
     return csr_array((values, indices, _pointers(np.cumsum(per_row))), shape=shape)
 
 
-def _pointers(indptr: np.ndarray) -> np.ndarray:
+def _pointers(indptr: NDArray[np.int64]) -> NDArray[np.int64] | NDArray[np.int32]:
     """Row pointers as int32 where they fit: scipy then keeps int32 column indices."""
     return indptr.astype(np.int32) if indptr[-1] < np.iinfo(np.int32).max else indptr
 
 
-def _column(con: duckdb.DuckDBPyConnection, query: str, dtype: type) -> np.ndarray:
-    return np.asarray(con.sql(query).to_arrow_table().column(0).to_numpy().astype(dtype, copy=False))
+def _column(con: duckdb.DuckDBPyConnection, query: str) -> NDArray[np.int64]:
+    return np.asarray(con.sql(query).to_arrow_table().column(0).to_numpy().astype(np.int64, copy=False))

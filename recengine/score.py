@@ -198,7 +198,7 @@ def _check_same_data(con: duckdb.DuckDBPyConnection, home: Home, snapshot: Snaps
 
 
 def _predicted(
-    model: Model, snapshot: Snapshot, user_index: np.ndarray, movie_index: np.ndarray
+    model: Model, snapshot: Snapshot, user_index: NDArray[np.int64], movie_index: NDArray[np.int64]
 ) -> pa.FloatArray:
     """Predicted ratings of pairs, all NULL where the data has no ratings or the model only ranks."""
     stars = None if snapshot.implicit else model.predict(snapshot, user_index, movie_index)

@@ -5,13 +5,16 @@ Per-user figures are NaN for a user without the list or the history they need; m
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recengine.dataset import Snapshot
 
 
-def incidence(top: np.ndarray, movies: int) -> csr_array:
+def incidence(top: NDArray[np.integer[Any]], movies: int) -> csr_array:
     """Lists as a matrix, float64 of shape (E, M): 1 where the movie is on the user's list.
 
     Parameters
@@ -26,7 +29,9 @@ def incidence(top: np.ndarray, movies: int) -> csr_array:
     return csr_array((np.ones(indptr[-1]), top[listed], indptr), shape=(len(top), movies))
 
 
-def list_figures(lists: csr_array, train: Snapshot, users: np.ndarray) -> dict[str, np.ndarray]:
+def list_figures(
+    lists: csr_array, train: Snapshot, users: NDArray[np.integer[Any]]
+) -> dict[str, NDArray[np.float64]]:
     """Figures of each user's list, float64 of shape (E,).
 
     - ``novelty``: mean of -log2(share of users who rated the movie), in bits (self-information: Zhou et al.
@@ -59,28 +64,28 @@ def list_figures(lists: csr_array, train: Snapshot, users: np.ndarray) -> dict[s
     }
 
 
-def coverage(exposure: np.ndarray) -> np.ndarray:
+def coverage(exposure: NDArray[np.number[Any]]) -> NDArray[np.float64]:
     """Share of the catalogue that is on at least one list.
 
     Parameters
     ----------
-    exposure : ndarray, shape (..., M)
+    exposure : ndarray of float or int, shape (..., M)
         On how many lists each movie is.
 
     Returns
     -------
     ndarray of float64, shape (...)
     """
-    shares: np.ndarray = np.count_nonzero(exposure, axis=-1) / exposure.shape[-1]
+    shares: NDArray[np.float64] = np.count_nonzero(exposure, axis=-1) / exposure.shape[-1]
     return shares
 
 
-def gini(exposure: np.ndarray) -> np.ndarray:
+def gini(exposure: NDArray[np.number[Any]]) -> NDArray[np.float64]:
     """How unequally the catalogue is shown: 0 if all movies are on as many lists, near 1 if few are on all.
 
     Parameters
     ----------
-    exposure : ndarray, shape (..., M)
+    exposure : ndarray of float or int, shape (..., M)
         On how many lists each movie is, movies on no list included.
 
     Returns
@@ -91,17 +96,17 @@ def gini(exposure: np.ndarray) -> np.ndarray:
     movies = exposure.shape[-1]
     weights = 2 * np.arange(1, movies + 1) - movies - 1
     shown = exposure.sum(axis=-1)
-    unequal: np.ndarray = np.sort(exposure, axis=-1) @ weights / (movies * np.maximum(shown, 1))
+    unequal: NDArray[np.float64] = np.sort(exposure, axis=-1) @ weights / (movies * np.maximum(shown, 1))
     return unequal
 
 
-def _row_means(rows: csr_array, values: np.ndarray) -> np.ndarray:
+def _row_means(rows: csr_array, values: NDArray[np.number[Any]]) -> NDArray[np.float64]:
     """Mean of a movie's value over each row's movies; NaN for an empty row."""
     length = np.diff(rows.indptr)
     return np.asarray(np.divide(rows @ values, length, out=np.full(len(length), np.nan), where=length > 0))
 
 
-def _diversity(lists: csr_array, genres: csr_array) -> np.ndarray:
+def _diversity(lists: csr_array, genres: csr_array) -> NDArray[np.float64]:
     """From sums only: |sum of n unit vectors|^2 is n plus every pair's cosine, counted twice."""
     norm = np.sqrt(genres.multiply(genres).sum(axis=1))  # (M,)
     unit = csr_array(genres.multiply(1 / np.where(norm > 0, norm, 1)[:, None]))

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recengine.runtime.threads import own_threads
 
@@ -59,7 +61,7 @@ class PairedDifference:
     users: int
 
 
-def resamples(users: int, how: Bootstrap, width: int = 1) -> Iterator[np.ndarray]:
+def resamples(users: int, how: Bootstrap, width: int = 1) -> Iterator[NDArray[np.float64]]:
     """Draw users with replacement, some draws at a time.
 
     Parameters
@@ -85,13 +87,14 @@ def resamples(users: int, how: Bootstrap, width: int = 1) -> Iterator[np.ndarray
 
 
 def ratio_intervals(
-    numerators: np.ndarray, denominators: np.ndarray, how: Bootstrap
-) -> tuple[np.ndarray, np.ndarray]:
+    numerators: NDArray[np.floating[Any]], denominators: NDArray[np.number[Any] | np.bool_], how: Bootstrap
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sum over sum, for F figures at once; a mean is the case where every denominator is 1.
 
     Parameters
     ----------
-    numerators, denominators : ndarray of float, shape (E, F)
+    numerators : ndarray of float, shape (E, F)
+    denominators : ndarray of float, int or bool, shape (E, F)
         Per user; a user with denominator 0 (and numerator 0) does not count.
     how : Bootstrap
         Draws, seed and confidence.
@@ -112,7 +115,7 @@ def ratio_intervals(
     return estimates, percentile_interval(samples, how.confidence).T
 
 
-def percentile_interval(samples: np.ndarray, confidence: float) -> np.ndarray:
+def percentile_interval(samples: NDArray[np.float64], confidence: float) -> NDArray[np.float64]:
     """Both ends of the middle ``confidence`` of the draws, shape (2, ...); draws along the first axis.
 
     A draw that gives NaN (nobody drawn counts) is taken as no draw.
@@ -124,7 +127,9 @@ def percentile_interval(samples: np.ndarray, confidence: float) -> np.ndarray:
 
 
 @own_threads()
-def paired_difference(challenger: np.ndarray, champion: np.ndarray, how: Bootstrap) -> PairedDifference:
+def paired_difference(
+    challenger: NDArray[np.floating[Any]], champion: NDArray[np.floating[Any]], how: Bootstrap
+) -> PairedDifference:
     """Compare two models on the same users.
 
     Parameters

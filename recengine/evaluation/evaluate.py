@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recengine.dataset import Snapshot
 from recengine.errors import BadInput, NotFinite
@@ -66,8 +67,8 @@ class Evaluation:
     description: str
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]]
-    users: np.ndarray
-    per_user: dict[str, np.ndarray]
+    users: NDArray[np.int64]
+    per_user: dict[str, NDArray[np.float64]]
     counts: dict[str, int]
     seconds: dict[str, float]
     confidence: float
@@ -180,7 +181,7 @@ def _figures(measured: Measured, bootstrap: Bootstrap) -> Figures:
     return {name: figure for name, figure in figures.items() if not np.isnan(figure[0])}
 
 
-def _predicted(model: Model, split: Split) -> np.ndarray | None:
+def _predicted(model: Model, split: Split) -> NDArray[np.float32] | None:
     """Predicted ratings of what was held out, (P,); None where the data has none or the model only ranks."""
     if split.train.implicit:
         return None
@@ -191,8 +192,8 @@ def _predicted(model: Model, split: Split) -> np.ndarray | None:
 
 
 def recommend(
-    model: Model, train: Snapshot, users: np.ndarray, n: int, on_progress: OnProgress = silent
-) -> np.ndarray:
+    model: Model, train: Snapshot, users: NDArray[np.int64], n: int, on_progress: OnProgress = silent
+) -> NDArray[np.int64]:
     """The best unseen movies of some users.
 
     Parameters

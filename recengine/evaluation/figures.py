@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recengine.evaluation import beyond_accuracy
@@ -14,14 +15,14 @@ Figures = dict[str, tuple[float, float, float]]
 """Estimate and both ends of its interval, by name; NaN where no user has the figure."""
 
 
-def mean_figures(per_user: dict[str, np.ndarray], how: Bootstrap) -> Figures:
+def mean_figures(per_user: dict[str, NDArray[np.float64]], how: Bootstrap) -> Figures:
     """Means of per-user vectors, all of shape (E,), over the users for whom they are not NaN."""
     values = np.column_stack(list(per_user.values()))  # (E, F)
     defined = ~np.isnan(values)
     return _ratio_figures(list(per_user), np.where(defined, values, 0), defined, how)
 
 
-def rating_figures(sums: dict[str, np.ndarray], how: Bootstrap) -> Figures:
+def rating_figures(sums: dict[str, NDArray[np.float64]], how: Bootstrap) -> Figures:
     """RMSE, MAE and mean-per-user RMSE in stars, from sums of errors per user, all of shape (T,)."""
     squared, absolute, count = sums["squared"], sums["absolute"], sums["count"]
     figures = _ratio_figures(
@@ -36,7 +37,7 @@ def rating_figures(sums: dict[str, np.ndarray], how: Bootstrap) -> Figures:
     return figures
 
 
-def list_figures(traits: dict[str, np.ndarray], how: Bootstrap) -> Figures:
+def list_figures(traits: dict[str, NDArray[np.float64]], how: Bootstrap) -> Figures:
     """Novelty, intra-list diversity and popularity lift, from what is known of each user's list, shape (E,)."""
     means = {name: values for name, values in traits.items() if not name.endswith("popularity")}
     popularity, history = traits["popularity"], traits["history_popularity"]
@@ -72,7 +73,10 @@ def exposure_figures(lists: csr_array, how: Bootstrap) -> Figures:
 
 
 def _ratio_figures(
-    names: Sequence[str], numerators: np.ndarray, denominators: np.ndarray, how: Bootstrap
+    names: Sequence[str],
+    numerators: NDArray[np.float64],
+    denominators: NDArray[np.float64] | NDArray[np.bool_],
+    how: Bootstrap,
 ) -> Figures:
     estimates, intervals = ratio_intervals(numerators, denominators, how)
     rows = np.column_stack([estimates, intervals]).tolist()

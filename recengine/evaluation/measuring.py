@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
 from recengine.evaluation import beyond_accuracy
@@ -38,20 +39,20 @@ class Measured:
         has no ratings or the model only ranks.
     """
 
-    users: np.ndarray
-    ranks: dict[str, np.ndarray]
+    users: NDArray[np.int64]
+    ranks: dict[str, NDArray[np.float64]]
     lists: dict[int, csr_array]
-    traits: dict[int, dict[str, np.ndarray]]
-    raters: np.ndarray
-    errors: dict[str, np.ndarray]
+    traits: dict[int, dict[str, NDArray[np.float64]]]
+    raters: NDArray[np.int64]
+    errors: dict[str, NDArray[np.float64]]
 
 
 def measure(
     split: Split,
-    users: np.ndarray,
+    users: NDArray[np.int64],
     relevant: csr_array,
-    top: np.ndarray,
-    predicted: np.ndarray | None,
+    top: NDArray[np.int64],
+    predicted: NDArray[np.float32] | None,
     ks: Sequence[int],
 ) -> Measured:
     """Compare lists and predicted stars with what a split held out.
@@ -61,7 +62,7 @@ def measure(
     split : Split
     users, relevant
         From ``split.relevance``, E users.
-    top : ndarray of int, shape (E, K)
+    top : ndarray of int64, shape (E, K)
         Movie index of their recommendations.
     predicted : ndarray of float32, shape (P,), or None
         Stars of ``split.test``; None where there are none.
@@ -92,7 +93,7 @@ def pooled(parts: Sequence[Measured]) -> Measured:
     raters, rater = np.unique(np.concatenate([part.raters for part in parts]), return_inverse=True)
     first = parts[0]
 
-    def mean(vectors: list[np.ndarray]) -> np.ndarray:
+    def mean(vectors: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         values = np.concatenate(vectors)
         known = ~np.isnan(values)
         count = np.bincount(place[known], minlength=len(users))
@@ -109,13 +110,17 @@ def pooled(parts: Sequence[Measured]) -> Measured:
         },
         raters=raters,
         errors={
-            name: np.bincount(rater, np.concatenate([part.errors[name] for part in parts]), len(raters))
-            for name in first.errors
+            name: _added([part.errors[name] for part in parts], rater, len(raters)) for name in first.errors
         },
     )
 
 
-def _summed(lists: list[csr_array], place: np.ndarray) -> csr_array:
+def _added(sums: list[NDArray[np.float64]], place: NDArray[np.intp], users: int) -> NDArray[np.float64]:
+    """What several splits have of the same user added up."""
+    return np.bincount(place, np.concatenate(sums), users).astype(np.float64, copy=False)
+
+
+def _summed(lists: list[csr_array], place: NDArray[np.intp]) -> csr_array:
     """Rows of the same user added up."""
     rows = np.arange(len(place))
     adding = csr_array((np.ones(len(place)), (place, rows)))  # (users, lists)

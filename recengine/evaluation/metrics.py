@@ -7,12 +7,14 @@ intervals and paired tests can resample users; the figure to print is the mean.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 
-def hits(top: np.ndarray, relevant: csr_array) -> np.ndarray:
+def hits(top: NDArray[np.integer[Any]], relevant: csr_array) -> NDArray[np.bool_]:
     """Which recommendations are relevant.
 
     Parameters
@@ -35,8 +37,8 @@ def hits(top: np.ndarray, relevant: csr_array) -> np.ndarray:
 
 
 def ranking_metrics(
-    top: np.ndarray, relevant: csr_array, ks: Sequence[int] = (5, 10, 20)
-) -> dict[str, np.ndarray]:
+    top: NDArray[np.integer[Any]], relevant: csr_array, ks: Sequence[int] = (5, 10, 20)
+) -> dict[str, NDArray[np.float64]]:
     """Rank metrics of every user at every cut-off.
 
     With h relevant movies among the first k, and R relevant movies in all:
@@ -80,7 +82,7 @@ def ranking_metrics(
     discount = 1 / np.log2(ranks + 1)
     ideal = np.cumsum(discount)
     precision_at_hits = hit * np.cumsum(hit, axis=1) / ranks
-    metrics: dict[str, np.ndarray] = {}
+    metrics: dict[str, NDArray[np.float64]] = {}
     for k in ks:
         count, best = hit[:, :k].sum(axis=1), np.minimum(total, k)
         metrics[f"ndcg@{k}"] = hit[:, :k] @ discount[:k] / ideal[best - 1]
@@ -93,7 +95,11 @@ def ranking_metrics(
     return metrics
 
 
-def rating_errors(user_index: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:
+def rating_errors(
+    user_index: NDArray[np.integer[Any]],
+    truth: NDArray[np.floating[Any]],
+    predicted: NDArray[np.floating[Any]],
+) -> dict[str, NDArray[np.float64]]:
     """Sums over each user's held-out ratings, from which every rating metric follows.
 
     Parameters
@@ -111,23 +117,27 @@ def rating_errors(user_index: np.ndarray, truth: np.ndarray, predicted: np.ndarr
     _, row = np.unique(user_index, return_inverse=True)
     error = predicted.astype(np.float64) - truth
     return {
-        "squared": np.bincount(row, error**2),
-        "absolute": np.bincount(row, np.abs(error)),
+        "squared": np.bincount(row, error**2).astype(np.float64, copy=False),
+        "absolute": np.bincount(row, np.abs(error)).astype(np.float64, copy=False),
         "count": np.bincount(row).astype(np.float64),
     }
 
 
-def rmse(truth: np.ndarray, predicted: np.ndarray) -> float:
+def rmse(truth: NDArray[np.floating[Any]], predicted: NDArray[np.floating[Any]]) -> float:
     """Root mean squared error over all ratings, in stars."""
     return float(np.sqrt(np.mean((predicted.astype(np.float64) - truth) ** 2)))
 
 
-def mae(truth: np.ndarray, predicted: np.ndarray) -> float:
+def mae(truth: NDArray[np.floating[Any]], predicted: NDArray[np.floating[Any]]) -> float:
     """Mean absolute error over all ratings, in stars."""
     return float(np.mean(np.abs(predicted.astype(np.float64) - truth)))
 
 
-def rmse_mean_per_user(user_index: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> float:
+def rmse_mean_per_user(
+    user_index: NDArray[np.integer[Any]],
+    truth: NDArray[np.floating[Any]],
+    predicted: NDArray[np.floating[Any]],
+) -> float:
     """Mean over users of each one's own RMSE, in stars: the error that Shinde's article (2018) reports."""
     sums = rating_errors(user_index, truth, predicted)
     return float(np.sqrt(sums["squared"] / sums["count"]).mean())

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recengine.dataset import Snapshot
 from recengine.errors import BadInput
+
+Mask = NDArray[np.bool_]
+"""Which ratings, shape (nnz,), in the order of ``Snapshot.ratings.data``."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,10 @@ class Holdout:
         Seconds since 1970 (UTC).
     """
 
-    user_index: np.ndarray
-    movie_index: np.ndarray
-    rating: np.ndarray
-    rated_at: np.ndarray
+    user_index: NDArray[np.int64]
+    movie_index: NDArray[np.int64]
+    rating: NDArray[np.float32]
+    rated_at: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.user_index)
@@ -65,18 +69,18 @@ class Split:
     description: str
 
     @property
-    def test_users(self) -> np.ndarray:
+    def test_users(self) -> NDArray[np.int64]:
         """Users with held-out ratings, ascending int64."""
         return np.unique(self.test.user_index)
 
     @property
-    def known_users(self) -> np.ndarray:
+    def known_users(self) -> NDArray[np.int64]:
         """Test users with at least ``min_train`` training ratings: those whose lists are judged."""
         users = self.test_users
         return np.asarray(users[np.diff(self.train.ratings.indptr)[users] >= self.min_train])
 
     @property
-    def new_users(self) -> np.ndarray:
+    def new_users(self) -> NDArray[np.int64]:
         """Test users with fewer than ``min_train`` training ratings."""
         users = self.test_users
         return np.asarray(users[np.diff(self.train.ratings.indptr)[users] < self.min_train])
@@ -94,7 +98,7 @@ class Split:
             "new_user_ratings": int(np.isin(self.test.user_index, new).sum()),
         }
 
-    def relevance(self, relevant_from: float | None = None) -> tuple[np.ndarray, csr_array]:
+    def relevance(self, relevant_from: float | None = None) -> tuple[NDArray[np.int64], csr_array]:
         """What the lists of the known users should contain.
 
         Parameters
@@ -173,7 +177,7 @@ def temporal(
     return _split(snapshot, "temporal", train & known, known & ~train, how, min_train)
 
 
-def _oldest(times: np.ndarray, count: int, most: int, seed: int) -> tuple[np.ndarray, bool]:
+def _oldest(times: NDArray[np.int64], count: int, most: int, seed: int) -> tuple[Mask, bool]:
     """Which ratings are the oldest ``count``, and whether the seed had to say so.
 
     A moment is not cut apart: of ratings as new as the first one left out none is among the oldest, unless
@@ -189,7 +193,7 @@ def _oldest(times: np.ndarray, count: int, most: int, seed: int) -> tuple[np.nda
     return older, True
 
 
-def _drawn(ratings: int, seed: int) -> np.ndarray:
+def _drawn(ratings: int, seed: int) -> NDArray[np.float64]:
     """A random number for every rating: their order where time says nothing."""
     return np.random.default_rng(seed).random(ratings)
 
@@ -237,7 +241,7 @@ def dated(snapshot: Snapshot) -> bool:
 
 
 def from_mask(
-    snapshot: Snapshot, test_mask: np.ndarray, *, source: str = "the given test file", min_train: int = 1
+    snapshot: Snapshot, test_mask: Mask, *, source: str = "the given test file", min_train: int = 1
 ) -> Split:
     """Hold out the marked ratings: the ``files`` protocol, whose caller knows which came from the test file.
 
@@ -256,9 +260,7 @@ def from_mask(
     return _split(snapshot, "files", ~test, test, f"the ratings of {source}", min_train)
 
 
-def _split(
-    snapshot: Snapshot, protocol: str, train: np.ndarray, test: np.ndarray, how: str, min_train: int
-) -> Split:
+def _split(snapshot: Snapshot, protocol: str, train: Mask, test: Mask, how: str, min_train: int) -> Split:
     if not train.any() or not test.any():
         raise BadInput(
             f"The {protocol} split leaves {train.sum():,} ratings to train on and {test.sum():,} to judge "
@@ -280,7 +282,7 @@ def _split(
     return Split(protocol, split.train, holdout, min_train, text)
 
 
-def _place_in_row(ratings: csr_array) -> np.ndarray:
+def _place_in_row(ratings: csr_array) -> NDArray[np.int64]:
     """0, 1, 2 ... within each user's row, shape (nnz,)."""
     return np.asarray(np.arange(ratings.nnz) - np.repeat(ratings.indptr[:-1], np.diff(ratings.indptr)))
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import duckdb
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from recengine.config import Home
 from recengine.errors import GuardFailed
@@ -202,7 +203,7 @@ def _drift(figures: dict[str, float], config: GuardConfig, model: str) -> Iterat
         )
 
 
-def _lists(table: Table) -> tuple[np.ndarray, np.ndarray]:
+def _lists(table: Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """User ids, ascending, and their lists of movie ids, shape (U, N), -1 where a list is shorter."""
     users, row = np.unique(np.asarray(table["user_id"]), return_inverse=True)
     rank = np.asarray(table["rank"]).astype(np.int64)
@@ -211,7 +212,7 @@ def _lists(table: Table) -> tuple[np.ndarray, np.ndarray]:
     return users, lists
 
 
-def _own_figures(lists: np.ndarray, movies: int) -> dict[str, float]:
+def _own_figures(lists: NDArray[np.int64], movies: int) -> dict[str, float]:
     _, users_of_list = np.unique(lists, axis=0, return_counts=True)
     _, rows_of_movie = np.unique(lists[lists >= 0], return_counts=True)
     head = np.sort(rows_of_movie)[-lists.shape[1] :].sum() / rows_of_movie.sum()
@@ -224,12 +225,15 @@ def _own_figures(lists: np.ndarray, movies: int) -> dict[str, float]:
     }
 
 
-def _coverage(lists: np.ndarray, movies: int) -> float:
+def _coverage(lists: NDArray[np.int64], movies: int) -> float:
     return len(np.unique(lists[lists >= 0])) / movies
 
 
 def _changes(
-    users: np.ndarray, lists: np.ndarray, old_users: np.ndarray, old_lists: np.ndarray
+    users: NDArray[np.int64],
+    lists: NDArray[np.int64],
+    old_users: NDArray[np.int64],
+    old_lists: NDArray[np.int64],
 ) -> dict[str, float]:
     """Over the users of both tables, as far down as the shorter of both goes; nothing if there are none."""
     _, here, there = np.intersect1d(users, old_users, return_indices=True)

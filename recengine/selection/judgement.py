@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from recengine.config import Home
@@ -118,7 +119,7 @@ def _log_line(judged: Judgement, metric: str, users: int) -> None:
     )
 
 
-def _keep(file: Path, **vectors: np.ndarray) -> None:
+def _keep(file: Path, **vectors: NDArray[np.int64] | NDArray[np.float64]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with new_file(file) as partial, partial.open("wb") as content:
         np.savez(content, **vectors)  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ import logging
 from datetime import timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recengine.config import Home
 from recengine.dataset import Snapshot
@@ -110,7 +111,7 @@ def warm_start_of(home: Home, snapshot: Snapshot, model: Model, earlier: str) ->
     return WarmStart(store.load(home, earlier), *places, len(users))
 
 
-def _places(earlier: np.ndarray, now: np.ndarray) -> np.ndarray:
+def _places(earlier: NDArray[np.int64], now: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where each id of ``now`` stands among the ascending ids of ``earlier``; -1: nowhere."""
     nearest = np.searchsorted(earlier, now).clip(max=max(len(earlier) - 1, 0))
     return np.where(earlier[nearest] == now, nearest, -1) if len(earlier) else np.full(len(now), -1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recengine.dataset import Snapshot
 
@@ -34,7 +35,7 @@ def share_gone(sketch: str, snapshot: Snapshot) -> float:
     return 1 - float(np.isin(before, now).mean()) if len(before) else 1.0
 
 
-def _smallest(snapshot: Snapshot) -> np.ndarray:
+def _smallest(snapshot: Snapshot) -> NDArray[np.uint64]:
     """The smallest hashes of all ratings, ascending uint64, at most ``KEPT``."""
     users, movies = _mixed(snapshot.user_ids), _mixed(snapshot.movie_ids) * _WEIGHTS[0]
     indptr, ratings = np.asarray(snapshot.ratings.indptr, dtype=np.int64), snapshot.ratings.nnz
@@ -52,7 +53,7 @@ def _smallest(snapshot: Snapshot) -> np.ndarray:
     return np.sort(kept)
 
 
-def _mixed(values: np.ndarray) -> np.ndarray:
+def _mixed(values: NDArray[np.int64] | NDArray[np.uint64]) -> NDArray[np.uint64]:
     """64 well mixed bits of each integer (the finaliser of SplitMix64: Steele et al. 2014)."""
     mixed = np.ascontiguousarray(values).astype(np.int64, copy=False).view(np.uint64)
     mixed = mixed + np.uint64(0x9E3779B97F4A7C15)
