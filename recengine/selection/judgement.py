@@ -35,10 +35,10 @@ class Judgement(BaseModel):
 
     recipe: Recipe
     description: str
-    metrics: dict[str, float]
-    intervals: dict[str, tuple[float, float]]
+    metrics: dict[str, float] = {}
+    intervals: dict[str, tuple[float, float]] = {}
     history: list[dict[str, float]] = []
-    seconds: float
+    seconds: float = 0.0
     ratings: int
     file: Path
     judged_on: str = ""
@@ -62,9 +62,6 @@ def measure(
     judged = Judgement(
         recipe=recipe,
         description=slices.description,
-        metrics={},
-        intervals={},
-        seconds=0,
         ratings=snapshot.ratings.nnz,
         file=_file_of(home, model, snapshot, slices),
         judged_on=slices.said,
