@@ -57,8 +57,9 @@ class Parquet(Exporter):
         with published(path) as readers, durable.new_folder(folder) as partial:
             tables = readers.execute("SELECT table_name FROM duckdb_tables() ORDER BY table_name").fetchall()
             for (table,) in tables:
-                target = path_literal(partial / f"{table}.parquet")
-                readers.execute(f'COPY "{table}" TO {target} (FORMAT parquet, COMPRESSION zstd)')
+                readers.execute(
+                    f'COPY "{table}" TO {path_literal(partial / f"{table}.parquet")} (FORMAT parquet, COMPRESSION zstd)'
+                )
         durable.point(home.exports / "parquet", Path(folder.name))
         kept = {f"parquet-{version}" for version in versions(home)} | {"parquet"}
         for old in home.exports.glob("parquet-*"):
