@@ -58,7 +58,8 @@ class Parquet(Exporter):
             tables = readers.execute("SELECT table_name FROM duckdb_tables() ORDER BY table_name").fetchall()
             for (table,) in tables:
                 readers.execute(
-                    f'COPY "{table}" TO {path_literal(partial / f"{table}.parquet")} (FORMAT parquet, COMPRESSION zstd)'
+                    f'COPY "{table}" TO {path_literal(partial / f"{table}.parquet")} '
+                    "(FORMAT parquet, COMPRESSION zstd)"
                 )
         durable.point(home.exports / "parquet", Path(folder.name))
         kept = {f"parquet-{version}" for version in versions(home)} | {"parquet"}
