@@ -19,7 +19,6 @@ from recengine.dataset import Snapshot
 from recengine.knobs.stages import TrainConfig
 from recengine.models import make, store
 from recengine.models.base import Model, OnProgress, silent
-from recengine.models.registry import path_of
 from recengine.runtime.devices import resolved
 from recengine.selection.candidates import candidates, judge
 from recengine.selection.judgement import Judgement
@@ -108,15 +107,10 @@ def fit(
             store.note(home, model_id, verdict)
         return model_id
     model.fit(snapshot, device=device, on_progress=on_progress)
-    manifest = store.Manifest(
-        model_id=model_id,
-        model=path_of(type(model)),
-        config=config,
-        dataset=snapshot.dataset,
-        snapshot=snapshot.fingerprint,
-        ratings=snapshot.ratings.nnz,
-        started_from=started_from,
-        trained_at=store.now(),
+    manifest = store.Manifest.of(
+        model,
+        snapshot,
+        started_from,
         seconds=time.perf_counter() - began,
         history=model.history or selection.history,
     ).model_copy(update=verdict)

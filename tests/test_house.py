@@ -19,7 +19,6 @@ LONG_MODULES = {
 LONG_FUNCTIONS = {
     "recengine.ingest._load",
     "recengine.publish.publish",
-    "recengine.train.fit",
     "flows.server.serve.serve",
     # These are mostly the declarations of a command's options.
     "flows.cli.evaluation.evaluate",

@@ -80,6 +80,15 @@ class Manifest(BaseModel):
     recengine_version: str = VERSION
     torch_version: str = torch.__version__
 
+    @classmethod
+    def of(cls, model: Model, snapshot: Snapshot, started_from: str | None = None, **more: Any) -> Manifest:
+        """That of a fitted model, now; ``more`` are further fields."""
+        return cls(
+            model_id=id_of(model, snapshot, started_from), model=path_of(type(model)),
+            config=model.config.model_dump(mode="json"), dataset=snapshot.dataset, snapshot=snapshot.fingerprint,
+            ratings=snapshot.ratings.nnz, started_from=started_from, trained_at=now(), **more,
+        )  # fmt: skip
+
     @property
     def recipe(self) -> Recipe:
         """What trains it again."""

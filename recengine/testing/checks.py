@@ -25,7 +25,6 @@ from recengine.evaluation.metrics import rmse
 from recengine.evaluation.splits import Split
 from recengine.models import store
 from recengine.models.base import Model
-from recengine.models.registry import path_of
 from recengine.runtime.resources import MEMORY_LIMIT
 from recengine.testing.planted import snapshot
 from recengine.testing.subject import NotApplicable, Subject, many, require, require_sound, table
@@ -79,16 +78,7 @@ def stored_and_loaded_it_is_the_same(subject: Subject) -> None:
     model, data = subject.fitted, subject.small
     with TemporaryDirectory() as folder:
         home = Home.at(Path(folder) / "home")
-        manifest = store.Manifest(
-            model_id=store.id_of(model, data),
-            model=path_of(type(model)),
-            config=model.config.model_dump(mode="json"),
-            dataset=data.dataset,
-            snapshot=data.fingerprint,
-            trained_at=store.now(),
-            seconds=1.0,
-            history=model.history,
-        )
+        manifest = store.Manifest.of(model, data, seconds=1.0, history=model.history)
         store.save(home, model, manifest, data)
         again = store.load(home, manifest.model_id)
         require((type(again), again.config) == (type(model), model.config), "another config when loaded")

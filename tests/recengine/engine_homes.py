@@ -96,17 +96,8 @@ def trained(home: Home, snapshot_folder: Path, name: str = "popularity", **confi
     """Fit and store a model without any judging; returns its id."""
     snapshot = Snapshot.load(snapshot_folder)
     model = make(name, **config).fit(snapshot)
-    manifest = store.Manifest(
-        model_id=store.id_of(model, snapshot),
-        model=name,
-        config=model.config.model_dump(mode="json"),
-        dataset=snapshot.dataset,
-        snapshot=snapshot.fingerprint,
-        ratings=snapshot.ratings.nnz,
-        sketch=sketch_of(snapshot),
-        trained_at=store.now(),
-        seconds=0.1,
-        metrics={"ndcg@10": 0.25, "rmse": None},
+    manifest = store.Manifest.of(
+        model, snapshot, sketch=sketch_of(snapshot), seconds=0.1, metrics={"ndcg@10": 0.25, "rmse": None}
     )
     store.save(home, model, manifest, snapshot)
     return manifest.model_id

@@ -83,15 +83,7 @@ def test_a_model_that_is_gone(outside: str, tmp_path: Path, monkeypatch: pytest.
     from recengine.testing.planted import tiny
 
     home, data, model = Home.at(tmp_path / "home"), tiny(), make(f"{outside}:Ranker").fit(tiny())
-    manifest = store.Manifest(
-        model_id=store.id_of(model, data),
-        model=path_of(type(model)),
-        config=model.config.model_dump(mode="json"),
-        dataset=data.dataset,
-        snapshot=data.fingerprint,
-        trained_at=store.now(),
-        seconds=1.0,
-    )
+    manifest = store.Manifest.of(model, data, seconds=1.0)
     store.save(home, model, manifest, data)
     assert manifest.model_id.startswith("ranker-")
     assert store.load(home, manifest.model_id).state()["together"].equal(model.state()["together"])
