@@ -21,7 +21,7 @@ from recengine.knobs.stages import IngestConfig
 from recengine.movielens import core_tables, scaling
 from recengine.movielens.accounts import check_ratings_add_up, one
 from recengine.movielens.facts import FileFacts, facts_of, stamp_of
-from recengine.movielens.files import load_file, quarantine_left_out
+from recengine.movielens.files import FileLoad, load_file, quarantine_left_out
 from recengine.movielens.layouts import Source
 from recengine.movielens.reader import PARSER_VERSION
 from recengine.warehouse import erasure, sqlfiles
@@ -138,15 +138,19 @@ def _load(
         new_ids = {load.file.name: load.file_id for load in file_loads}
         everything = metadata_changed or scaling.changes(con, report.scale)
         _quarantine_left_out(con, source, facts, new_ids | kept if everything else new_ids, Path(scratch))
-    report.files_read, report.files_unchanged = len(file_loads), len(kept)
-    report.files_removed = len(removed_roles)
-    report.rows_read = sum(load.rows for load in file_loads)
-    report.bytes_read = sum(facts[load.file.name].bytes for load in file_loads)
-    report.notes += [note for load in file_loads for note in load.notes]
+    report.files_unchanged, report.files_removed = len(kept), len(removed_roles)
+    _note_what_was_read(report, file_loads, facts)
     _count(con, report)
     _check(con, report, config)
     _check_still(source, facts)
     _remember(con, source, config, report)
+
+
+def _note_what_was_read(report: LoadReport, file_loads: list[FileLoad], facts: dict[str, FileFacts]) -> None:
+    report.files_read = len(file_loads)
+    report.rows_read = sum(load.rows for load in file_loads)
+    report.bytes_read = sum(facts[load.file.name].bytes for load in file_loads)
+    report.notes += [note for load in file_loads for note in load.notes]
 
 
 def _quarantine_left_out(

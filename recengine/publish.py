@@ -118,10 +118,7 @@ def publish(
         _seal(building)
         confirm()
         history.add(con, "publishing", version, subject, reason, metrics, request)
-        path = _name(building, path_of(home, version))
-        access.share(home.root)
-        point_to(home, version)
-        history.finish(con, version)
+        path = _show(con, home, building, version)
         removed = prune(home, config.keep_versions)
     report = PublishReport(
         version=version,
@@ -138,6 +135,15 @@ def publish(
     )
     _log_line(report)
     return report.model_copy(update={"failed_exports": export(home, path, config.exports)})
+
+
+def _show(con: duckdb.DuckDBPyConnection, home: Home, building: Path, version: str) -> Path:
+    """Give the built file its name and move the link that readers open."""
+    path = _name(building, path_of(home, version))
+    access.share(home.root)
+    point_to(home, version)
+    history.finish(con, version)
+    return path
 
 
 def rollback(

@@ -17,8 +17,6 @@ LONG_MODULES = {
     "recengine.dataset",
 }
 LONG_FUNCTIONS = {
-    "recengine.ingest._load",
-    "recengine.publish.publish",
     "flows.server.serve.serve",
     # These are mostly the declarations of a command's options.
     "flows.cli.evaluation.evaluate",
