@@ -202,8 +202,14 @@ def _holder(message: str) -> str:
     process = re.search(r"PID (\d+)", message)
     if not process:
         return "another process"
-    cmdline = Path(f"/proc/{process[1]}/cmdline")
-    command = (
-        cmdline.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip() if cmdline.exists() else ""
-    )
+    try:
+        command = (
+            Path(f"/proc/{process[1]}/cmdline")
+            .read_bytes()
+            .replace(b"\0", b" ")
+            .decode(errors="replace")
+            .strip()
+        )
+    except OSError:  # it has ended, also in the middle of being asked; or this system has no /proc
+        command = ""
     return f"process {process[1]}" + (f" ({command[:120]})" if command else "")

@@ -15,6 +15,7 @@ import pytest
 from ingest_frames import MOVIES, RATINGS, frame, load, table, write
 
 from recengine.errors import Damaged, WarehouseBusy
+from recengine.warehouse import connection
 from recengine.warehouse.connection import memory, settings, warehouse
 
 HOLDER = """
@@ -61,6 +62,19 @@ def process(program: str, *arguments: Path) -> Iterator[subprocess.Popen[str]]:
     finally:
         child.kill()
         child.communicate()
+
+
+def test_a_holder_that_ends_while_it_is_looked_up_is_named_by_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ended(_: Path) -> bytes:
+        raise ProcessLookupError(3, "No such process")
+
+    monkeypatch.setattr(Path, "read_bytes", ended)
+    assert (
+        connection._holder(f"Conflicting lock is held in python (PID {os.getpid()})")
+        == f"process {os.getpid()}"
+    )
 
 
 def test_the_holder_of_the_lock_is_named_after_the_wait(
