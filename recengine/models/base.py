@@ -7,9 +7,9 @@ done once for all models, here, in ``recengine.score`` and in ``recengine.models
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
@@ -32,6 +32,8 @@ COMPUTING = (
     "best",
     "predict",
 )  # a model's methods that compute, on our own threads
+
+T = TypeVar("T")
 
 OnProgress = Callable[[str, int, int], None]
 """Called as ``on_progress(what, done, total)`` while a model trains."""
@@ -69,6 +71,20 @@ class WarmStart:
     users_then: int
 
 
+class Kept:
+    """What the trials of one training part share, such as a Gram matrix: made by the first that asks for it."""
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, Any] = {}
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What was made under a key, made now where nothing was; whoever gets it leaves it as it is."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: T = self._made[key]
+        return made
+
+
 def moved(rows: torch.Tensor, places: NDArray[np.int64]) -> torch.Tensor:
     """Rows of an earlier fit (n, k) where they stand now, (len(places), k); zeros where the place is -1."""
     has_place = torch.from_numpy(places >= 0)
@@ -99,9 +115,13 @@ class Model(ABC):
         The model's recipe, a pydantic model; ``config`` holds this model's values.
     history : list of dict
         One entry per epoch or sweep ("step", "train", "validation" ...), for the loss curve.
+    searched : mapping of str to tuple
+        The knobs that a tuning searches, dotted, with the values it tries, cheapest to try first. Of a model without
+        any the recipe stays as it is asked for.
     """
 
     name: ClassVar[str]
+    searched: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
     supports_warm_start: ClassVar[bool] = False  # whether a fit may begin at an earlier one
     Config: ClassVar[type[ModelConfig]] = ModelConfig
 
@@ -159,6 +179,21 @@ class Model(ABC):
 
         A model with parts that do not rank may cut those short.
         """
+        return self
+
+    def trial(self, default: Self | None = None) -> Self:
+        """An unfitted model with the same lists for the least work: what a tuning fits and judges.
+
+        Parameters
+        ----------
+        default : Model, optional
+            The recipe that the search began with, fitted on the same ratings: what it learned of them may be taken
+            over. None of that recipe itself.
+        """
+        return self
+
+    def sharing(self, kept: Kept) -> Self:
+        """Let the next fit take what the fits of other recipes on the same ratings made, and leave what it makes."""
         return self
 
     @abstractmethod

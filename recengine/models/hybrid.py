@@ -62,6 +62,7 @@ class Hybrid(Model):
         self.stars = BayesianMF(self.config.stars.model_copy(update={"seed": self.config.seed}))
         self.recency = RecencyBoost()
         self._earlier: RecencyBoost | None = None  # whose findings the next fit may keep
+        self._only_lists = False  # no stars
 
     def warm_start_from(self, start: WarmStart) -> Self:
         """Begin with the factors of both parts, and with what was learned about recency."""
@@ -77,6 +78,12 @@ class Hybrid(Model):
         few = stars.model_copy(update={"sweeps": min(stars.sweeps, LIGHT_SWEEPS)})
         return type(self)(self.config.model_copy(update={"stars": few}))
 
+    def trial(self, default: Self | None = None) -> Self:
+        """The same ranking without stars, and with what another recipe learned of recency on the same ratings."""
+        tried = type(self)(self.config)
+        tried._earlier, tried._only_lists = None if default is None else default.recency, True
+        return tried
+
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Fit ranking and, where there are ratings, stars on everything; recency=auto also learns the boost.
 
@@ -86,7 +93,7 @@ class Hybrid(Model):
         share = own_threads(parts=2)
         with own_threads(parts=2), ThreadPoolExecutor(max_workers=2) as beside:
             stars = None
-            if not snapshot.implicit:
+            if not snapshot.implicit and not self._only_lists:
                 stars = beside.submit(share(self.stars.fit), snapshot, device=device, on_progress=on_progress)
             replay = beside.submit(share(self._learn_recency), snapshot, device, on_progress)
             self.ranking.fit(snapshot, device=device, on_progress=on_progress)

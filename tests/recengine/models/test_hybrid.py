@@ -36,6 +36,20 @@ def model(data):
     return Hybrid(HybridConfig(stars=FEW, ranking=SMALL, boost=boost)).fit(data)
 
 
+def test_a_trial_has_the_lists_of_the_recipe_and_no_stars(data, model):
+    trial = Hybrid(model.config).trial().fit(data)
+    assert not trial.history
+    torch.testing.assert_close(trial.score(data, slice(0, 60)), model.score(data, slice(0, 60)))
+
+
+def test_a_trial_takes_over_what_was_learned_of_recency(data, model):
+    first = Hybrid(model.config).trial().fit(data)
+    first.recency.strengths = np.array([0.5, 0.25, 0])
+    second = Hybrid(model.config).trial(first).fit(data)
+    assert second.recency.weight == 0.75
+    assert not torch.equal(second.score(data, slice(0, 60)), model.score(data, slice(0, 60)))
+
+
 def test_checkerboard_is_recovered():
     data, missing = checkerboard()
     model = Hybrid(HybridConfig(stars=FEW, ranking=SMALL, recency="off")).fit(data)
