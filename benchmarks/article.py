@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.movielens import canonical_split
+from benchmarks.realdata import canonical_split
 from benchmarks.report import markdown, write
 from recengine.evaluation.metrics import rmse, rmse_mean_per_user
 from recengine.evaluation.splits import Split

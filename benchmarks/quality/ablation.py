@@ -1,4 +1,7 @@
-"""What each part of ``hybrid`` is worth, on splits inside training parts: no test rating is looked at."""
+"""What each part of ``hybrid`` is worth, on splits inside training parts: no test rating is looked at.
+
+The lists' parts are judged on every data set by both protocols; what the prior is for, and the stars, on ml-100k.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.movielens import canonical_split
 from benchmarks.parallel import side_by_side
+from benchmarks.quality.inside import changes, columns_of, judged
 from benchmarks.quality.new_users import KEPT, cut_down
+from benchmarks.realdata import canonical_split
 from benchmarks.report import markdown
 from recengine.dataset import Snapshot
 from recengine.evaluation.evaluate import evaluate
@@ -21,17 +25,17 @@ from recengine.models.parts import gibbs as stars_chain
 from recengine.models.parts.bayesian_mf import BayesianMF, BayesianMFConfig
 
 SEEDS = range(5)
-INNER = 4  # inner splits of each training part that lists are averaged over: one alone says .5 % too noisily
 SWEEPS = BayesianMFConfig().sweeps  # with a quarter of them every part gains less
 LEAST_GAIN = 0.005  # a part that gains less goes
 ALL = "all parts"
 
-RANKING: dict[str, dict[str, Any]] = {
+LISTS: dict[str, dict[str, Any]] = {
     ALL: {},
-    "without the low-rank part": {"low_rank_weight": 0},
-    "without sessions": {"session_share": 0},
-    "without genres and years": {"genre_weight": 0},
-    "without the attributes' prior": {"prior": {"strength": 0}},
+    "without the low-rank part": {"ranking": {"low_rank_weight": 0}},
+    "without sessions": {"ranking": {"session_share": 0}},
+    "without genres and years": {"ranking": {"genre_weight": 0}},
+    "without the attributes' prior": {"ranking": {"prior": {"strength": 0}}},
+    "without the recency boost": {"recency": "off"},
 }
 PRIOR: dict[str, dict[str, Any]] = {
     ALL: {},
@@ -54,35 +58,57 @@ STARS = {
 }
 
 
-def run(snapshot: Snapshot, processes: int) -> tuple[str, dict[str, Any]]:
-    """The three tables in Markdown and their figures, by variant and seed."""
-    outer = [random_per_user(snapshot, seed=seed).train for seed in SEEDS]
+def run(snapshots: dict[str, Snapshot], processes: int) -> tuple[str, dict[str, Any]]:
+    """The three tables in Markdown and their figures, by variant."""
+    ml100k = snapshots["ml-100k"]
+    outer = [random_per_user(ml100k, seed=seed).train for seed in SEEDS]
     base = canonical_split(1).train
     errors = table_of(STARS, lambda variant, seed: (base, variant, seed), starred, processes)
-    lists = table_of(RANKING, lambda variant, seed: (outer[seed], variant, seed), listed, processes)
+    lists, rows = of_lists(snapshots, processes)
     few = {
         kept: table_of(
             PRIOR, lambda variant, seed, kept=kept: (outer[seed], variant, seed, kept), new, processes
         )
         for kept in KEPT
     }
-    rows = [[kept, *row] for kept, values in few.items() for row in worth(values)]
+    rare = [[kept, *row] for kept, values in few.items() for row in worth(values)]
     note = (
-        "Validation only: every split is inside a training part, and no test rating is read. Means over seeds 0-4 "
-        "(splits and models); change: mean ± sd over the seeds of the relative difference to all parts on the same "
-        f"split. A part whose loss costs less than {LEAST_GAIN:.1%} does not earn its place."
+        "Validation only: every split is inside a training part, and no test rating is read. A part whose loss costs "
+        f"less than {LEAST_GAIN:.1%} does not earn its place."
     )
     parts = (
         note,
-        f"Lists: nDCG@10, ml-100k; the training part of each seed's 75/25 split is split 75/25 again, {INNER} times. "
-        "What the outer split holds out counts as not rated, so that the values are lower than on the test part.",
-        markdown(("hybrid, recency off", "nDCG@10", "change", "earns its place"), worth(lists)),
-        "What the prior is for: nDCG@10 of 100 users of the same training parts cut down to a few ratings.",
-        markdown(("ratings left", "hybrid, recency off", "nDCG@10", "change", "earns its place"), rows),
-        f"Stars: RMSE on a random fifth of u1.base, {SWEEPS} sweeps.",
+        "Lists: nDCG@10 with all parts, and what changes without one, ± its standard error over users; one random "
+        "split (recency off), or three cuts in time (recency auto), inside each training part. What an outer split "
+        "holds out counts as not rated, so that the values are lower than on its test part.",
+        markdown(("hybrid", *columns_of(snapshots), "mean", "earns its place"), rows),
+        "What the prior is for: nDCG@10 of 100 users of ml-100k's random training parts cut down to a few ratings, "
+        "seeds 0-4; change: mean ± sd over the seeds of the relative difference to all parts on the same split.",
+        markdown(("ratings left", "hybrid, recency off", "nDCG@10", "change", "earns its place"), rare),
+        f"Stars: RMSE on a random fifth of u1.base, {SWEEPS} sweeps, seeds 0-4.",
         markdown(("stars", "RMSE", "change", "earns its place"), worth(errors, lower_is_better=True)),
     )
     return "\n\n".join(parts), {"lists": lists, "few ratings": few, "stars": errors}
+
+
+def of_lists(snapshots: dict[str, Snapshot], processes: int) -> tuple[dict[str, Any], list[list[str]]]:
+    """The changes by column and variant, and the table's rows."""
+    values = {
+        column: found
+        for (_, column), found in judged(
+            {"parts": list(LISTS.values())}, columns_of(snapshots), processes
+        ).items()
+    }
+    columns = list(columns_of(snapshots))
+    found = {column: changes(values[column]) for column in columns}
+    rows = [[ALL, *(f"{values[column][0].mean():.4f}" for column in columns), "", ""]]
+    for at, name in list(enumerate(LISTS))[1:]:
+        own = [found[column][at] for column in columns]
+        mean = float(np.mean([change.mean for change in own]))
+        cells = (f"{change.mean:+.2%} ± {change.error:.2%}" for change in own)
+        rows.append([name, *cells, f"{mean:+.2%}", "yes" if -mean >= LEAST_GAIN else "no"])
+    figures = {column: {name: own[at].mean for at, name in enumerate(LISTS)} for column, own in found.items()}
+    return figures, rows
 
 
 def table_of(variants: dict[str, Any], job: Any, work: Any, processes: int) -> dict[str, list[float]]:
@@ -104,12 +130,6 @@ def worth(values: dict[str, list[float]], lower_is_better: bool = False) -> list
         spread = "" if name == ALL else f"{change.mean():+.2%} ± {change.std(ddof=1):.2%}"
         rows.append([name, f"{np.mean(found):.4f}", spread, verdict])
     return rows
-
-
-def listed(train: Snapshot, knobs: dict[str, Any], seed: int) -> float:
-    """nDCG@10 of a variant of the ranking, mean over splits of a training part."""
-    splits = [random_per_user(train, seed=100 * inner + seed) for inner in range(1, INNER + 1)]
-    return float(np.mean([ndcg(split, knobs, seed) for split in splits]))
 
 
 def new(train: Snapshot, knobs: dict[str, Any], seed: int, kept: int) -> float:

@@ -18,9 +18,9 @@ KEPT = (0, 1, 3, 5)
 SEEDS = range(5)
 
 
-def run(snapshot: Snapshot) -> tuple[str, list[dict[str, Any]]]:
+def run(snapshots: dict[str, Snapshot], processes: int) -> tuple[str, list[dict[str, Any]]]:
     """The table in Markdown and its rows."""
-    rows = []
+    rows, snapshot = [], snapshots["ml-100k"]
     for kept in KEPT:
         lists: dict[str, list[np.ndarray]] = {"hybrid": [], "ease": [], "popularity": []}
         for seed in SEEDS:

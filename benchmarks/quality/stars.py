@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from surprise import Dataset, Reader, SVDpp
 
-from benchmarks.movielens import canonical_split
 from benchmarks.parallel import side_by_side
+from benchmarks.realdata import canonical_split
 from benchmarks.report import markdown
+from recengine.dataset import Snapshot
 from recengine.evaluation.metrics import rmse
 from recengine.evaluation.splits import Split
 from recengine.models.hybrid import Hybrid, HybridConfig
@@ -22,7 +23,7 @@ NUMBERS = range(1, 6)
 SEEDS = range(3)
 
 
-def run(processes: int) -> tuple[str, list[dict[str, Any]]]:
+def run(snapshots: dict[str, Snapshot], processes: int) -> tuple[str, list[dict[str, Any]]]:
     """The table in Markdown and its rows."""
     splits = [canonical_split(number) for number in NUMBERS]
     rows = [

@@ -17,9 +17,9 @@ from recengine.train import train
 RUNS = 3
 
 
-def run(snapshot: Snapshot) -> tuple[str, list[float]]:
+def run(snapshots: dict[str, Snapshot], processes: int) -> tuple[str, list[float]]:
     """The table in Markdown and the seconds of each run."""
-    seconds = []
+    seconds, snapshot = [], snapshots["ml-100k"]
     for _ in range(RUNS):
         with tempfile.TemporaryDirectory() as folder:
             home = Home.at(folder)

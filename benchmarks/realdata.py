@@ -7,16 +7,24 @@ import sys
 from pathlib import Path
 
 from recengine.config import Home
-from recengine.evaluation.runner import EvaluateConfig, read_split
+from recengine.dataset import Snapshot
+from recengine.evaluation.runner import EvaluateConfig, read_snapshot, read_split
 from recengine.evaluation.splits import Split
+
+NAMES = ("ml-100k", "ml-latest-small", "movietweetings-100k")
 
 
 def datasets() -> Path:
-    """The folder that holds ml-100k and ml-latest-small (``RECENGINE_DATASETS``)."""
+    """The folder that holds the folders ``NAMES`` (``RECENGINE_DATASETS``)."""
     folder = os.environ.get("RECENGINE_DATASETS")
     if not folder:
-        sys.exit("Set RECENGINE_DATASETS to the folder that holds ml-100k and ml-latest-small.")
+        sys.exit(f"Set RECENGINE_DATASETS to the folder that holds {', '.join(NAMES)}.")
     return Path(folder)
+
+
+def snapshot_of(name: str) -> Snapshot:
+    """A dataset as a snapshot in memory."""
+    return read_snapshot(_home(), EvaluateConfig(source=datasets() / name))
 
 
 def canonical_split(number: int) -> Split:
@@ -28,4 +36,8 @@ def canonical_split(number: int) -> Split:
         train=folder / f"u{number}.base",
         test=folder / f"u{number}.test",
     )
-    return read_split(Home.at(os.environ.get("RECENGINE_HOME", "data")), config)
+    return read_split(_home(), config)
+
+
+def _home() -> Home:
+    return Home.at(os.environ.get("RECENGINE_HOME", "data"))
