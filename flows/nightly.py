@@ -26,7 +26,7 @@ from flows.train import evaluate_and_select, fit
 from recengine.config import Home, NightDataset
 from recengine.knobs.sources import DEFAULT, InForce, Knobs, told_where
 from recengine.knobs.stages import RetentionConfig
-from recengine.selection.candidates import challenger_of
+from recengine.selection.candidates import asked_recipe
 from recengine.selection.verdict import Selection
 from recengine.serving import continuity, report
 from recengine.serving.continuity import Night, named
@@ -103,7 +103,7 @@ def nightly(
         force: Run although nothing changed, and publish against gate and guard or over another dataset
     """
     with told_where(in_force):
-        challenger_of(in_force.knobs.train)
+        asked_recipe(in_force.knobs.train)
     top_n = None if in_force.origin("score.top_n") == DEFAULT else in_force.knobs.score.top_n
     asked = Night(dataset=named(dataset), source=source, limits=in_force.knobs.ingest, top_n=top_n)
     with run_lock():
@@ -120,8 +120,8 @@ def _night(night: Night, knobs: Knobs, force: bool) -> State[Any]:
     training, scoring = knobs.train, knobs.score
     if night.top_n:
         scoring = scoring.model_copy(update={"top_n": night.top_n})
-    request = engine.request_of(training, scoring, knobs.publish)
     load = ingest_files(night.dataset, night.source, night.limits, force)
+    request = engine.request_of(Home.at(), load.dataset, training, scoring, knobs.publish)
     always = force or training.reuse.from_scratch
     if not always and not check_for_changes(load, request):
         return Completed(name="Unchanged", message=f"{load.dataset} is as it was: the published tables stay.")

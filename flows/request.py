@@ -16,9 +16,14 @@ from recengine.serving.versions import current_version, versions
 from recengine.warehouse.history import publications
 
 
-def request_of(train: TrainConfig, score: ScoreConfig, publish: PublishConfig | None = None) -> str:
-    """What is asked for as canonical JSON: whatever may change a verdict or a table, and the code that answers."""
-    recipe = challenger_of(train)
+def request_of(
+    home: Home, dataset: str, train: TrainConfig, score: ScoreConfig, publish: PublishConfig | None = None
+) -> str:
+    """What is asked for as canonical JSON: whatever may change a verdict or a table, and the code that answers.
+
+    The recipe is the one that challenges: a new tuning of the dataset is another request.
+    """
+    recipe = challenger_of(home, dataset, train)
     asked = {
         "recipe": recipe.model_dump(),
         "rules": json.loads(train.rules),

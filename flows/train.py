@@ -100,7 +100,7 @@ def train(*, in_force: InForce, force: bool = False) -> str | None:
     """
     config = in_force.knobs.train
     with told_where(in_force):
-        engine.challenger_of(config)
+        engine.asked_recipe(config)
     with run_lock():
         snapshot = build_features("what the warehouse holds").folder
         selection = evaluate_and_select(snapshot, config, force)

@@ -31,11 +31,11 @@ MANY_ARGUMENTS = {
 }
 CIRCLES: set[str] = set()
 
-STAGES = {"ingest", "features", "train", "score", "publish"}
+STAGES = {"ingest", "features", "tune", "train", "score", "publish"}
 ENGINE = {
     *(f"{name}.py" for name in ("__init__", "config", "errors", "dataset", *STAGES)), "py.typed",
-    "knobs", "movielens", "synthetic", "warehouse", "models", "evaluation", "selection", "serving", "runtime",
-    "upkeep", "library", "testing", "sql",
+    "knobs", "movielens", "synthetic", "warehouse", "models", "evaluation", "tuning", "selection", "serving",
+    "runtime", "upkeep", "library", "testing", "sql",
 }  # fmt: skip
 REPOSITORY = {
     "flows", "deployments", "recengine", "tests", "benchmarks", "docs", "pyproject.toml", "README.md", "Makefile",

@@ -109,9 +109,9 @@ def refuse_what_cannot_be(in_force: InForce) -> None:
         It is not there.
     """
     from recengine.runtime.devices import resolved
-    from recengine.selection.candidates import challenger_of
+    from recengine.selection.candidates import asked_recipe
 
     with told_where(in_force):
-        challenger_of(in_force.knobs.train)
+        asked_recipe(in_force.knobs.train)
     for device in (in_force.knobs.train.device, in_force.knobs.score.device):
         resolved(device)

@@ -27,7 +27,14 @@ from pydantic_settings import (
 
 from recengine.config import refusal
 from recengine.errors import BadInput, BadKnob
-from recengine.knobs.stages import IngestConfig, PublishConfig, RetentionConfig, ScoreConfig, TrainConfig
+from recengine.knobs.stages import (
+    IngestConfig,
+    PublishConfig,
+    RetentionConfig,
+    ScoreConfig,
+    TrainConfig,
+    TuneConfig,
+)
 
 FILE = "recengine.toml"
 PREFIX, DELIMITER = "RECENGINE_", "__"
@@ -43,6 +50,7 @@ class Knobs(BaseSettings):
 
     ingest: IngestConfig = Field(IngestConfig(), description="What a load accepts")
     train: TrainConfig = Field(TrainConfig(), description="Which model challenges, and how it is judged")
+    tune: TuneConfig = Field(TuneConfig(), description="How long the recipe's knobs are searched")
     score: ScoreConfig = Field(ScoreConfig(), description="How many rows are published")
     publish: PublishConfig = Field(PublishConfig(), description="What must hold before readers see them")
     retention: RetentionConfig = Field(RetentionConfig(), description="What is kept after the night")

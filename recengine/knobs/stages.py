@@ -167,6 +167,27 @@ class TrainConfig(StageConfig):
         return json.dumps(self.model_dump(mode="json", exclude=others), sort_keys=True)
 
 
+class TuneConfig(StageConfig):
+    """How long the recipe's knobs are searched, and when one leaves its default."""
+
+    budget: float = Field(
+        10.0, gt=0, le=10_000, description="Minutes that a tuning may take, by hand or every week"
+    )
+    first_night: float = Field(
+        20.0,
+        ge=0,
+        le=36_000,
+        description="Seconds that a home's first night, and recengine evaluate, may tune before they judge; 0: none",
+    )
+    agree: float = Field(
+        1.0,
+        ge=0.5,
+        le=1,
+        description="Share of the splits on which a value has to gain before a knob leaves its default",
+    )
+    trials: int = Field(1000, ge=1, le=1_000_000, description="Most trials of a search")
+
+
 class ScoreConfig(StageConfig):
     """How many rows the published tables have, and where they are computed."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -58,6 +59,50 @@ def same_recipe(one: Recipe, other: Recipe) -> bool:
         one.model == other.model
         and make(one.model, **one.config).config == make(other.model, **other.config).config
     )
+
+
+def searched_of(recipe: Recipe) -> dict[str, tuple[Any, ...]]:
+    """The knobs that a tuning may move, dotted, with the values to try: all but those that the recipe tells.
+
+    Its seed and its recency are in every recipe: recency counts as told where it is not the default.
+    """
+    kind = kind_of(recipe.model)
+    usual = {"seed": None, "recency": kind().config.model_dump().get("recency")}
+    told = [name for name, value in _leaves(recipe.config) if name not in usual or value != usual[name]]
+    return {
+        knob: values
+        for knob, values in kind.searched.items()
+        if not any(f"{knob}.".startswith(f"{name}.") or f"{name}.".startswith(f"{knob}.") for name in told)
+    }
+
+
+def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
+    """A recipe with dotted knobs in the places of its own; a group that it tells keeps its other knobs."""
+    config = copy.deepcopy(recipe.config)
+    for dotted, value in settings.items():
+        *path, last = dotted.split(".")
+        holder = config
+        for name in path:
+            holder = holder.setdefault(name, {})
+        holder[last] = value
+    return Recipe(model=recipe.model, config=config)
+
+
+def value_in(config: BaseModel, dotted: str) -> Any:
+    """A config's knob by its dotted name."""
+    found: Any = config
+    for name in dotted.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def _leaves(config: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted names and values of all that is no group."""
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{within}{name}.")
+        else:
+            yield f"{within}{name}", value
 
 
 def understood(recipe: Recipe) -> tuple[Recipe | None, tuple[str, ...]]:

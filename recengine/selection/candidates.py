@@ -15,18 +15,28 @@ from recengine.evaluation.slices import slices_of
 from recengine.evaluation.splits import sample_users
 from recengine.knobs.stages import TrainConfig
 from recengine.models.base import OnProgress, silent
-from recengine.models.recipes import Recipe, checked_knobs, recipe_for, same_recipe
+from recengine.models.recipes import (
+    Recipe,
+    checked_knobs,
+    recipe_for,
+    same_recipe,
+    searched_of,
+    understood,
+    with_settings,
+)
 from recengine.runtime.devices import resolved
 from recengine.selection import judgement
 from recengine.selection.champion import champion_of, recipe_of
 from recengine.selection.gate import POPULARITY
 from recengine.selection.judgement import Judgement
+from recengine.warehouse.connection import warehouse
+from recengine.warehouse.history import trials
 
 log = logging.getLogger(__name__)
 
 
-def challenger_of(config: TrainConfig) -> Recipe:
-    """The recipe a config asks for.
+def asked_recipe(config: TrainConfig) -> Recipe:
+    """The recipe a config asks for, before any tuning.
 
     Raises
     ------
@@ -37,11 +47,35 @@ def challenger_of(config: TrainConfig) -> Recipe:
     return recipe_for(config.model, seed=config.seed, recency=config.recency, **knobs)
 
 
+def challenger_of(home: Home, dataset: str, config: TrainConfig) -> Recipe:
+    """The recipe that challenges: what is asked for by hand, over the newest tuning, over the defaults.
+
+    Raises
+    ------
+    BadInput
+        The model has no such knob, or takes no such value.
+    """
+    asked = asked_recipe(config)
+    if not home.warehouse.exists():
+        return asked
+    with warehouse(home.warehouse) as con:
+        tuning = trials.newest(con, dataset, asked.model)
+    if tuning is None:
+        return asked
+    free = searched_of(asked)
+    found = {knob: value for knob, value in tuning.knobs.items() if knob in free}
+    recipe, left_out = understood(with_settings(asked, found))
+    if left_out:
+        log.warning("train: the tuning of %s is read without %s", asked.model, ", ".join(left_out))
+    return recipe or asked
+
+
 def candidates(home: Home, snapshot_folder: Path, config: TrainConfig) -> dict[str, Recipe]:
     """What is judged tonight: "challenger", "popularity", and "champion" where its recipe is another one."""
-    challenger = challenger_of(config)
+    dataset = Snapshot.load(snapshot_folder).dataset
+    challenger = challenger_of(home, dataset, config)
     recipes = {"challenger": challenger, "popularity": Recipe(model=POPULARITY)}
-    champion = champion_of(home, Snapshot.load(snapshot_folder).dataset)
+    champion = champion_of(home, dataset)
     if champion is None or champion.model == POPULARITY:
         return recipes
     recipe, said = recipe_of(champion)

@@ -19,7 +19,7 @@ from recengine.dataset import Snapshot
 from recengine.knobs.stages import TrainConfig
 from recengine.models import store
 from recengine.models.base import Model, WarmStart
-from recengine.models.recipes import same_recipe, understood
+from recengine.models.recipes import Recipe, same_recipe, understood
 from recengine.models.registry import code_of, kind_of, path_of
 from recengine.selection.candidates import challenger_of
 from recengine.selection.champion import champion_of
@@ -40,7 +40,8 @@ def standing(home: Home, snapshot: Snapshot, config: TrainConfig) -> Selection |
         return None
     judged = champion.judged
     changed = _changed(champion, judged.ratings, snapshot)
-    ended = _ended(champion, judged, changed, config)
+    asked = challenger_of(home, snapshot.dataset, config)
+    ended = _ended(champion, judged, changed, asked, config)
     if ended:
         log.info("train: the verdict of %s UTC on %s ends: %s", _when(judged), champion.model_id, ended)
         return None
@@ -59,7 +60,9 @@ def standing(home: Home, snapshot: Snapshot, config: TrainConfig) -> Selection |
     )
 
 
-def _ended(champion: store.Manifest, judged: store.Judged, changed: float, config: TrainConfig) -> str:
+def _ended(
+    champion: store.Manifest, judged: store.Judged, changed: float, asked: Recipe, config: TrainConfig
+) -> str:
     """Why a verdict stands no longer, empty where it does."""
     reuse, age = config.reuse, store.now() - judged.at
     if reuse.from_scratch:
@@ -69,7 +72,6 @@ def _ended(champion: store.Manifest, judged: store.Judged, changed: float, confi
         return f"{champion.model} cannot be had any more"
     if {judged.code, champion.code} != {code_of(kind_of(recipe.model))}:
         return "the model's or the engine's code or a library is another"
-    asked = challenger_of(config)
     if judged.rules != config.rules or left_out or not same_recipe(recipe, asked):
         return "another recipe or other rules are asked for"
     if changed > reuse.max_changed_share:

@@ -10,7 +10,7 @@ import pytest
 from recengine.errors import BadInput
 from recengine.knobs.sources import InForce, Knobs, field_of, in_force, told_where, value_of
 from recengine.knobs.stages import GateConfig
-from recengine.selection.candidates import challenger_of
+from recengine.selection.candidates import asked_recipe
 
 
 def told(home: Path, toml: str = "", **places: Any) -> InForce:
@@ -68,7 +68,11 @@ def test_nothing_told_is_the_defaults_and_makes_nothing(tmp_path: Path) -> None:
         ("seed 5", {}, "recengine.toml is no TOML: Expected '=' after a key in a key/value pair (at line 1"),
         ("", {"said": ["train.seed"]}, "--set train.seed: write a knob and its value"),
         ("", {"said": ["train.gate=3"]}, "--set: train.gate is 3; it should be a valid dictionary"),
-        ("", {"said": ["a.b=3"]}, "--set: There is no knob a; choose one of ingest, train, score, publish,"),
+        (
+            "",
+            {"said": ["a.b=3"]},
+            "--set: There is no knob a; choose one of ingest, train, tune, score, publish,",
+        ),
         ("", {"options": {"score.top_n": 5000}}, "--top-n: score.top_n is 5000; it should be less than or"),
         (
             "",
@@ -97,13 +101,13 @@ def test_what_cannot_be_is_one_sentence_that_says_where(
 
 def test_a_models_own_knob_says_where_it_was_told(tmp_path: Path) -> None:
     found = told(tmp_path, environment={"RECENGINE_TRAIN__KNOBS__RANKING__RIDGE": "500"})
-    assert challenger_of(found.knobs.train).config["ranking"] == {"ridge": 500.0}
+    assert asked_recipe(found.knobs.train).config["ranking"] == {"ridge": 500.0}
     found = told(tmp_path, "[train.knobs]\nranking.rigde = 5")
     with (
         pytest.raises(BadInput, match=r"recengine.toml, line 2: .*ranking.rigde; did you mean ridge\?"),
         told_where(found),
     ):
-        challenger_of(found.knobs.train)
+        asked_recipe(found.knobs.train)
 
 
 def test_names_of_an_earlier_release_are_read(tmp_path: Path) -> None:
@@ -132,4 +136,4 @@ def test_lists_and_tables_in_the_environment_are_json_toml_or_a_bare_name(tmp_pa
     }
     found = told(tmp_path, environment=environment)
     assert (found.knobs.train.seed, found.knobs.publish.exports) == (3, ("parquet",))
-    assert challenger_of(found.knobs.train).config["boost"] == {"half_lives": [3, 7]}
+    assert asked_recipe(found.knobs.train).config["boost"] == {"half_lives": [3, 7]}

@@ -15,7 +15,7 @@ from recengine.models.base import Model
 from recengine.models.recipes import Recipe, recipe_for, understood
 from recengine.models.registry import ModelName, code_of, kind_of, path_of
 from recengine.runtime.identity import code_identity
-from recengine.selection.candidates import challenger_of
+from recengine.selection.candidates import asked_recipe
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_what_is_no_model_gets_one_sentence(outside: str, name: str, sentence: s
     with pytest.raises(BadInput, match=sentence):
         kind_of(name.format(outside))
     with pytest.raises(BadInput, match=sentence):
-        challenger_of(TrainConfig(model=name.format(outside)))
+        asked_recipe(TrainConfig(model=name.format(outside)))
     with pytest.raises(ValidationError, match=sentence):
         TypeAdapter(ModelName).validate_python(name.format(outside))
 
@@ -62,8 +62,8 @@ def test_what_is_no_model_gets_one_sentence(outside: str, name: str, sentence: s
 def test_knobs_of_a_stranger_are_checked_by_its_config(outside: str) -> None:
     model = f"{outside}:Ranker"
     with pytest.raises(BadInput, match=r"There is no knob train.knobs.piror; did you mean prior\?"):
-        challenger_of(TrainConfig(model=model, knobs={"piror": 3}))
-    recipe = challenger_of(TrainConfig(model=model, knobs={"prior": 17}, seed=5))
+        asked_recipe(TrainConfig(model=model, knobs={"piror": 3}))
+    recipe = asked_recipe(TrainConfig(model=model, knobs={"prior": 17}, seed=5))
     assert recipe == Recipe(model=model, config={"seed": 5, "prior": 17.0})
     assert make(recipe.model, **recipe.config).config.prior == 17
 

@@ -56,7 +56,10 @@ def test_models_and_answers_of_other_code_count_as_not_there(
 ) -> None:
     [folder] = home.snapshots.iterdir()
     chosen = Selection(action="publish", recipe=Recipe(model="popularity"), reason="", metrics={})
-    model_id, asked = train.fit(home, folder, chosen), nightly.request_of(TrainConfig(), ScoreConfig())
+    model_id, asked = (
+        train.fit(home, folder, chosen),
+        nightly.request_of(home, "generated", TrainConfig(), ScoreConfig()),
+    )
     assert store.manifest_of(home, model_id).code == identity.code_identity()
     for module in (registry, features):
         monkeypatch.setattr(module, "code_identity", lambda: "other code")
@@ -64,7 +67,7 @@ def test_models_and_answers_of_other_code_count_as_not_there(
         assert features.fingerprint_of(con) != folder.name
     assert store.id_of(make("popularity"), Snapshot.load(folder)) != model_id
     assert train.fit(home, folder, chosen) != model_id
-    assert nightly.request_of(TrainConfig(), ScoreConfig()) != asked
+    assert nightly.request_of(home, "generated", TrainConfig(), ScoreConfig()) != asked
 
 
 def test_training_from_scratch_trains_although_such_a_model_is_there(home: Home) -> None:

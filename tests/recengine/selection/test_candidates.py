@@ -20,7 +20,7 @@ from recengine.models import store
 from recengine.models.store import Recipe
 from recengine.selection import candidates as selection
 from recengine.selection import verdict
-from recengine.selection.candidates import challenger_of
+from recengine.selection.candidates import asked_recipe
 from recengine.selection.judgement import Judgement
 from recengine.selection.verdict import Selection
 from recengine.serving.versions import Publication
@@ -29,10 +29,14 @@ from recengine.warehouse.connection import warehouse
 CONFIG = TrainConfig(model="sae")
 
 
-def test_a_models_knobs_are_its_challengers() -> None:
+def test_a_models_knobs_are_its_challengers(tmp_path: Path) -> None:
     config = TrainConfig(knobs={"ranking": {"ridge": "500"}})
-    assert challenger_of(config).config == {"seed": 0, "recency": "auto", "ranking": {"ridge": 500.0}}
-    assert nightly.request_of(config, ScoreConfig()) != nightly.request_of(TrainConfig(), ScoreConfig())
+    assert asked_recipe(config).config == {"seed": 0, "recency": "auto", "ranking": {"ridge": 500.0}}
+    home = Home.at(tmp_path)
+    asked, usual = (
+        nightly.request_of(home, "demo", train, ScoreConfig()) for train in (config, TrainConfig())
+    )
+    assert asked != usual
 
 
 @pytest.mark.parametrize(
@@ -47,7 +51,7 @@ def test_a_models_knobs_are_its_challengers() -> None:
 )
 def test_a_knob_that_no_model_has_is_refused(knobs: dict[str, Any], sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
-        challenger_of(TrainConfig(knobs=knobs))
+        asked_recipe(TrainConfig(knobs=knobs))
 
 
 def judgement(folder: Path, model: str, ndcg: float, users: int = 200) -> Judgement:
@@ -250,9 +254,10 @@ def test_train_reports_its_selection(home: Home) -> None:
 
 
 def test_already_answered(home: Home) -> None:
-    request = nightly.request_of(CONFIG, ScoreConfig())
-    assert request != nightly.request_of(TrainConfig(model="sae", seed=1), ScoreConfig())
-    assert request != nightly.request_of(CONFIG, ScoreConfig(top_n=9))
+    request = nightly.request_of(home, "generated", CONFIG, ScoreConfig())
+    other = nightly.request_of(home, "generated", TrainConfig(model="sae", seed=1), ScoreConfig())
+    longer = nightly.request_of(home, "generated", CONFIG, ScoreConfig(top_n=9))
+    assert request not in (other, longer)
     with warehouse(home.warehouse) as con:
         data = con.execute("SELECT input_fingerprint FROM scores.origin").fetchall()[0][0]
 
@@ -265,7 +270,7 @@ def test_already_answered(home: Home) -> None:
         publish.publish(con, home, request=request)
         assert answered()
         assert not answered(on="other data")
-        assert not answered(nightly.request_of(CONFIG, ScoreConfig(top_n=9)))
+        assert not answered(longer)
         publish.rollback(con, home)
         assert answered()  # who rolled back does not want the same tables again
         nightly.remember_kept(con, "generated", "other data", kept(), request)

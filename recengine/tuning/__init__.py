@@ -1,0 +1,1 @@
+"""How a recipe's knobs are searched: inside the training part, by what each gains on several cuts in time."""

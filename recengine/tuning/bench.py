@@ -1,0 +1,79 @@
+"""Trials: a recipe fitted on a split's training part, and its lists measured user by user."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recengine.errors import NotFinite
+from recengine.evaluation.evaluate import recommend
+from recengine.evaluation.metrics import ranking_metrics
+from recengine.evaluation.splits import Split
+from recengine.models import make
+from recengine.models.base import Kept, Model
+from recengine.models.recipes import Recipe, with_settings
+from recengine.tuning.search import Outcome, Settings, key_of
+
+
+class Bench:
+    """Judges settings of a recipe on some splits; what a split's trials can share is made once.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What settings are added to.
+    splits : sequence of Split
+    metric : str
+        A rank metric at a cut-off, "ndcg@10".
+    device : str
+        Where to fit.
+    """
+
+    def __init__(self, recipe: Recipe, splits: Sequence[Split], metric: str, device: str = "cpu") -> None:
+        self.recipe, self.splits, self.metric, self.device = recipe, splits, metric, device
+        self.seconds = 0.0  # of the last trial
+        self._shared = [Kept() for _ in splits]
+        self._untuned: list[Model | None] = [None for _ in splits]
+        self._measured: dict[tuple[str, int], NDArray[np.float64]] = {}
+
+    def judge(self, settings: Settings, against: Settings, split: int) -> Outcome:
+        """Settings on the split of a number, next to what they are tried against."""
+        began = time.perf_counter()
+        theirs = self._of(against, split)
+        ours = self._of(settings, split)
+        gains, users = ours - theirs, len(ours)
+        error = float(gains.std(ddof=1)) / math.sqrt(users) if users > 1 else math.inf
+        self.seconds = time.perf_counter() - began
+        return Outcome(float(ours.mean()), float(gains.mean()), error, users)
+
+    def _of(self, settings: Settings, split: int) -> NDArray[np.float64]:
+        """The metric of every judged user, (E,)."""
+        name = key_of(settings), split
+        if name not in self._measured:
+            self._measured[name] = self._measure(settings, split)
+        return self._measured[name]
+
+    def _measure(self, settings: Settings, split: int) -> NDArray[np.float64]:
+        users, relevant = self.splits[split].relevance()
+        length = int(self.metric.rpartition("@")[2])
+        try:
+            model = self._fitted(settings, split)
+            top = recommend(model, self.splits[split].train, users, length)
+        except NotFinite:  # these settings cannot be computed with: no list of theirs is any good
+            return np.zeros(len(users))
+        return ranking_metrics(top, relevant, [length])[self.metric]
+
+    def _fitted(self, settings: Settings, split: int) -> Model:
+        part, shared = self.splits[split].train, self._shared[split]
+        untuned = self._untuned[split]
+        if untuned is None:
+            untuned = make(self.recipe.model, **self.recipe.config).trial().sharing(shared)
+            self._untuned[split] = untuned.fit(part, device=self.device)
+        if not settings:
+            return untuned
+        asked = with_settings(self.recipe, settings)
+        return make(asked.model, **asked.config).trial(untuned).sharing(shared).fit(part, device=self.device)
