@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, Literal, Self
 
@@ -19,7 +19,7 @@ from pydantic import AliasChoices, ConfigDict, Field
 
 from recengine.dataset import Snapshot
 from recengine.errors import NotFinite
-from recengine.models.base import Model, ModelConfig, OnProgress, WarmStart, part_of, silent
+from recengine.models.base import Kept, Model, ModelConfig, OnProgress, WarmStart, part_of, silent
 from recengine.models.parts.bayesian_mf import BayesianMF, BayesianMFConfig
 from recengine.models.parts.closed_form import TOO_LITTLE_MEMORY
 from recengine.models.parts.ranking import Ranking, RankingConfig
@@ -53,6 +53,14 @@ class Hybrid(Model):
     """Ranking scores from two added autoencoders, boosted by recency; stars from a third."""
 
     name: ClassVar[str] = "hybrid"
+    searched: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "ranking.ridge_scale": (24.0, 48.0, 96.0, 192.0),
+        "ranking.low_rank_weight": (0.0, 0.5, 1.0, 1.5),
+        "ranking.session_share": (0.0, 0.4, 0.7, 0.9),
+        "ranking.genre_weight": (1.5, 3.0, 5.0),
+        "ranking.low_rank.unrated_weight": (0.1, 0.2, 0.4),
+        "ranking.low_rank.factors": (32, 64),
+    }
     supports_warm_start: ClassVar[bool] = True
     Config: ClassVar[type[ModelConfig]] = HybridConfig
 
@@ -83,6 +91,11 @@ class Hybrid(Model):
         tried = type(self)(self.config)
         tried._earlier, tried._only_lists = None if default is None else default.recency, True
         return tried
+
+    def sharing(self, kept: Kept) -> Self:
+        """Grams and low-rank factors are made once for all recipes that agree on their knobs."""
+        self.ranking.shared = kept
+        return self
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Fit ranking and, where there are ratings, stars on everything; recency=auto also learns the boost.

@@ -22,6 +22,7 @@ from recengine.models.base import OnProgress, silent
 from recengine.models.kernels.batched_ridge import Problem, Rows
 
 LEAST_SWEEPS = 3
+FEW_UNRATED = 40  # unrated entries to a rated one up to which they count in full
 FIRST_SCALE = 0.1  # size of the random factors the alternation starts from
 
 
@@ -32,7 +33,7 @@ class ImplicitALSConfig(BaseModel):
 
     factors: int = Field(32, ge=1, description="Number K of latent factors")
     unrated_weight: float = Field(
-        0.2, gt=0, description="Weight of an unrated entry; a rated one counts about 1"
+        0.2, gt=0, description="Weight of an unrated entry, less on sparse data; a rated one counts about 1"
     )
     ridge: float = Field(0.02, gt=0, description="Penalty on factors, per entry they are fitted to")
     sweeps: int = Field(10, ge=1, description="Alternations between users and movies")
@@ -50,6 +51,7 @@ class ImplicitALS:
         self.config, self.seed = config if config is not None else ImplicitALSConfig(), seed
         self.users = torch.zeros(0, 0)  # (U, K)
         self.movies = torch.zeros(0, 0)  # (M, K)
+        self.unrated_weight = self.config.unrated_weight  # as far as the data's density lets it count
 
     def fit(
         self,
@@ -76,6 +78,7 @@ class ImplicitALS:
         config = self.config
         filled = np.flatnonzero(np.diff(rows.indptr))  # the factors of a row without entries are 0
         rows, every = rows[filled], rows.shape[0]
+        self.unrated_weight = config.unrated_weight * _share_counted(rows)
         users, movies = (Rows(matrix, device) for matrix in (rows, rows.T.tocsr()))
         if start is not None:
             factors = self._factors(movies, start[torch.from_numpy(filled)].to(device))
@@ -100,11 +103,13 @@ class ImplicitALS:
 
     def state(self) -> dict[str, torch.Tensor]:
         """The factors of both sides."""
-        return {"users": self.users, "movies": self.movies}
+        weight = torch.tensor(self.unrated_weight, dtype=torch.float64)
+        return {"users": self.users, "movies": self.movies, "unrated_weight": weight}
 
     def restore(self, state: dict[str, torch.Tensor]) -> Self:
-        """Take back what ``state`` gave."""
+        """Take back what ``state`` gave; what earlier releases stored counted unrated entries in full."""
         self.users, self.movies = state["users"], state["movies"]
+        self.unrated_weight = float(state.get("unrated_weight", self.config.unrated_weight))
         return self
 
     def _first(self, movies: int) -> torch.Tensor:
@@ -117,13 +122,13 @@ class ImplicitALS:
 
         Solves ``(sum_rated v v' + w V'V + ridge (n + w C) I) p = sum_rated v`` for every row of n ratings.
         """
-        config, device = self.config, other.device
+        config, device, unrated = self.config, other.device, self.unrated_weight
         (count, columns), width = rows.shape, other.shape[1]
         rated = torch.from_numpy(np.diff(rows.targets.indptr)).float()
         problem = Problem(
             inputs=other,
-            base=config.unrated_weight * (other.T @ other),
-            ridge=(config.ridge * (rated + config.unrated_weight * columns)).to(device),
+            base=unrated * (other.T @ other),
+            ridge=(config.ridge * (rated + unrated * columns)).to(device),
             scale=torch.ones(count, device=device),
             right=torch.zeros(count, width, device=device),
             offsets=torch.zeros(columns, device=device),
@@ -131,3 +136,9 @@ class ImplicitALS:
             noise=torch.zeros(count, 0, device=device),
         )
         return rows.solve(problem).means
+
+
+def _share_counted(rows: csr_array) -> float:
+    """How far an unrated entry counts: on sparse data there are so many that they would drown the rated ones."""
+    unrated = rows.shape[1] * rows.shape[0] / max(rows.nnz, 1)
+    return min(1.0, float((FEW_UNRATED / max(unrated, 1.0)) ** 0.25))

@@ -14,7 +14,7 @@ All three estimate the same thing, the user's row of zeros and ones, so that the
 from __future__ import annotations
 
 import copy
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array, vstack
 
 from recengine.dataset import DECLARED, Snapshot
-from recengine.models.base import OnProgress, moved, part_of, silent
+from recengine.models.base import Kept, OnProgress, moved, part_of, silent
 from recengine.models.kernels.blocks import Block, Catalogue
 from recengine.models.kernels.cooccurrence import common_raters, session_raters
 from recengine.models.kernels.popular_first import Order, RatedRows, rows_of
@@ -39,21 +39,34 @@ BLOCK = 4096  # most users whose best are found at a time
 
 
 class RankingConfig(BaseModel):
-    """Knobs of the ranking; defaults chosen on validation parts of ml-100k and ml-latest-small."""
+    """Knobs of the ranking; defaults chosen inside the training parts of three data sets, random and in time."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    ridge: float = Field(350.0, gt=0, description="Penalty on the closed form's weights, in ratings")
+    ridge: float | None = Field(
+        None, gt=0, description="Penalty on the closed form's weights, in ratings; none: by ridge_scale"
+    )
+    ridge_scale: float = Field(
+        48.0, gt=0, description="The same by rule: times the root of the mean number of ratings of its movies"
+    )
     genre_weight: float = Field(
         3.0, ge=0, description="Weight of a genre's row in the closed form; 0 leaves genres and years out"
     )
-    session_share: float = Field(0.9, ge=0, le=1, description="Share of a pair's weight tied to one session")
+    session_share: float = Field(0.7, ge=0, le=1, description="Share of a pair's weight tied to one session")
     session_hours: float = Field(0.2, gt=0, description="Time scale of a session")
     min_ratings: int = Field(3, ge=1, description="Movies with fewer ratings are left to the prior")
     most_movies: int = Field(4_000, ge=1, description="Most movies in the closed form: the most rated ones")
     low_rank_weight: float = Field(1.0, ge=0, description="Weight of the low-rank part; 0 leaves it out")
     low_rank: ImplicitALSConfig = ImplicitALSConfig()
     prior: AttributePriorConfig = AttributePriorConfig()
+
+    def ridge_for(self, counts: NDArray[np.integer[Any]]) -> float:
+        """The ridge of a closed form of movies with these numbers of ratings, (H,).
+
+        What a pair of movies has in common by chance grows with the root of their counts, and the ridge with it.
+        """
+        mean = counts.mean() if len(counts) else 1.0
+        return self.ridge if self.ridge is not None else float(self.ridge_scale * np.sqrt(mean))
 
     def bounded(self, most_work: int) -> Self:
         """The same recipe with no more work on its low-rank part."""
@@ -79,12 +92,13 @@ class Ranking:
         self.low_rank = ImplicitALS(self.config.low_rank, seed)
         self.prior = AttributePrior(self.config.prior)
         self._start: torch.Tensor | None = None  # row factors that the next fit begins with, (U + C, K)
+        self.shared: Kept | None = None  # with fits of other recipes to the same ratings
         self._catalogue: Catalogue | None = None  # with this boost, where it has been asked for
         self._boost: NDArray[np.float32] | None = None
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Fit the three parts on all ratings."""
-        config, self._catalogue = self.config, None
+        config, kept, self._catalogue = self.config, self.shared or Kept(), None
         self.order = Order.of(snapshot.ratings, config.min_ratings)
         rows = self._rows(snapshot, np.arange(snapshot.users))
         genres = snapshot.movie_group(*(GENRES if config.genre_weight else ()))
@@ -93,12 +107,15 @@ class Ranking:
         if config.low_rank_weight:
             stacked = csr_array(vstack([rows.rated, genres.T], format="csr"))  # (U + C, warm)
             start = self._start if self._start is not None and len(self._start) == stacked.shape[0] else None
-            self.low_rank.fit(stacked, start=start, device=device, on_progress=on_progress)
+            key = ("low rank", config.low_rank, config.min_ratings, bool(config.genre_weight))
+            self.low_rank = kept.get(
+                key, lambda: self.low_rank.fit(stacked, start=start, device=device, on_progress=on_progress)
+            )
         on_progress("closed form", 0, 1)
         head = min(self.wanted, solvable(SIDE_BY_SIDE))
-        self.weights = zero_diagonal_ridge(
-            self._gram(rows, genres[:head]), config.ridge, outputs=head, device=device
-        )
+        ridge = config.ridge_for(np.bincount(rows.rated.indices, minlength=head)[:head])
+        gram = self._gram(rows, genres[:head], kept)
+        self.weights = zero_diagonal_ridge(gram, ridge, outputs=head, device=device)
         on_progress("closed form", 1, 1)
         return self
 
@@ -107,16 +124,17 @@ class Ranking:
         """How many movies the closed form covers where the memory suffices."""
         return min(self.order.warm, self.config.most_movies)
 
-    def _gram(self, rows: RatedRows, genres: csr_array) -> NDArray[np.float32]:
+    def _gram(self, rows: RatedRows, genres: csr_array, kept: Kept) -> NDArray[np.float32]:
         """The closed form's pairs, (H, H): of common raters, of sessions and, as (H, C), of genres."""
         config, head = self.config, genres.shape[0]
-        gram = common_raters(rows.rated, head)
-        gram *= np.float32(1 - config.session_share)
+        common = kept.get(("common", head), lambda: common_raters(rows.rated, head))
+        gram = common * np.float32(1 - config.session_share)
         if config.session_share:
-            near = session_raters(rows.rated, rows.rated_at, config.session_hours, head)
-            near *= np.float32(config.session_share)
-            gram += near
-            del near
+            hours = config.session_hours
+            near = kept.get(
+                ("near", head, hours), lambda: session_raters(rows.rated, rows.rated_at, hours, head)
+            )
+            gram += near * np.float32(config.session_share)
         add_features(gram, genres, config.genre_weight)
         return gram
 
