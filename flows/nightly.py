@@ -1,4 +1,4 @@
-"""The night: ingest, features, candidates judged side by side, the winner refitted, scored, published.
+"""The night: ingest, features, a first tuning, candidates judged, the winner refitted, scored, published.
 
 When: by schedule, or by hand. Requires: a dataset by name, or a folder or zip that the worker can read.
 Ends early, and says so, when nothing changed since the last decision.
@@ -6,6 +6,7 @@ Ends early, and says so, when nothing changed since the last decision.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from prefect import task
@@ -23,6 +24,7 @@ from flows.support.form import form
 from flows.support.result_cache import UNCACHED, cached
 from flows.support.tasks import open_warehouse, run_lock
 from flows.train import evaluate_and_select, fit
+from flows.tune import tune_recipe
 from recengine.config import Home, NightDataset
 from recengine.knobs.sources import DEFAULT, InForce, Knobs, told_where
 from recengine.knobs.stages import RetentionConfig
@@ -87,6 +89,7 @@ def write_report(version: str) -> str:
     "publish.exports",
     "publish.keep_versions",
     "ingest",
+    "tune.first_night",
     "train.gate",
     "train.reuse",
     "publish.guard",
@@ -121,11 +124,14 @@ def _night(night: Night, knobs: Knobs, force: bool) -> State[Any]:
     if night.top_n:
         scoring = scoring.model_copy(update={"top_n": night.top_n})
     load = ingest_files(night.dataset, night.source, night.limits, force)
-    request = engine.request_of(Home.at(), load.dataset, training, scoring, knobs.publish)
+    asked = partial(engine.request_of, Home.at(), load.dataset, training, scoring, knobs.publish)
+    request = asked()
     always = force or training.reuse.from_scratch
     if not always and not check_for_changes(load, request):
         return Completed(name="Unchanged", message=f"{load.dataset} is as it was: the published tables stay.")
     snapshot = build_features(load.input_fingerprint).folder
+    tune_recipe(snapshot, knobs.tune, training, first=True, return_state=True)  # a red one costs no night
+    request = asked()  # with what that found
     selection = evaluate_and_select(snapshot, training, force)
     if selection.action == "keep":
         return Completed(name="Kept", message=keep_published(load, selection, request))

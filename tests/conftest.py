@@ -15,6 +15,8 @@ os.environ["PREFECT_PROFILES_PATH"] = f"{os.environ['PREFECT_HOME']}/profiles.to
 os.environ.pop("PREFECT_API_URL", None)
 # Small tensors: more threads only wait for each other. Child processes inherit it.
 os.environ["OMP_NUM_THREADS"] = os.environ["RECENGINE_THREADS"] = "1"
+# A first night's tuning ends by the clock: what is tested elsewhere must not depend on it.
+os.environ["RECENGINE_TUNE__FIRST_NIGHT"] = "0"
 
 
 @pytest.fixture(scope="session")

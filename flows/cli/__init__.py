@@ -29,7 +29,7 @@ def command_line() -> typer.Typer:
     """Every command; made here, because only the engine may be installed."""
     import typer
 
-    from flows.cli import config, data, evaluation, forget, night, reading, report, serve, stages
+    from flows.cli import config, data, evaluation, forget, night, reading, report, serve, stages, tuning
 
     app = typer.Typer(
         name="recengine",
@@ -39,7 +39,7 @@ def command_line() -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
-    for module in (night, stages, config, reading, evaluation, data, report, forget, serve):
+    for module in (night, stages, tuning, config, reading, evaluation, data, report, forget, serve):
         module.register(app)
     return app
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,6 +24,10 @@ from flows.cli.options import (
     use,
 )
 from recengine.runtime.paths import user_path
+
+if TYPE_CHECKING:
+    from recengine.dataset import Snapshot
+    from recengine.models.recipes import Recipe
 
 Protocol = Literal["temporal", "random", "leave-one-out", "files"]
 
@@ -55,6 +59,9 @@ def evaluate(
     draws: Annotated[int, typer.Option("--draws", min=100, help="Bootstrap draws of the intervals")] = 1000,
     scale: ScaleOption = None,
     device: DeviceOption = None,
+    tune: Annotated[
+        bool, typer.Option("--tune/--no-tune", help="Tune on the training part first, as a first night does")
+    ] = True,
     settings: SetOption = None,
     form: FormatOption = "table",
     home: HomeOption = None,
@@ -64,6 +71,7 @@ def evaluate(
 
     from recengine.evaluation import runner as judging
     from recengine.models import checked_model
+    from recengine.tune import tuned_on
 
     options = {
         "train.model": model,
@@ -75,8 +83,14 @@ def evaluate(
     in_force = knobs(home, settings, options)
     refuse_what_cannot_be(in_force)
     training = in_force.knobs.train
-    chosen = use(home)
+    chosen, found = use(home), list[str]()
     with console.progress() as on_progress:
+
+        def tuned(part: Snapshot, recipe: Recipe) -> Recipe:
+            report = tuned_on(part, recipe, in_force.knobs.tune, training, on_progress)
+            found.append(report.said)
+            return report.recipe
+
         result = judging.evaluate(
             chosen,
             judging.EvaluateConfig(
@@ -96,11 +110,13 @@ def evaluate(
                 scale=in_force.knobs.ingest.scale,
             ),
             on_progress=on_progress,
+            tuned=tuned if tune and in_force.knobs.tune.first_night else None,
         )
+    description = " ".join([result.description, *found])
     if form == "json":
         console.show_json(
             result.metrics
-            | {"intervals": result.intervals, "protocol": result.protocol, "description": result.description}
+            | {"intervals": result.intervals, "protocol": result.protocol, "description": description}
             | {"model": result.model, "counts": result.counts, "seconds": result.seconds}
         )
         return
@@ -109,4 +125,4 @@ def evaluate(
         columns=["metric", "value", "low", "high"],
     )
     console.show(frame, form, title=f"{result.model} by protocol {result.protocol}")
-    console.say(result.description)
+    console.say(description)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from recengine.knobs.sources import InForce, field_of, in_force, told_where
 from recengine.knobs.stages import Device, Recency
 from recengine.movielens.scale import parse
 from recengine.runtime.paths import user_path
+from recengine.warehouse.run_lock import locked
 
 
 def scale_text(text: str) -> str:
@@ -115,3 +117,14 @@ def refuse_what_cannot_be(in_force: InForce) -> None:
         asked_recipe(in_force.knobs.train)
     for device in (in_force.knobs.train.device, in_force.knobs.score.device):
         resolved(device)
+
+
+@contextmanager
+def alone(home: Path | None, command: str) -> Iterator[Home]:
+    """A home whose run lock this command has, looked over for what an earlier run left undone."""
+    from recengine.upkeep.repair import look_over
+
+    chosen = use(home)
+    with locked(chosen, f"recengine {command}"):
+        look_over(chosen)
+        yield chosen

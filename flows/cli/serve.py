@@ -31,12 +31,17 @@ def serve(
     timezone: Annotated[
         str | None, typer.Option("--timezone", help="... in this timezone; first UTC")
     ] = None,
+    tune_cron: Annotated[
+        str | None,
+        typer.Option("--tune-cron", help="When the recipe is tuned; first '30 4 * * 0', off is never"),
+    ] = None,
 ) -> None:
     """Prefect server, deployments, schedules and a worker on one box, until Ctrl-C.
 
-    What is said of the night is remembered in the home ('' forgets it); unsaid, it goes on with what is published.
+    What is said of the schedules is remembered in the home ('' forgets it); unsaid, a night goes on with what is
+    published.
     """
     from flows.server import serve as engine
 
-    night = {"source": source, "dataset": dataset, "cron": cron, "timezone": timezone}
-    engine.serve(use(home), host, port, say=console.say, **night)
+    when = {"cron": cron, "timezone": timezone, "tune_cron": tune_cron}
+    engine.serve(use(home), host, port, say=console.say, source=source, dataset=dataset, **when)

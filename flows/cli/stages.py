@@ -5,9 +5,6 @@ Each takes the home's run lock as the flows do: it waits for a run that has it, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,28 +24,16 @@ from flows.cli.options import (
     SetOption,
     SourceOption,
     TopNOption,
+    alone,
     knobs,
     refuse_what_cannot_be,
-    use,
 )
-from recengine.config import Home
-from recengine.warehouse.run_lock import locked
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     for command in (ingest, features, train, score, publish, rollback):
         app.command()(command)
-
-
-@contextmanager
-def _alone(home: Path | None, command: str) -> Iterator[Home]:
-    from recengine.upkeep.repair import look_over
-
-    chosen = use(home)
-    with locked(chosen, f"recengine {command}"):
-        look_over(chosen)
-        yield chosen
 
 
 def ingest(
@@ -66,7 +51,7 @@ def ingest(
     from recengine.warehouse.connection import warehouse
 
     in_force = knobs(home, settings, {"ingest.max_bad_share": max_bad_share, "ingest.scale": scale})
-    with _alone(home, "ingest") as chosen:
+    with alone(home, "ingest") as chosen:
         asked = Night(
             dataset=dataset,
             source=None if source is None else str(source),
@@ -86,7 +71,7 @@ def features(home: HomeOption = None) -> None:
     from recengine import features as engine
     from recengine.warehouse.connection import warehouse
 
-    with _alone(home, "features") as chosen, warehouse(chosen.warehouse) as con:
+    with alone(home, "features") as chosen, warehouse(chosen.warehouse) as con:
         engine.build(con, chosen)
 
 
@@ -114,7 +99,7 @@ def train(
     }
     in_force = knobs(home, settings, options)
     refuse_what_cannot_be(in_force)
-    with _alone(home, "train") as chosen:
+    with alone(home, "train") as chosen:
         with warehouse(chosen.warehouse) as con:
             folder = feature_stage.build(con, chosen).folder
         with console.progress() as on_progress:
@@ -143,7 +128,7 @@ def score(
     in_force = knobs(home, settings, {"score.top_n": top_n, "score.device": device})
     refuse_what_cannot_be(in_force)
     with (
-        _alone(home, "score") as chosen,
+        alone(home, "score") as chosen,
         warehouse(chosen.warehouse) as con,
         console.progress() as on_progress,
     ):
@@ -158,7 +143,7 @@ def publish(home: HomeOption = None, force: ForceOption = False, settings: SetOp
     from recengine.warehouse.connection import warehouse
 
     in_force = knobs(home, settings, {})
-    with _alone(home, "publish") as chosen, warehouse(chosen.warehouse) as con:
+    with alone(home, "publish") as chosen, warehouse(chosen.warehouse) as con:
         report = engine.publish(con, chosen, in_force.knobs.publish, force=force)
     print(report.version)
 
@@ -171,6 +156,6 @@ def rollback(
     from recengine import publish as engine
     from recengine.warehouse.connection import warehouse
 
-    with _alone(home, "rollback") as chosen, warehouse(chosen.warehouse) as con:
+    with alone(home, "rollback") as chosen, warehouse(chosen.warehouse) as con:
         version = engine.rollback(con, chosen, version)
     print(version)

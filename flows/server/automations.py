@@ -31,8 +31,8 @@ FORMER_NAMES = {
 }
 BLOCK = "recengine-webhook"
 
-# Names of the states in which a run is over; the nightly flow's own are among them: events carry names.
-LAST_STATES = ("Completed", "Failed", "Cancelled", "Crashed", "Published", "Kept", "Unchanged")
+# Names of the states in which a run is over; the flows' own are among them: events carry names.
+LAST_STATES = ("Completed", "Failed", "Cancelled", "Crashed", "Published", "Kept", "Unchanged", "Tuned")
 
 SILENT = f"No sign of life for {ZOMBIE_AFTER_SECONDS} s: the process is gone."
 NEVER_STARTED = (

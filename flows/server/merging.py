@@ -17,22 +17,37 @@ from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 
+from flows.server.options import NEVER
 from flows.support.form import by_todays_names
 from recengine.serving.continuity import Night
 
 Entry = dict[str, Any]
 
+NIGHTLY, TUNE = "nightly", "tune"
+# Which options of ``recengine serve`` a deployment hears, and what it calls them.
+_OPTIONS = {
+    NIGHTLY: {name: name for name in ("source", "dataset", "cron", "timezone")},
+    TUNE: {"tune_cron": "cron", "timezone": "timezone"},
+}
 _ABSENT = object()
 # Releases without a record of what they applied fixed the nightly deployment to this.
 _UNRECORDED: Entry = {"parameters": {"dataset": "demo"}}
 
 
 def with_options(entry: Entry, options: dict[str, str], nights: Collection[Night]) -> Entry:
-    """The nightly entry as ``recengine serve`` was told: what it reads, and when.
+    """An entry as ``recengine serve`` was told: what the night reads, and when night and tuning run.
 
     A source that was published before is read and published as then (``nights``).
     """
     entry = deepcopy(entry)
+    if entry["name"] == TUNE and options.get("tune_cron") == NEVER:
+        entry["schedules"] = []
+    own = _OPTIONS.get(entry["name"], {})
+    when = {own[name]: value for name, value in options.items() if own.get(name) in _WHEN}
+    for schedule in entry.get("schedules", ()):
+        schedule |= when
+    if entry["name"] != NIGHTLY:
+        return entry
     if source := options.get("source"):
         parameters = {"source": source}
         for night in nights:
@@ -42,9 +57,13 @@ def with_options(entry: Entry, options: dict[str, str], nights: Collection[Night
         entry["parameters"] |= parameters
     elif dataset := options.get("dataset"):
         entry["parameters"] |= {"dataset": dataset}
-    for schedule in entry["schedules"]:
-        schedule |= {name: options[name] for name in ("cron", "timezone") if name in options}
     return entry
+
+
+def just_told(entry: Entry, just_set: Collection[str]) -> list[str]:
+    """What ``recengine serve`` was told anew of this entry, by the entry's own names."""
+    own = _OPTIONS.get(entry["name"], {})
+    return [own[name] for name in just_set if name in own]
 
 
 def merged(

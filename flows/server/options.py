@@ -1,4 +1,4 @@
-"""The scheduled night's options: what ``recengine serve`` was given last, remembered in the home (``serve.json``)."""
+"""The schedules' options: what ``recengine serve`` was given last, remembered in the home (``serve.json``)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from recengine.errors import BadInput
 from recengine.runtime.json_files import read_json, write_json
 from recengine.runtime.paths import user_path
 
-NAMES = ("source", "dataset", "cron", "timezone")
+NAMES = ("source", "dataset", "cron", "timezone", "tune_cron")
+NEVER = "off"  # in place of a cron line: no tuning by schedule
 
 
 def remembered(home: Home) -> dict[str, str]:
@@ -55,14 +56,18 @@ def _check(changes: dict[str, str]) -> None:
                 f"There is no timezone {timezone!r}; use a name such as Europe/Berlin or UTC."
             ) from None
     if cron := changes.get("cron"):
-        from prefect.client.schemas.schedules import CronSchedule  # a second of imports, for those who ask
+        _check_cron(cron, "half past three every night is '30 3 * * *'")
+    if (cron := changes.get("tune_cron")) and cron != NEVER:
+        _check_cron(cron, f"half past four on Sundays is '30 4 * * 0', and {NEVER!r} is never")
 
-        try:
-            CronSchedule(cron=cron)
-        except ValueError:
-            raise BadInput(
-                f"{cron!r} is no cron line; half past three every night is '30 3 * * *'."
-            ) from None
+
+def _check_cron(cron: str, such_as: str) -> None:
+    from prefect.client.schemas.schedules import CronSchedule  # a second of imports, for those who ask
+
+    try:
+        CronSchedule(cron=cron)
+    except ValueError:
+        raise BadInput(f"{cron!r} is no cron line; {such_as}.") from None
 
 
 def _file(home: Home) -> Path:

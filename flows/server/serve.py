@@ -98,7 +98,8 @@ def serve(
     say : callable
         Gets each line meant for the person who started it.
     **night : str, optional
-        ``source``, ``dataset``, ``cron`` and ``timezone`` of the scheduled night; remembered in the home.
+        ``source``, ``dataset``, ``cron`` and ``timezone`` of the scheduled night, and ``tune_cron`` of the tuning;
+        remembered in the home.
 
     Raises
     ------
@@ -153,7 +154,7 @@ Prefect is at {address}
   From a shell:                  recengine run --home {home} uses this server
   Who gets in:                   {who}
   Logs:                          {logs}/server.log and worker.log
-The nightly flow runs by its schedule while this command runs. Ctrl-C stops everything."""
+The nightly flow and the tuning run by their schedules while this command runs. Ctrl-C stops everything."""
 
 
 _OTHERS = "your own account, unasked; others are asked for what is in {file}"

@@ -42,7 +42,7 @@ from prefect.states import Crashed
 from prefect.workers.process import ProcessWorker
 
 from flows.server import automations, options
-from flows.server.merging import Entry, code, merged, schedules, with_options
+from flows.server.merging import Entry, code, just_told, merged, schedules, with_options
 from flows.server.settings import POOL, ROOT
 from recengine.config import Home
 from recengine.errors import RecengineError, WarehouseBusy
@@ -51,7 +51,6 @@ from recengine.warehouse.run_lock import locked
 
 YAML = ROOT / "deployments" / "prefect.yaml"
 ANALYTICS = "amplitude.com"
-NIGHTLY = "nightly"
 APPLIED = "recengine_applied"
 CODE = (ROOT / "flows", ROOT / "recengine")
 
@@ -88,22 +87,22 @@ async def _work_pool(client: PrefectClient) -> None:
 async def _deployments(client: PrefectClient, file: Path, just_set: Collection[str]) -> None:
     written = yaml.safe_load(file.read_text())
     nights = standing.remembered(Home.at()).values()
-    wanted = {entry["name"]: entry for entry in written["deployments"]}
-    if NIGHTLY in wanted:
-        wanted[NIGHTLY] = with_options(wanted[NIGHTLY], options.remembered(Home.at()), nights)
+    told = options.remembered(Home.at())
+    wanted = {entry["name"]: with_options(entry, told, nights) for entry in written["deployments"]}
+    said = {name: just_told(entry, just_set) for name, entry in wanted.items()}
     variable = await client.read_variable_by_name(APPLIED)
     applied: dict[str, Any] = variable.value if variable and isinstance(variable.value, dict) else {}
     before, now = applied.get("entries", {}), {"code": code(*CODE), "entries": wanted}
     deployed = {name: await _deployed(client, entry) for name, entry in wanted.items()}
     if applied != now or None in deployed.values():
         entries = [
-            merged(entry, before.get(name), there, just_set) if (there := deployed[name]) else entry
+            merged(entry, before.get(name), there, said[name]) if (there := deployed[name]) else entry
             for name, entry in wanted.items()
         ]
         _deploy(written | {"deployments": entries})
         for name, entry in wanted.items():
             if there := deployed[name]:
-                await _reschedule(client, there, *schedules(entry, before.get(name), there, just_set))
+                await _reschedule(client, there, *schedules(entry, before.get(name), there, said[name]))
             await _close_form(client, entry)
         if variable is None:
             await client.create_variable(VariableCreate(name=APPLIED, value=now))

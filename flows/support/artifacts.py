@@ -5,11 +5,18 @@ Titles come from source files and are shown to people: every text is escaped for
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
 
 from recengine.config import Home
 from recengine.models import store
@@ -81,6 +88,38 @@ def judged(judgements: dict[str, Judgement], selection: Selection) -> None:
     create_markdown_artifact(
         text, key="decision", description="Candidates on the newest ratings, and the gate"
     )
+
+
+def progress(key: str, description: str) -> Callable[[int, int], None]:
+    """A bar that says how far a long task is; the function takes how much is done of how much."""
+    bar = cast(UUID, create_progress_artifact(0.0, key=key, description=description))
+
+    def show(done: int, total: int) -> None:
+        update_progress_artifact(bar, min(100.0, 100.0 * done / max(total, 1)))
+
+    return show
+
+
+def tuned(found: report.Tuned | None) -> None:
+    """What a tuning changed and why, and its trials; nothing where nothing was searched."""
+    if found is None:
+        return
+    tuning = found.tuning
+    moved = _table(("Knob", "Value", "Gain"), found.moved) if found.moved else "Every knob stays as it was."
+    title = f"# {for_markdown(tuning.model)} on {for_markdown(tuning.dataset)}"
+    text = f"{title}\n\n{for_markdown(tuning.said)}\n\n{moved}"
+    create_markdown_artifact(text, key="tuning", description="What the tuning changed")
+    shown = [
+        {name: json.dumps(trial.knobs) if name == "knobs" else getattr(trial, name) for name in _OF_A_TRIAL}
+        | {"standard_error": f"{trial.standard_error:.4f}"}  # of a single user's it is infinite: no JSON
+        for trial in found.trials
+    ]
+    create_table_artifact(
+        shown, key="trials", description="The trials; ops.trials in the warehouse has them all"
+    )
+
+
+_OF_A_TRIAL = ("number", "knobs", "split", "mean", "gain", "standard_error", "users", "seconds", "kept")
 
 
 def fitted(home: Home, model_id: str) -> None:

@@ -131,9 +131,10 @@ def _parameter(field: str, knob: str) -> inspect.Parameter:
 
 
 def _documented(function: Callable[..., Any], fields: Mapping[str, str]) -> str:
-    """The function's docstring, which ends in its own ``Args:``, with the fields' words: Prefect shows them."""
+    """The function's docstring, which may end in its own ``Args:``, with the fields' words: Prefect shows them."""
+    own = inspect.getdoc(function) or ""
     words = (f"    {field}: {field_of(knob).description}" for field, knob in fields.items())
-    return "\n".join([inspect.getdoc(function) or "", *words])
+    return "\n".join([own if "\nArgs:\n" in own else f"{own}\n\nArgs:", *words])
 
 
 _GROUPS: dict[str, type[StageConfig]] = {

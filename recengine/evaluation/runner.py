@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from recengine.evaluation.splits import Split, from_mask, leave_one_out, random_
 from recengine.knobs.stages import Device, IngestConfig, Recency
 from recengine.models import DEFAULT, ModelName, make
 from recengine.models.base import OnProgress, silent
-from recengine.models.recipes import checked_knobs, recipe_for
+from recengine.models.recipes import Recipe, checked_knobs, recipe_for
 from recengine.movielens.layouts import Source, with_ratings
 from recengine.movielens.locating import locate
 from recengine.runtime.devices import resolved
@@ -48,8 +49,15 @@ class EvaluateConfig(StageConfig):
     scale: str = ""
 
 
-def evaluate(home: Home, config: EvaluateConfig, on_progress: OnProgress = silent) -> evaluation.Evaluation:
+def evaluate(
+    home: Home,
+    config: EvaluateConfig,
+    on_progress: OnProgress = silent,
+    tuned: Callable[[Snapshot, Recipe], Recipe] | None = None,
+) -> evaluation.Evaluation:
     """Read the dataset into memory, hold ratings out, fit on the rest, and measure.
+
+    ``tuned`` finds a recipe in place of the one asked for, on the training part alone.
 
     Raises
     ------
@@ -59,6 +67,8 @@ def evaluate(home: Home, config: EvaluateConfig, on_progress: OnProgress = silen
     knobs = checked_knobs(config.model, config.knobs, "train.knobs")
     recipe = recipe_for(config.model, recency=config.recency, seed=config.seed, **knobs)
     split = read_split(home, config)
+    if tuned:
+        recipe = tuned(split.train, recipe)
     model = make(recipe.model, **recipe.config)
     return evaluation.evaluate(
         model.fit(split.train, device=resolved(config.device), on_progress=on_progress),

@@ -262,7 +262,7 @@ class RetentionConfig(StageConfig):
         400,
         ge=1,
         le=10_000,
-        description="Days that loads and publications stay in the history (ops.loads, ops.publications)",
+        description="Days that loads, publications and trials stay in the history (ops.*)",
     )
     results_days: int = Field(
         30,

@@ -187,8 +187,8 @@ class Model(ABC):
         Parameters
         ----------
         default : Model, optional
-            The recipe that the search began with, fitted on the same ratings: what it learned of them may be taken
-            over. None of that recipe itself.
+            The recipe that the search began with, fitted on the newest split: what it learned may be taken over.
+            None for that fit itself.
         """
         return self
 

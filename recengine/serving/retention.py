@@ -19,7 +19,7 @@ from recengine.config import Home
 from recengine.knobs.stages import RetentionConfig
 from recengine.models import store
 from recengine.serving.versions import versions
-from recengine.warehouse.history import loads, models, publications
+from recengine.warehouse.history import loads, models, publications, trials
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ def prune(con: duckdb.DuckDBPyConnection, home: Home, config: RetentionConfig) -
     report = RetentionReport(
         models=_models(con, home, config.models),
         history_rows=loads.prune(con, config.history_days)
-        + publications.prune(con, config.history_days, versions(home)),
+        + publications.prune(con, config.history_days, versions(home))
+        + trials.prune(con, config.history_days),
         unfinished=sum(map(_unfinished, _rooms(home))),
         files=_files(home.models / "judgements", config.results_days)
         + _files(home.prefect / "storage", config.results_days),

@@ -37,7 +37,7 @@ class Bench:
         self.recipe, self.splits, self.metric, self.device = recipe, splits, metric, device
         self.seconds = 0.0  # of the last trial
         self._shared = [Kept() for _ in splits]
-        self._untuned: list[Model | None] = [None for _ in splits]
+        self._untuned: Model | None = None  # on the newest split; what it learned of time serves all alike
         self._measured: dict[tuple[str, int], NDArray[np.float64]] = {}
 
     def judge(self, settings: Settings, against: Settings, split: int) -> Outcome:
@@ -68,12 +68,12 @@ class Bench:
         return ranking_metrics(top, relevant, [length])[self.metric]
 
     def _fitted(self, settings: Settings, split: int) -> Model:
-        part, shared = self.splits[split].train, self._shared[split]
-        untuned = self._untuned[split]
-        if untuned is None:
-            untuned = make(self.recipe.model, **self.recipe.config).trial().sharing(shared)
-            self._untuned[split] = untuned.fit(part, device=self.device)
-        if not settings:
-            return untuned
+        if self._untuned is None:
+            self._untuned = self._fit(make(self.recipe.model, **self.recipe.config).trial(), 0)
+        if not settings and split == 0:
+            return self._untuned
         asked = with_settings(self.recipe, settings)
-        return make(asked.model, **asked.config).trial(untuned).sharing(shared).fit(part, device=self.device)
+        return self._fit(make(asked.model, **asked.config).trial(self._untuned), split)
+
+    def _fit(self, model: Model, split: int) -> Model:
+        return model.sharing(self._shared[split]).fit(self.splits[split].train, device=self.device)

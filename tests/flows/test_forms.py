@@ -15,9 +15,10 @@ from flows.publish import publish
 from flows.rollback import rollback
 from flows.score import score
 from flows.train import train
+from flows.tune import tune
 from recengine.models import MODELS
 
-FLOWS: tuple[Flow[Any, Any], ...] = (nightly, ingest, features, train, score, publish, rollback)
+FLOWS: tuple[Flow[Any, Any], ...] = (nightly, tune, ingest, features, train, score, publish, rollback)
 
 # What a person types in: everything else has choices, bounds, a switch or fields of its own.
 FREE_TEXT = {"source", "model_id", "version"}

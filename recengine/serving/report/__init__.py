@@ -6,5 +6,17 @@ script, no link to anywhere, so it can be mailed or kept.
 
 from recengine.serving.report.facts import METRICS, NIGHTS, Facts, gather, load_rows, measured
 from recengine.serving.report.rendering import page, write
+from recengine.serving.report.tunings import Tuned, tuning_of
 
-__all__ = ["METRICS", "NIGHTS", "Facts", "gather", "load_rows", "measured", "page", "write"]
+__all__ = [
+    "METRICS",
+    "NIGHTS",
+    "Facts",
+    "Tuned",
+    "gather",
+    "load_rows",
+    "measured",
+    "page",
+    "tuning_of",
+    "write",
+]

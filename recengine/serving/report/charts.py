@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import Any
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from recengine.serving.report.facts import METRICS
+from recengine.warehouse.history.trials import Trial
 
 
 def metrics_over_time(history: list[dict[str, Any]]) -> Markup:
@@ -31,6 +33,22 @@ def training_curve(curve: list[dict[str, float]]) -> Markup:
         values = [entry.get(name, float("nan")) for entry in curve]
         axes.plot([entry["step"] for entry in curve], values, label=name)
     axes.set_xlabel("step", fontsize=8)
+    axes.legend(fontsize=8)
+    return _svg(figure)
+
+
+def trials(tried: list[Trial]) -> Markup:
+    """What each trial of a tuning gained, with its standard error; above the line is better."""
+    figure = Figure(figsize=(9, 2.6), layout="constrained")
+    axes = figure.subplots()
+    for kept, label in ((False, "tried"), (True, "what left its default")):
+        chosen = [trial for trial in tried if trial.kept == kept]
+        errors = [trial.standard_error if math.isfinite(trial.standard_error) else 0.0 for trial in chosen]
+        gains = [trial.gain for trial in chosen]
+        axes.errorbar([trial.number for trial in chosen], gains, errors, fmt="o", ms=3, lw=0.8, label=label)
+    axes.axhline(0, color="#57606a", lw=0.8)
+    axes.set_xlabel("trial", fontsize=8)
+    axes.set_title(f"Gain in {tried[0].metric} over the recipe so far", fontsize=9)
     axes.legend(fontsize=8)
     return _svg(figure)
 

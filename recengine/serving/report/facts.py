@@ -13,6 +13,7 @@ import duckdb
 from recengine.config import Home
 from recengine.errors import NotReady
 from recengine.models import store
+from recengine.serving.report.tunings import Tuned, tuning_of
 from recengine.serving.versions import current_version, versions
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import damage_told
@@ -44,6 +45,8 @@ class Facts:
         Per user (rank, movie now, movie before or None).
     before : str or None
         The version before, if it is kept.
+    tuned : Tuned or None
+        The last tuning of the dataset's recipe, if there was one.
     """
 
     publication: dict[str, Any]
@@ -54,6 +57,7 @@ class Facts:
     popularity: list[dict[str, float]]
     lists: dict[int, list[tuple[int, str | None, str | None]]]
     before: str | None
+    tuned: Tuned | None = None
 
 
 def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Facts:
@@ -104,6 +108,7 @@ def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Facts:
         popularity=popularity,
         lists=lists,
         before=before,
+        tuned=tuning_of(con, publication["dataset"]),
     )
 
 

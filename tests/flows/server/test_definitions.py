@@ -54,7 +54,7 @@ def test_every_flow_is_deployed() -> None:
 
 def test_schedules_have_a_slug_a_timezone_and_a_safe_hour() -> None:
     schedules = [schedule for entry in DEPLOYMENTS for schedule in entry.get("schedules", [])]
-    assert [schedule["slug"] for schedule in schedules] == ["every-night"]
+    assert [schedule["slug"] for schedule in schedules] == ["every-night", "every-week"]
     for schedule in schedules:
         cron = CronSchedule(cron=schedule["cron"], timezone=schedule["timezone"])
         hour = int(cron.cron.split()[1])
@@ -69,13 +69,16 @@ def test_runs_start_where_the_environment_says() -> None:
     assert (ROOT / "flows" / "nightly.py").exists()
 
 
-def test_the_zombie_automation_knows_every_name_under_which_a_night_ends() -> None:
+def test_the_zombie_automation_knows_every_name_under_which_a_run_ends() -> None:
     source = (ROOT / "flows" / "nightly.py").read_text()
     assert set(re.findall(r'Completed\(name="(\w+)"', source)) == {"Published", "Kept", "Unchanged"}
+    source = (ROOT / "flows" / "tune.py").read_text()
+    assert set(re.findall(r'"(\w+)" if found.knobs else "(\w+)"', source)) == {("Tuned", "Unchanged")}
     assert set(LAST_STATES) >= {
         "Published",
         "Kept",
         "Unchanged",
+        "Tuned",
         "Completed",
         "Failed",
         "Crashed",

@@ -13,14 +13,15 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 
 from flows.server import options
-from flows.server.merging import merged, schedules, with_options
+from flows.server.merging import just_told, merged, schedules, with_options
 from flows.server.setup import YAML
 from recengine.config import Home
 from recengine.errors import BadInput
 from recengine.knobs.stages import IngestConfig
 from recengine.serving.continuity import Night
 
-[NIGHTLY] = [entry for entry in yaml.safe_load(YAML.read_text())["deployments"] if entry["name"] == "nightly"]
+SHIPPED = {entry["name"]: entry for entry in yaml.safe_load(YAML.read_text())["deployments"]}
+NIGHTLY, TUNE = SHIPPED["nightly"], SHIPPED["tune"]
 
 
 def on_server(cron: str = "30 3 * * *", timezone: str = "UTC", **values: Any) -> DeploymentResponse:
@@ -80,6 +81,32 @@ def test_what_serve_is_told_now_wins() -> None:
     assert merged(NIGHTLY, remembered, on_server(parameters={"source": "/b"}), ["source"])["parameters"] == {}
 
 
+def test_the_tuning_has_a_schedule_of_its_own() -> None:
+    told = {"source": "/b", "cron": "0 5 * * *", "tune_cron": "0 6 * * 1", "timezone": "Europe/Berlin"}
+    nightly, weekly = with_options(NIGHTLY, told, []), with_options(TUNE, told, [])
+    assert [(at["cron"], at["timezone"]) for at in nightly["schedules"]] == [("0 5 * * *", "Europe/Berlin")]
+    assert [(at["cron"], at["timezone"]) for at in weekly["schedules"]] == [("0 6 * * 1", "Europe/Berlin")]
+    assert weekly["parameters"] == {}, "it tunes on what the home holds"
+    assert just_told(NIGHTLY, ["source", "cron", "tune_cron"]) == ["source", "cron"]
+    assert just_told(TUNE, ["source", "cron", "tune_cron"]) == ["cron"]
+    assert just_told(TUNE, ["source", "cron"]) == []
+    assert with_options(SHIPPED["ingest"], told, []) == SHIPPED["ingest"]
+
+
+def test_a_tuning_that_is_switched_off_goes_and_comes_back() -> None:
+    off = with_options(TUNE, {"tune_cron": "off"}, [])
+    [at] = TUNE["schedules"]
+    weekly = DeploymentSchedule(
+        schedule=CronSchedule(cron=at["cron"], timezone="UTC"), active=True, slug=at["slug"]
+    )
+    shipped = {name: TUNE[name] for name in ("name", "description", "tags", "parameters")}
+    running = DeploymentResponse(**shipped, flow_id=uuid4(), schedules=[weekly])
+    assert schedules(off, TUNE, running, ["cron"]) == ([], [], [weekly])
+    stopped = running.model_copy(update={"schedules": []})
+    assert schedules(off, off, stopped) == ([], [], []), "it stays off"
+    assert schedules(TUNE, off, stopped, ["cron"]) == ([at], [], [])
+
+
 def test_the_demo_that_earlier_releases_fixed_goes() -> None:
     assert merged(NIGHTLY, None, on_server(parameters={"dataset": "demo"}))["parameters"] == {}
     edited = {"dataset": "demo", "source": "/x"}
@@ -105,7 +132,8 @@ def test_serve_remembers_what_it_was_told(tmp_path: Path, monkeypatch: pytest.Mo
     assert options.remembered(home) == {"source": str(tmp_path / "mine"), "cron": "0 4 * * *"}
     assert options.remember(home, source="mine", timezone="Europe/Berlin") == ["timezone"]
     assert options.remember(home, dataset="ml-1m") == ["source", "dataset"]
-    assert options.remember(home, cron="") == ["cron"]
+    assert options.remember(home, cron="", tune_cron="off") == ["cron", "tune_cron"]
+    assert options.remember(home, tune_cron="") == ["tune_cron"]
     assert options.remembered(home) == {"dataset": "ml-1m", "timezone": "Europe/Berlin"}
 
 
@@ -116,7 +144,8 @@ def test_serve_remembers_what_it_was_told(tmp_path: Path, monkeypatch: pytest.Mo
         ({"dataset": "ml-2m"}, "There is no dataset 'ml-2m'"),
         ({"timezone": "Berlin"}, "There is no timezone 'Berlin'"),
         ({"timezone": "../etc"}, "There is no timezone"),
-        ({"cron": "half past three"}, "is no cron line"),
+        ({"cron": "half past three"}, "is no cron line; half past three every night"),
+        ({"tune_cron": "weekly"}, "'weekly' is no cron line; half past four on Sundays"),
     ],
 )
 def test_what_cannot_be_is_said_at_once(bad: dict[str, str], sentence: str, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -11,6 +13,7 @@ from recengine.config import Home
 from recengine.errors import NotReady
 from recengine.serving import report
 from recengine.warehouse.connection import memory
+from recengine.warehouse.history.trials import Trial, Tuning
 
 FACTS = report.Facts(
     publication={"dataset": "<b>ml</b>", "version": "20260102-000000-000", "model_id": "m-1",
@@ -37,6 +40,26 @@ def test_the_page_holds_every_fact_and_no_live_text() -> None:
         assert part in page, part
     assert page.count("<svg") == 3
     assert not re.search(r"<script|(src|href)=.http|@import", page)
+
+
+def test_a_tuning_says_what_left_its_default_and_draws_its_trials() -> None:
+    at = datetime(2026, 1, 1, 4, 30)
+    tuning = Tuning("ml", "s", "ease", "f", {}, {"ridge": 500.0, "boost.weight": 2}, "Better <b>by</b> 3 %.",
+                    True, at, 9.0, "ndcg@10", 0.2, 0.21)  # fmt: skip
+
+    def trial(number: int, split: int, gain: float, users: int, kept: bool, error: float = 0.001) -> Trial:
+        return Trial("ml", "s", number, "ease", {"ridge": 500.0}, {}, split, "ndcg@10", 0.2, gain, error,
+                     users, 1.0, at, kept)  # fmt: skip
+
+    trials = [trial(1, 1, 0.010, 300, True), trial(2, 2, 0.002, 100, True), trial(3, 1, 0.9, 300, False),
+              trial(4, 1, -0.01, 1, False, math.inf)]  # fmt: skip
+    page = report.page(replace(FACTS, tuned=report.Tuned(tuning, trials)))
+    for part in ("2026-01-01 04:30:00 UTC, ease: Better &lt;b&gt;by", "<td>ridge</td><td>500.0</td>",
+                 "+0.0080 ndcg@10 over 400 lists", "<td>boost.weight</td><td>2</td><td>no longer known"):  # fmt: skip
+        assert part in page, part
+    assert page.count("<svg") == 4
+    assert report.page(replace(FACTS, tuned=report.Tuned(tuning, []))).count("<svg") == 3, "trials pruned"
+    assert "<h2>Tuning" not in report.page(FACTS)
 
 
 def test_what_is_new_in_a_list_is_marked() -> None:
