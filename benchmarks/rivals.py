@@ -81,7 +81,7 @@ class RecentPopularity(MostRated):
 
     name: ClassVar[str] = "recent popularity"
     Config: ClassVar[type[ModelConfig]] = RecentConfig
-    grid: ClassVar[Settings] = grid(half_life=(1.0, 3.0, 7.0, 14.0, 30.0, 90.0, 365.0, 1095.0))
+    grid: ClassVar[Settings] = grid(half_life=(0.25, 0.5, 1.0, 3.0, 7.0, 14.0, 30.0, 90.0, 365.0, 1095.0))
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Count what faded; all-time counts break the ties."""
@@ -106,7 +106,7 @@ class Als(Rival):
     name: ClassVar[str] = "iALS"
     Config: ClassVar[type[ModelConfig]] = AlsConfig
     grid: ClassVar[Settings] = grid(
-        factors=(8, 16, 32, 64), alpha=(1.0, 5.0, 20.0), regularization=(1.0, 10.0, 30.0)
+        factors=(8, 16, 32, 64), alpha=(0.3, 1.0, 5.0), regularization=(10.0, 30.0, 100.0)
     )
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:

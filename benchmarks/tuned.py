@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.rivals import Rival
-from recengine.evaluation.evaluate import evaluate
+from recengine.evaluation.evaluate import recommend
+from recengine.evaluation.metrics import ranking_metrics
 from recengine.evaluation.splits import Split, random_per_user, temporal
 from recengine.models.base import Kept, Model
 
-METRIC = "ndcg@10"
+K = 10
+METRIC = f"ndcg@{K}"
 UPPER = (1.0, 0.8, 0.6)  # of a training part in time: what was the newest fifth, at three moments
 
 
@@ -58,15 +60,18 @@ def by_user(makers: Sequence[Callable[[], Model]], splits: Sequence[Split]) -> N
 
     The first recipe is fitted whole; the others are trials, which take over from it what a tuning takes over.
     """
-    columns = []
+    judged, values = list[NDArray[np.int64]](), []
     for split in splits:
         kept = Kept()
         first = makers[0]().sharing(kept).fit(split.train)
         models = [first, *(make().trial(first).sharing(kept).fit(split.train) for make in makers[1:])]
-        columns.append([evaluate(model, split, ks=(10,)) for model in models])
-    users = np.concatenate([found[0].users for found in columns])
-    values = np.hstack([[one.per_user[METRIC] for one in found] for found in columns])
-    return once(users, values)
+        users, relevant = split.relevance()
+        tops = [
+            recommend(model, split.train, users, K) for model in models
+        ]  # a trial has no stars to be judged
+        judged.append(users)
+        values.append([ranking_metrics(top, relevant, (K,))[METRIC] for top in tops])
+    return once(np.concatenate(judged), np.hstack(values))
 
 
 def once(users: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from benchmarks.report import write
 
 TITLES = {
     "lists": "Lists, against rivals",
+    "defaults": "The defaults, on every data set",
     "stars": "Predicted stars",
     "new_users": "Users with few ratings",
     "ablation": "What each part is worth",
