@@ -13,12 +13,13 @@ from recengine.models.hybrid import HybridConfig
 
 MOST = 0.02  # a default may lose against a data set's own best
 GRID: dict[str, tuple[Any, ...]] = {
-    "ranking.ridge": (100.0, 200.0, 350.0, 600.0, 1000.0),
+    "ranking.ridge_scale": (12.0, 24.0, 48.0, 96.0, 192.0),
     "ranking.genre_weight": (0.0, 1.5, 3.0, 6.0),
-    "ranking.session_share": (0.0, 0.5, 0.9),
+    "ranking.session_share": (0.0, 0.4, 0.7, 0.9),
     "ranking.session_hours": (0.2, 1.0, 5.0),
     "ranking.min_ratings": (2, 3, 5),
-    "ranking.low_rank_weight": (0.0, 0.5, 1.0, 2.0),
+    "ranking.low_rank_weight": (0.0, 0.5, 1.0, 1.5),
+    "ranking.low_rank.unrated_weight": (0.1, 0.2, 0.4),
     "ranking.prior.strength": (0.0, 0.1, 0.3, 1.0),
 }
 
