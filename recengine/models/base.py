@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from recengine.dataset import Snapshot
 from recengine.errors import BadInput, NotFinite
+from recengine.models.excluded import Boosts, Excluded, boosted
 from recengine.models.kernels.topn import empty_lists, top_n
 from recengine.runtime.resources import memory_bytes
 from recengine.runtime.threads import own_threads
@@ -214,16 +215,27 @@ class Model(ABC):
         """
 
     @own_threads()
-    def best(self, snapshot: Snapshot, users: NDArray[np.int64], n: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """The exact n best movies that users have not rated; equal scores in the order of the movies.
+    def best(
+        self,
+        snapshot: Snapshot,
+        users: NDArray[np.int64],
+        n: int,
+        excluded: Excluded | None = None,
+        boosts: Boosts | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The exact n best movies that users may get; equal scores in the order of the movies.
 
         Parameters
         ----------
         snapshot : Snapshot
-            The one the model was fitted on; its ratings count as seen.
+            The one the model was fitted on.
         users : ndarray of int, shape (B,)
             User indices, ascending.
         n : int
+        excluded : Excluded, optional
+            What users do not get: ``excluded(users)``, (B, M). What they rated, if left out.
+        boosts : Boosts, optional
+            What is added to scores; these are standardised user by user before.
 
         Returns
         -------
@@ -235,6 +247,7 @@ class Model(ABC):
         NotFinite
             The model gave a score that is not finite.
         """
+        excluded = excluded or Excluded.rated_in(snapshot)
         lists = empty_lists(len(users), n)
         size = users_at_once(snapshot.movies)
         starts = np.flatnonzero(np.diff(users // size, prepend=-1))  # where a new block of users begins
@@ -245,9 +258,12 @@ class Model(ABC):
             scores = self.score(snapshot, slice(first, int(block[-1]) + 1))[torch.from_numpy(block - first)]
             if not torch.isfinite(scores).all():
                 raise NotFinite(self.name, "scores")
-            seen = snapshot.ratings[block]
-            rows = np.repeat(np.arange(len(block)), np.diff(seen.indptr))
-            scores[torch.from_numpy(rows), torch.from_numpy(seen.indices.astype(np.int64))] = -torch.inf
+            if boosts is not None:
+                scores = torch.from_numpy(boosted(scores.float().numpy(), boosts, block))
+            hidden = excluded.own(block)
+            rows = np.repeat(np.arange(len(block)), np.diff(hidden.indptr))
+            scores[torch.from_numpy(rows), torch.from_numpy(hidden.indices.astype(np.int64))] = -torch.inf
+            scores[:, torch.from_numpy(excluded.everyone)] = -torch.inf
             lists.values[start:stop], lists.ids[start:stop] = top_n(scores.float().numpy(), n)
         return torch.from_numpy(lists.values), torch.from_numpy(lists.ids)
 

@@ -20,6 +20,7 @@ from pydantic import AliasChoices, ConfigDict, Field
 from recengine.dataset import Snapshot
 from recengine.errors import NotFinite
 from recengine.models.base import Kept, Model, ModelConfig, OnProgress, WarmStart, part_of, silent
+from recengine.models.excluded import Boosts, Excluded
 from recengine.models.parts.bayesian_mf import BayesianMF, BayesianMFConfig
 from recengine.models.parts.closed_form import TOO_LITTLE_MEMORY
 from recengine.models.parts.ranking import Ranking, RankingConfig
@@ -143,9 +144,19 @@ class Hybrid(Model):
         chosen = np.arange(snapshot.users)[users]
         return torch.from_numpy(self.ranking.score(snapshot, chosen, self.recency.weighted))
 
-    def best(self, snapshot: Snapshot, users: NDArray[np.int64], n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def best(
+        self,
+        snapshot: Snapshot,
+        users: NDArray[np.int64],
+        n: int,
+        excluded: Excluded | None = None,
+        boosts: Boosts | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """The n best by ``score``, found without writing all scores to memory."""
-        values, movies = self.ranking.best(snapshot, users, n, self.recency.weighted)
+        boost, excluded = self.recency.weighted, excluded or Excluded.rated_in(snapshot)
+        if boosts is not None:
+            boost = boosts.everyone if boost is None else (boost + boosts.everyone).astype(np.float32)
+        values, movies = self.ranking.best(snapshot, users, n, excluded, boost, boosts)
         if np.isnan(values).any():
             raise NotFinite(self.name, "scores")
         return torch.from_numpy(values), torch.from_numpy(movies)

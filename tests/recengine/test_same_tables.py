@@ -83,6 +83,7 @@ import hashlib
 import numpy as np
 from scipy.sparse import csr_array
 from recengine.models.kernels.blocks import Block, Catalogue
+from recengine.models.kernels.offer import Offer
 
 rng = np.random.default_rng(0)
 def drawn(*shape):
@@ -90,7 +91,7 @@ def drawn(*shape):
 
 block = Block(Catalogue(drawn(40, 1_700), drawn(1_200, 1_200), drawn(1_700)), drawn(300, 40),
               csr_array(rng.random((300, 1_200)) < 0.05))
-values, movies = block.best(csr_array(rng.random((300, 1_700)) < 0.05), np.arange(1_700), 10)
+values, movies = block.best(Offer.without(csr_array(rng.random((300, 1_700)) < 0.05)), np.arange(1_700), 10)
 print(hashlib.sha256(values.tobytes() + movies.tobytes() + block.scores().tobytes()).hexdigest())
 """
 

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recengine.models.kernels.compiled import COMPILED, REORDERED
-from recengine.models.kernels.csr import Pattern, pattern_of
+from recengine.models.kernels.csr import Pattern
+from recengine.models.kernels.offer import Hidden, Offer
 from recengine.models.kernels.sparse_product import product, tiled
 from recengine.models.kernels.tail import Standard, Tail, Tiles, insert_reaching
-from recengine.models.kernels.topn import Lists, empty_lists, insert_all
+from recengine.models.kernels.topn import Lists, empty_lists, insert, insert_all
 from recengine.runtime.threads import in_parts
 
 PART = 32  # users finished by one thread at a time
@@ -124,13 +125,12 @@ class Block:
         self._each(self.catalogue.right, lambda a, b, products: _score_all(a, b, products, boost, scores))
         return scores
 
-    def best(self, seen: csr_array, ids: NDArray[np.int64], n: int) -> Lists:
-        """The n best unseen movies of every user.
+    def best(self, offer: Offer, ids: NDArray[np.int64], n: int) -> Lists:
+        """The n best movies on offer of every user.
 
         Parameters
         ----------
-        seen : csr_array, shape (B, M)
-            Where an entry is stored, the movie does not count.
+        offer : Offer
         ids : ndarray of int64, shape (M,)
             Whose the catalogue's columns are; of equal scores the smaller id comes first.
         n : int
@@ -142,11 +142,8 @@ class Block:
             not finite.
         """
         lists, catalogue = empty_lists(len(self.left), n), self.catalogue
-        head, boost, hidden = (
-            catalogue.right[:, : len(catalogue.weights)],
-            catalogue.boosting,
-            pattern_of(seen),
-        )
+        head, boost = catalogue.right[:, : len(catalogue.weights)], catalogue.boosting
+        hidden = offer.compiled(catalogue.right)
         beyond = Beyond(catalogue.tail.tiles, self.left, *catalogue.tail.moments(self.left))
         self._each(head, lambda a, b, products: _best_all(a, b, products, boost, beyond, hidden, ids, lists))
         return lists
@@ -222,12 +219,12 @@ def _best_all(
     products: Products,
     boost: Boost,
     beyond: Beyond,
-    seen: Pattern,
+    offer: Hidden,
     ids: NDArray[np.int64],
     lists: Lists,
 ) -> None:  # pragma: no cover - compiled
     row = np.empty(products.dense.shape[1], dtype=np.float32)
-    hidden = np.zeros(len(ids), dtype=np.bool_)
+    own, hidden = offer.own, offer.everyone.copy()
     for at in range(first, last):
         user = products.start + at
         total, squares = _add_up(products.dense[at], products.share[user], row)
@@ -235,20 +232,56 @@ def _best_all(
         if not np.isfinite(mean):
             lists.values[user, 0] = np.nan
             continue
-        for entry in range(seen.indptr[user], seen.indptr[user + 1]):
-            hidden[seen.columns[entry]] = True
-            if seen.columns[entry] < len(row):
-                row[seen.columns[entry]] = -np.inf
+        for entry in range(own.indptr[user], own.indptr[user + 1]):
+            hidden[own.columns[entry]] = True
         standard = Standard(
             np.float32(mean if boost.applies else 0), np.float32(scale if boost.applies else 1)
         )
         if boost.applies:
             _boost(row, standard, boost.values)
         values, listed = lists.values[user], lists.ids[user]
+        _add_own(user, offer, row, (beyond.left[user], standard, boost.values), hidden, ids, values, listed)
+        for column in range(len(row)):
+            if hidden[column]:
+                row[column] = -np.inf
         insert_all(row, ids, values, listed)
         insert_reaching(beyond.left[user], beyond.tiles, standard, hidden, ids, values, listed)
-        for entry in range(seen.indptr[user], seen.indptr[user + 1]):
-            hidden[seen.columns[entry]] = False
+        _show_again(user, own, offer.everyone, hidden)
+        _show_again(user, offer.added, offer.everyone, hidden)
+
+
+@COMPILED
+def _add_own(
+    user: int,
+    offer: Hidden,
+    row: NDArray[np.float32],
+    scoring: tuple[NDArray[np.float32], Standard, NDArray[np.float32]],
+    hidden: NDArray[np.bool_],
+    ids: NDArray[np.int64],
+    values: NDArray[np.float32],
+    listed: NDArray[np.int64],
+) -> None:  # pragma: no cover - compiled
+    """Add what is a user's own. Beyond the head movie by movie: its tiles do not know them."""
+    left, standard, boost = scoring
+    for entry in range(offer.added.indptr[user], offer.added.indptr[user + 1]):
+        column, added = offer.added.columns[entry], offer.values[entry]
+        if column < len(row):
+            row[column] += added
+        elif not hidden[column]:
+            score = np.float32(0)
+            for k in range(len(left)):
+                score += left[k] * offer.right[k, column]
+            score = (score - standard.mean) * standard.scale + boost[column] + added
+            insert(score, ids[column], values, listed)
+            hidden[column] = True
+
+
+@COMPILED
+def _show_again(
+    user: int, rows: Pattern, everyone: NDArray[np.bool_], hidden: NDArray[np.bool_]
+) -> None:  # pragma: no cover - compiled
+    for entry in range(rows.indptr[user], rows.indptr[user + 1]):
+        hidden[rows.columns[entry]] = everyone[rows.columns[entry]]
 
 
 @COMPILED

@@ -24,8 +24,10 @@ from scipy.sparse import csr_array, vstack
 
 from recengine.dataset import DECLARED, Snapshot
 from recengine.models.base import Kept, OnProgress, moved, part_of, silent
+from recengine.models.excluded import Boosts, Excluded
 from recengine.models.kernels.blocks import Block, Catalogue
 from recengine.models.kernels.cooccurrence import common_raters, session_raters
+from recengine.models.kernels.offer import Offer
 from recengine.models.kernels.popular_first import Order, RatedRows, rows_of
 from recengine.models.kernels.topn import Lists, empty_lists
 from recengine.models.parts.attribute_prior import AttributePrior, AttributePriorConfig
@@ -170,20 +172,24 @@ class Ranking:
         snapshot: Snapshot,
         users: NDArray[np.int64],
         n: int,
+        excluded: Excluded,
         boost: NDArray[np.float32] | None = None,
+        boosts: Boosts | None = None,
     ) -> Lists:
-        """The n best unseen movies of users (B,) by ``score``; equal scores in the order of the movies.
+        """The n best movies that users (B,) may get by ``score``; equal scores in the order of the movies.
 
-        -inf and -1 where nothing is left, NaN as the first score where one is not finite.
+        -inf and -1 where nothing is left, NaN as the first score where one is not finite. ``boosts`` are single
+        users' own; those of everyone are in ``boost``.
         """
         lists = empty_lists(len(users), n)
         size = min(BLOCK, max(256, memory_bytes() // 32 // (4 * max(len(self.weights), 1))))
+        hidden = excluded.everyone[self.order.movies]
         for start in range(0, len(users), size):
             part = slice(start, start + size)
-            seen = snapshot.ratings[users[part]]
-            seen = csr_array((seen.data, self.order.number[seen.indices], seen.indptr), shape=seen.shape)
+            own = None if boosts is None else self.order.renumbered(boosts.of(users[part]))
+            offer = Offer(self.order.renumbered(excluded.own(users[part])), hidden, own)
             block = self._block(snapshot, users[part], boost)
-            lists.values[part], lists.ids[part] = block.best(seen, self.order.movies, n)
+            lists.values[part], lists.ids[part] = block.best(offer, self.order.movies, n)
         return lists
 
     def _rows(self, snapshot: Snapshot, users: NDArray[np.int64]) -> RatedRows:

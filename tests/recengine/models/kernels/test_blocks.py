@@ -4,6 +4,7 @@ from scipy.sparse import csr_array
 
 from recengine.models.kernels import blocks, tail
 from recengine.models.kernels.blocks import Block, Catalogue
+from recengine.models.kernels.offer import Offer
 
 USERS, MOVIES, HEAD = 23, 70, 40
 
@@ -44,7 +45,7 @@ def test_best_are_the_best_unseen_scores_ties_by_id(n: int, coarse: bool) -> Non
     if coarse:  # many equal scores, computed without rounding
         given = Block(given.catalogue, given.left, csr_array((USERS, MOVIES), dtype=np.float32))
     ids = np.random.default_rng(2).permutation(MOVIES)
-    values, movies = given.best(rated, ids, n)
+    values, movies = given.best(Offer.without(rated), ids, n)
     scores = given.scores()
     for user in range(USERS):
         unseen = np.setdiff1d(np.arange(MOVIES), rated[[user]].indices)
@@ -60,7 +61,9 @@ def test_a_users_scores_do_not_depend_on_the_block() -> None:
     one = Block(given.catalogue, given.left[[7]], given.rows[[7]])
     np.testing.assert_array_equal(one.scores()[0], given.scores()[7])
     for alone, among in zip(
-        one.best(rated[[7]], np.arange(MOVIES), 5), given.best(rated, np.arange(MOVIES), 5), strict=True
+        one.best(Offer.without(rated[[7]]), np.arange(MOVIES), 5),
+        given.best(Offer.without(rated), np.arange(MOVIES), 5),
+        strict=True,
     ):
         np.testing.assert_array_equal(alone[0], among[7])
 
@@ -68,7 +71,7 @@ def test_a_users_scores_do_not_depend_on_the_block() -> None:
 def test_a_score_that_is_not_finite_is_told() -> None:
     given, rated = block(4)
     given.left[5, 0] = np.nan
-    values, _ = given.best(rated, np.arange(MOVIES), 3)
+    values, _ = given.best(Offer.without(rated), np.arange(MOVIES), 3)
     assert np.isnan(values[5, 0])
     assert np.isfinite(np.delete(values, 5, axis=0)).all()
 
@@ -86,7 +89,7 @@ def test_best_beyond_the_head_are_found_though_few_of_them_are_scored(
     )
     rated = csr_array(rng.random((users, movies)) < 0.3)
     given = Block(catalogue, rng.normal(size=(users, 4)).astype(np.float32), rated)
-    values, columns = given.best(rated, np.arange(movies), 20)
+    values, columns = given.best(Offer.without(rated), np.arange(movies), 20)
     unseen = np.where(rated.toarray(), -np.inf, given.scores())
     order = np.argsort(-unseen, axis=1, kind="stable")[:, :20]
     assert (order >= 100).any()
@@ -100,3 +103,21 @@ def test_best_beyond_the_head_are_found_though_few_of_them_are_scored(
             for at in range(len(tiles.low))
         ]
         assert boosted or np.mean(np.array(reached) < values[0, -1]) > 0.5
+
+
+@pytest.mark.parametrize("n", [1, 5, 60])
+def test_rules_hide_movies_from_everyone_and_add_to_single_scores(n: int) -> None:
+    given, rated = block(4)
+    rng = np.random.default_rng(5)
+    everyone = rng.random(MOVIES) < 0.3
+    added = csr_array(
+        (rng.normal(0, 3, (USERS, MOVIES)) * (rng.random((USERS, MOVIES)) < 0.2)).astype(np.float32)
+    )
+    values, movies = given.best(Offer(rated, everyone, added), np.arange(MOVIES), n)
+    scores = given.scores() + added.toarray()
+    scores[rated.toarray() > 0] = -np.inf
+    scores[:, everyone] = -np.inf
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :n]
+    wanted = np.take_along_axis(scores, order, axis=1)
+    np.testing.assert_array_equal(movies, np.where(np.isfinite(wanted), order, -1))
+    np.testing.assert_allclose(values, wanted, atol=2e-5)
