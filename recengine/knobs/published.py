@@ -1,0 +1,95 @@
+"""What the published tables can be told: their rows, what must hold, what is kept. Cheap to import, as ``stages``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from recengine.config import StageConfig
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class ScoreConfig(StageConfig):
+    """How many rows the published tables have, and where they are computed."""
+
+    top_n: int = Field(10, ge=1, le=1000, description="Recommendations per user")
+    similar_n: int = Field(10, ge=1, le=100, description="Neighbours per movie")
+    device: Device = Field("cpu", description="Where users are scored: as device of training")
+
+
+class GuardConfig(StageConfig):
+    """What new tables may look like, by themselves and next to the published ones."""
+
+    min_users: int = Field(
+        20, ge=2, description="With fewer users, lists may be alike by chance: not checked"
+    )
+    min_catalogue: float = Field(
+        5.0,
+        ge=1,
+        le=1e6,
+        description="With fewer movies than this many lists hold, lists must be alike: not checked",
+    )
+    max_same_list: float = Field(0.5, gt=0, le=1, description="Share of the users who may get one same list")
+    max_head: float = Field(
+        0.9, gt=0, le=1, description="Share of all rows that the N most recommended movies may take"
+    )
+    min_coverage_ratio: float = Field(
+        0.5, ge=0, le=1, description="Least coverage of the catalogue, as a share of the published tables'"
+    )
+    min_kept: float = Field(
+        0.02, ge=0, le=1, description="Least mean share of a user's published movies that stay on the list"
+    )
+    max_score_shift: float = Field(
+        3.0, gt=0, le=1e6, description="How many published standard deviations the mean score may move"
+    )
+    max_score_spread: float = Field(
+        4.0, gt=1, le=1e6, description="Factor by which the scores' standard deviation may grow or shrink"
+    )
+
+
+class PublishConfig(StageConfig):
+    """What readers get besides the lists, and what must hold before they do."""
+
+    keep_versions: int = Field(5, ge=1, le=1000, description="Published versions to keep for rollback")
+    popular_rows: int = Field(
+        100, ge=1, le=10_000, description="Popular movies per segment, for users nobody knows yet"
+    )
+    popular_prior_users: float = Field(
+        50.0,
+        ge=0,
+        le=1e9,
+        description="How many users of everybody's taste are added to a segment, so that small ones are not odd",
+    )
+    exports: tuple[Annotated[str, Field(pattern=r"^[\w.:-]{1,200}$")], ...] = Field(
+        (),
+        max_length=20,
+        description="What else becomes of a publication: parquet, or exporters of your own by import path",
+    )
+    guard: GuardConfig = Field(GuardConfig(), description="What new tables may look like")
+
+    @field_validator("exports", mode="before")
+    @classmethod
+    def _may_be_one_line(cls, told: Any) -> Any:
+        return [name.strip() for name in told.split(",") if name.strip()] if isinstance(told, str) else told
+
+
+class RetentionConfig(StageConfig):
+    """What is kept after a night."""
+
+    models: int = Field(
+        5, ge=1, le=1000, description="Newest trained models to keep, besides those of kept versions"
+    )
+    history_days: int = Field(
+        400,
+        ge=1,
+        le=10_000,
+        description="Days that loads, publications and trials stay in the history (ops.*)",
+    )
+    results_days: int = Field(
+        30,
+        ge=1,
+        le=10_000,
+        description="Days that a failed run can be retried from its last finished task",
+    )
