@@ -126,6 +126,11 @@ class Home:
         return self.root / "exports"
 
     @property
+    def lists(self) -> Path:
+        """The lists of past versions, long after their files are gone."""
+        return self.root / "history" / "lists"
+
+    @property
     def reports(self) -> Path:
         """The morning pages."""
         return self.root / "reports"

@@ -22,6 +22,7 @@ from recengine.config import VERSION, Home
 from recengine.errors import AuditFailed, BadInput, NotReady
 from recengine.knobs.stages import PublishConfig
 from recengine.models import store
+from recengine.outcomes import lists
 from recengine.runtime import access
 from recengine.runtime.durable import move
 from recengine.selection.guard import guard_tables
@@ -140,6 +141,7 @@ def publish(
 def _show(con: duckdb.DuckDBPyConnection, home: Home, building: Path, version: str) -> Path:
     """Give the built file its name and move the link that readers open."""
     path = _name(building, path_of(home, version))
+    lists.keep(home, version, path)
     access.share(home.root)
     point_to(home, version)
     history.finish(con, version)

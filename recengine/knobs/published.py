@@ -87,6 +87,12 @@ class RetentionConfig(StageConfig):
         le=10_000,
         description="Days that loads, publications and trials stay in the history (ops.*)",
     )
+    lists_days: int = Field(
+        400,
+        ge=1,
+        le=10_000,
+        description="Days that lists of past versions stay, so that ratings made while they were live are counted",
+    )
     results_days: int = Field(
         30,
         ge=1,

@@ -14,6 +14,7 @@ import duckdb
 
 from recengine.config import Home
 from recengine.errors import Damaged
+from recengine.outcomes import lists
 from recengine.serving.versions import STAMP, current_version, path_of, publication_in, remove, versions
 from recengine.warehouse.connection import published
 from recengine.warehouse.history import publications as history
@@ -34,11 +35,13 @@ def settle(con: duckdb.DuckDBPyConnection, home: Home) -> None:
             continue
         log.info("publish: version %s was given up before anyone saw it, and is removed", version)
         remove(path_of(home, version))
+        lists.path_of(home, version).unlink(missing_ok=True)
         history.give_up(con, version)
     recorded = history.recorded_versions(con)
     for version in versions(home):
         if version not in recorded:
             _record_from_file(con, home, version)
+    lists.complete(home, {version: path_of(home, version) for version in versions(home)})
 
 
 def _record_from_file(con: duckdb.DuckDBPyConnection, home: Home, version: str) -> None:

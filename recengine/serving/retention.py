@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from recengine.config import Home
 from recengine.knobs.stages import RetentionConfig
 from recengine.models import store
+from recengine.outcomes import lists
 from recengine.serving.versions import versions
 from recengine.warehouse.history import loads, models, publications, trials
 
@@ -44,7 +45,8 @@ def prune(con: duckdb.DuckDBPyConnection, home: Home, config: RetentionConfig) -
         + trials.prune(con, config.history_days),
         unfinished=sum(map(_unfinished, _rooms(home))),
         files=_files(home.models / "judgements", config.results_days)
-        + _files(home.prefect / "storage", config.results_days),
+        + _files(home.prefect / "storage", config.results_days)
+        + lists.prune(home, config.lists_days, versions(home)),
     )
     log.info(
         "retention: removed %s models, %s history rows, %s files",
@@ -68,7 +70,7 @@ def _rooms(home: Home) -> tuple[Path, ...]:
     """Folders in which something is written beside its name first (see ``recengine.runtime.durable``)."""
     judgements = home.models / "judgements"
     rooms = (home.models, judgements, home.snapshots, home.sources, home.reports, home.exports, home.prefect)
-    return (home.root, *rooms)
+    return (home.root, home.lists, *rooms)
 
 
 def _unfinished(folder: Path) -> int:

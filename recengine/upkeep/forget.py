@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from recengine.config import Home
 from recengine.errors import BadInput, StillThere
 from recengine.models import store
+from recengine.outcomes import lists
 from recengine.runtime import durable
 from recengine.serving.versions import STORAGE_VERSION, only_publisher, path_of, remove, versions
 from recengine.upkeep.traces import files_with, traces
@@ -43,6 +44,7 @@ class ForgetReport(BaseModel):
     quoted_lines: int = 0
     versions: list[str] = []
     versions_removed: list[str] = []  # could not be read, and so not be written anew
+    lists: list[str] = []  # of past versions, those still kept among them
     models: list[str] = []
     pages: list[str] = []
     still_in: list[str] = []
@@ -72,6 +74,7 @@ def forget(home: Home, users: Sequence[int | str], also: Also | None = None) -> 
         done = {version: _without(home, version, report.users) for version in versions(home)}
         report.versions = [version for version, how in done.items() if how == "written anew"]
         report.versions_removed = [version for version, how in done.items() if how == "removed"]
+        report.lists = lists.without(home, report.users, _replace)
         report.models = _change_models(home, report.users)
         report.pages = _cut_pages(home, report.users)
         _remove_places(home)

@@ -14,6 +14,7 @@ import duckdb
 from safetensors.numpy import load_file
 
 from recengine.config import Home
+from recengine.outcomes import lists
 from recengine.serving.versions import path_of, versions
 from recengine.warehouse import erasure
 from recengine.warehouse.connection import memory
@@ -54,7 +55,7 @@ def traces(home: Home, users: Sequence[int], con: duckdb.DuckDBPyConnection) -> 
         except duckdb.Error:
             tables = [("cannot be read", set(users))]
         said += [(f"{_name(home, path)} {table}", ids) for table, ids in tables]
-    return [*said, *_in_models(home, users), *_in_pages(home, users)]
+    return [*said, *_in_lists(home, users), *_in_models(home, users), *_in_pages(home, users)]
 
 
 def files_with(home: Home, users: Sequence[int], keys: Sequence[str] = ()) -> list[str]:
@@ -78,6 +79,13 @@ def _in_tables(con: duckdb.DuckDBPyConnection, users: Sequence[int]) -> Iterator
             query = f"SELECT DISTINCT user_id FROM {table} WHERE list_contains(?::BIGINT[], user_id)"
             if rows := con.execute(query, [list(users)]).fetchall():
                 yield table, {user for (user,) in rows}
+
+
+def _in_lists(home: Home, users: Sequence[int]) -> Iterator[Trace]:
+    for version in lists.kept(home):
+        path = lists.path_of(home, version)
+        if ids := set(users) if lists.problem_of(path) else lists.users_in(path, users):
+            yield _name(home, path), ids
 
 
 def _in_models(home: Home, users: Sequence[int]) -> Iterator[Trace]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from engine_homes import copy_of, trained
 from safetensors.numpy import load_file
@@ -93,6 +94,8 @@ def everything(home: Home) -> Iterator[tuple[str, str]]:
             yield str(path), "array"
         if path.suffix == ".safetensors" and any(WHO in array for array in load_file(path).values()):
             yield str(path), "tensor"
+        if path.suffix == ".parquet" and WHO in pq.read_table(path)["user_id"].to_pylist():
+            yield str(path), "lists"
         if path.suffix == ".duckdb":
             with duckdb.connect(str(path), read_only=True) as con:
                 for schema, table in con.execute(
@@ -144,6 +147,7 @@ def test_nothing_says_the_id_any_more(emptied: Emptied) -> None:
         "bytes",
         "tensor",
         "array",
+        "lists",
         "core",
         "raw",
         "features",
@@ -154,6 +158,7 @@ def test_nothing_says_the_id_any_more(emptied: Emptied) -> None:
     assert list(everything(emptied.home)) == []
     done = emptied.done
     assert (len(done.versions), len(done.models), len(done.pages), done.versions_removed) == (2, 2, 1, [])
+    assert done.lists == done.versions
     assert [Path(name).name for name in done.still_in] == ["ratings.csv", "users.csv"]
 
 
