@@ -7,7 +7,6 @@ old link and at most a file named ``building-*``, which the next publication rem
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -15,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import torch
 from pydantic import BaseModel
 
-from recengine.config import VERSION, Home
-from recengine.errors import AuditFailed, BadInput, NotReady
+from recengine.config import Home
+from recengine.errors import BadInput, NotReady
 from recengine.knobs.stages import PublishConfig
 from recengine.models import store
 from recengine.outcomes import lists
@@ -28,6 +26,7 @@ from recengine.runtime.durable import move
 from recengine.selection.guard import guard_tables
 from recengine.serving import publications
 from recengine.serving.exports import export
+from recengine.serving.tables import audit, write_tables
 from recengine.serving.versions import (
     SIDE_FILES,
     STORAGE_VERSION,
@@ -40,15 +39,10 @@ from recengine.serving.versions import (
     publication_in,
     versions,
 )
-from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import fresh_database, published
 from recengine.warehouse.history import publications as history
-from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
-
-
-_TABLES = ("movies", "users", "recommendations", "similar_movies", "popular_movies", "publication")
 
 
 class PublishReport(BaseModel):
@@ -210,43 +204,6 @@ def _build(
         audit(con)
         [counts] = con.execute("SELECT users, recommendations FROM published.publication").fetchall()
     return counts
-
-
-def write_tables(
-    con: duckdb.DuckDBPyConnection, version: str, metrics: dict[str, Any], config: PublishConfig | None = None
-) -> None:
-    """Write all that readers see into the attached, empty ``published``, in one transaction."""
-    config = config or PublishConfig()
-    parameters: dict[str, dict[str, object]] = {
-        "popular_movies": {"rows": config.popular_rows, "prior_users": config.popular_prior_users},
-        "publication": {
-            "version": version,
-            "metrics": json.dumps(metrics),
-            "torch_version": torch.__version__,
-            "recengine_version": VERSION,
-        },
-    }
-    with transaction(con):
-        for table in _TABLES:
-            sqlfiles.run(con, f"publish/{table}", parameters.get(table))
-        sqlfiles.run(con, "publish/recommendations_detailed")
-
-
-def audit(con: duckdb.DuckDBPyConnection) -> None:
-    """Run every audit on the attached ``published`` file.
-
-    Raises
-    ------
-    AuditFailed
-        With one example per audit that returned a row.
-    """
-    failures = {}
-    for name in sqlfiles.names("audits"):
-        rows = con.execute(f"SELECT problem FROM ({sqlfiles.load(f'audits/{name}')}) LIMIT 1").fetchall()
-        if rows:
-            failures[name] = str(rows[0][0])
-    if failures:
-        raise AuditFailed(failures)
 
 
 def _seal(building: Path) -> None:

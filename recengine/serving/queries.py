@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,13 @@ from recengine.warehouse.connection import published, warehouse
 
 # A number of 64 bits.
 _NUMBER = re.compile(r"\s*[+-]?\d{1,19}\s*")
+
+
+def _frame(result: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """A result's rows; of times with a zone DuckDB asks pandas in a way that will go."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return result.df()
 
 
 @contextmanager
@@ -104,7 +112,7 @@ def sql(home: Home, query: str) -> pd.DataFrame:
             con.execute("SET enable_external_access = false")
             con.execute("SET python_enable_replacements = false")
             con.execute("SET lock_configuration = true")
-            return con.execute(statements[0]).df()
+            return _frame(con.execute(statements[0]))
         except duckdb.Error as error:
             # DuckDB's own text goes on with the query and a pointer into it.
             sentence = " ".join(str(error).partition("\n\nLINE ")[0].split())
@@ -120,7 +128,7 @@ def status(home: Home) -> dict[str, Any]:
         Nothing is published yet.
     """
     with serving(home) as con:
-        publication = con.execute("FROM publication").df().iloc[0].to_dict()
+        publication = _frame(con.execute("FROM publication")).iloc[0].to_dict()
     publication["metrics"] = json.loads(publication["metrics"])
     answer = {"publication": publication, "version": current_version(home), "versions": versions(home)}
     answer |= {"loads": [], "publications": []}

@@ -200,7 +200,8 @@ def _without(home: Home, version: str, users: Sequence[int]) -> str:
 
 
 def _copy(con: duckdb.DuckDBPyConnection, users: Sequence[int]) -> int:
-    """Copy tables and views from ``old`` to ``fresh`` without some users; how many rows stayed behind."""
+    """Copy all from ``old`` to ``fresh``, with comments and keys, but some users; how many rows stayed behind."""
+    con.execute("COPY FROM DATABASE old TO fresh (SCHEMA)")
     left = 0
     tables = con.execute(
         "SELECT table_name, list_contains(list(column_name), 'user_id') FROM duckdb_columns() "
@@ -209,23 +210,15 @@ def _copy(con: duckdb.DuckDBPyConnection, users: Sequence[int]) -> int:
     for table, by_user in tables:
         kept = "NOT list_contains($users::BIGINT[], user_id)" if by_user else "true"
         parameters = {"users": list(users)} if by_user else {}
-        con.execute(f"CREATE TABLE fresh.{table} AS FROM old.{table} WHERE {kept}", parameters)
+        con.execute(f"INSERT INTO fresh.{table} FROM old.{table} WHERE {kept}", parameters)
         [(rows,)] = con.execute(
             f"SELECT (SELECT count(*) FROM old.{table}) - (SELECT count(*) FROM fresh.{table})"
         ).fetchall()
         left += rows
-    con.execute("USE fresh")
-    try:
-        for (view,) in con.execute(
-            "SELECT sql FROM duckdb_views() WHERE database_name = 'old' AND NOT internal"
-        ).fetchall():
-            con.execute(view)
-        con.execute(
-            "UPDATE publication SET users = (SELECT count(*) FROM users), "
-            "recommendations = (SELECT count(*) FROM recommendations)"
-        )
-    finally:
-        con.execute("USE memory")
+    con.execute(
+        "UPDATE fresh.publication SET users = (SELECT count(*) FROM fresh.users), "
+        "recommendations = (SELECT count(*) FROM fresh.recommendations)"
+    )
     return left
 
 

@@ -66,7 +66,7 @@ def warehouse(path: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterato
     """
     config = settings(path.with_name(path.name + ".tmp"))
     with damage_told(path), _locked_open(path, config, wait_seconds) as con:
-        con.execute("SET enable_progress_bar = false")
+        _settle(con)
         migrate(con, path)
         yield con
 
@@ -74,7 +74,7 @@ def warehouse(path: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterato
 def memory() -> duckdb.DuckDBPyConnection:
     """A private in-memory database with the same settings, for evaluation and publishing."""
     con = duckdb.connect(config=settings())
-    con.execute("SET enable_progress_bar = false")
+    _settle(con)
     return con
 
 
@@ -88,8 +88,14 @@ def published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with damage_told(path), duckdb.connect(str(path.absolute()), read_only=True) as con:
         for name, value in settings().items():
             con.execute(f"SET {name} = {literal(value)}")
-        con.execute("SET enable_progress_bar = false")
+        _settle(con)
         yield con
+
+
+def _settle(con: duckdb.DuckDBPyConnection) -> None:
+    """What can be set only once a database is open."""
+    con.execute("SET enable_progress_bar = false")
+    con.execute("SET TimeZone = 'UTC'")  # times with a zone are shown in it, wherever this machine stands
 
 
 @contextmanager

@@ -39,7 +39,7 @@ while not (last := stop.exists()) or reads == 0:
             time.sleep(0.05)  # publications happen between the two queries
         rows = con.execute(
             "SELECT count(*), min(generated_at), max(generated_at), min(score + rank), max(score + rank), "
-            "10 * epoch(min(generated_at) - TIMESTAMP '2000-01-01') FROM recommendations_detailed"
+            "10 * epoch(min(generated_at) - TIMESTAMPTZ '2000-01-01 00:00:00+00') FROM recommendations_detailed"
         ).fetchall()
         [(version, at, expected)], [(count, first, last_at, low, high, marker)] = about, rows
         if not (count == expected and at == first == last_at and low == high == marker):

@@ -2,7 +2,21 @@
 -- Reads: features.ratings, core.users. Writes: published.popular_movies.
 -- Segments: 'all', and one per gender and age band ('F 18-24') where both are known. The score is the share
 -- of the segment's users who rated the movie, pulled to everybody's share as if $prior_users more had joined.
-CREATE TABLE published.popular_movies AS
+CREATE TABLE published.popular_movies (
+    segment VARCHAR NOT NULL,
+    rank INTEGER NOT NULL,
+    movie_id BIGINT NOT NULL,
+    score FLOAT NOT NULL,
+    popularity FLOAT NOT NULL,
+    PRIMARY KEY (segment, rank)
+);
+COMMENT ON TABLE published.popular_movies IS 'One row is a rank in a list for users nobody knows yet.';
+COMMENT ON COLUMN published.popular_movies.segment IS 'all, and one per gender and age band where both are known, such as F 18-24';
+COMMENT ON COLUMN published.popular_movies.rank IS '1 is the most popular';
+COMMENT ON COLUMN published.popular_movies.movie_id IS 'the movie, as in movies';
+COMMENT ON COLUMN published.popular_movies.score IS 'the same number as popularity, under the name that earlier releases gave it';
+COMMENT ON COLUMN published.popular_movies.popularity IS 'the share of the segment''s users who rated it, a small segment''s pulled to everybody''s';
+INSERT INTO published.popular_movies BY NAME
 WITH
 -- ml-1m's own bands, part of the contract with readers; features.user_values has finer ones for the models.
 bands AS (
@@ -43,4 +57,4 @@ final AS (
     FROM shares
     QUALIFY rank <= $rows
 )
-SELECT * FROM final ORDER BY segment, rank
+SELECT *, score AS popularity FROM final ORDER BY segment, rank

@@ -1,6 +1,39 @@
 -- Grain: one row, this file.
 -- Reads: scores.origin, ops.scale, published.*. Writes: published.publication.
-CREATE TABLE published.publication AS
+CREATE TABLE published.publication (
+    version VARCHAR PRIMARY KEY,
+    dataset VARCHAR NOT NULL,
+    input_fingerprint VARCHAR NOT NULL,
+    model_id VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    top_n INTEGER NOT NULL,
+    users BIGINT NOT NULL,
+    recommendations BIGINT NOT NULL,
+    scale VARCHAR,
+    metrics JSON NOT NULL,
+    generated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    duckdb_version VARCHAR NOT NULL,
+    torch_version VARCHAR NOT NULL,
+    recengine_version VARCHAR NOT NULL,
+    contract INTEGER NOT NULL
+);
+COMMENT ON TABLE published.publication IS 'One row: this file.';
+COMMENT ON COLUMN published.publication.version IS 'its name, begins with the date and time; what recengine rollback takes';
+COMMENT ON COLUMN published.publication.dataset IS 'what was read';
+COMMENT ON COLUMN published.publication.input_fingerprint IS 'of the content that was read: the same data, the same fingerprint';
+COMMENT ON COLUMN published.publication.model_id IS 'the model';
+COMMENT ON COLUMN published.publication.model IS 'its kind, such as hybrid';
+COMMENT ON COLUMN published.publication.top_n IS 'rows per user';
+COMMENT ON COLUMN published.publication.users IS 'rows in users';
+COMMENT ON COLUMN published.publication.recommendations IS 'rows in recommendations';
+COMMENT ON COLUMN published.publication.scale IS 'of the ratings, such as 1-5/1: lowest, highest, step; implicit where there are none';
+COMMENT ON COLUMN published.publication.metrics IS 'what was measured, with when, on what and on how many users';
+COMMENT ON COLUMN published.publication.generated_at IS 'when the lists were scored';
+COMMENT ON COLUMN published.publication.duckdb_version IS 'what wrote it';
+COMMENT ON COLUMN published.publication.torch_version IS 'what wrote it';
+COMMENT ON COLUMN published.publication.recengine_version IS 'what wrote it';
+COMMENT ON COLUMN published.publication.contract IS 'version of what readers may rely on; it grows when a table or column goes, or changes its type or meaning';
+INSERT INTO published.publication BY NAME
 SELECT
     $version AS version,
     dataset,
@@ -12,8 +45,9 @@ SELECT
     (SELECT count(*) FROM published.recommendations) AS recommendations,
     (SELECT scale FROM ops.scale) AS scale,
     $metrics::JSON AS metrics,
-    generated_at,
+    generated_at AT TIME ZONE 'UTC' AS generated_at,
     version() AS duckdb_version,
     $torch_version AS torch_version,
-    $recengine_version AS recengine_version
+    $recengine_version AS recengine_version,
+    $contract AS contract
 FROM scores.origin

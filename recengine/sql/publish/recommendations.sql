@@ -1,6 +1,24 @@
 -- Grain: one row per user and rank.
 -- Reads: scores.recommendations, scores.origin. Writes: published.recommendations.
-CREATE TABLE published.recommendations AS
-SELECT user_id, rank, movie_id, score, predicted_rating, model_id, generated_at
+CREATE TABLE published.recommendations (
+    user_id BIGINT NOT NULL,
+    rank INTEGER NOT NULL,
+    movie_id BIGINT NOT NULL,
+    score FLOAT NOT NULL,
+    predicted_rating FLOAT,
+    model_id VARCHAR NOT NULL,
+    generated_at TIMESTAMP WITH TIME ZONE NOT NULL
+);
+COMMENT ON TABLE published.recommendations IS 'One row is a user''s rank-th recommendation.';
+COMMENT ON COLUMN published.recommendations.user_id IS 'the user, as in users';
+COMMENT ON COLUMN published.recommendations.rank IS '1 is the best; no gaps';
+COMMENT ON COLUMN published.recommendations.movie_id IS 'the movie, as in movies';
+COMMENT ON COLUMN published.recommendations.score IS 'what the list is sorted by; comparable within one user''s list only';
+COMMENT ON COLUMN published.recommendations.predicted_rating IS 'expected rating on the data''s scale; NULL where the data has no ratings or the model predicts none';
+COMMENT ON COLUMN published.recommendations.model_id IS 'the model that made the row';
+COMMENT ON COLUMN published.recommendations.generated_at IS 'when the lists were scored';
+INSERT INTO published.recommendations BY NAME
+SELECT user_id, rank, movie_id, score, predicted_rating, model_id,
+    generated_at AT TIME ZONE 'UTC' AS generated_at
 FROM scores.recommendations, scores.origin
 ORDER BY user_id, rank

@@ -1,33 +1,41 @@
-"""docs/analysts.md says the truth: every table with its columns and types, and queries that run."""
+"""docs/analysts.md and docs/tables.md say the truth: queries that run, and every table as its comments have it."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from recengine.config import Home
-from recengine.serving import queries
+from recengine.serving import dictionary, queries
+from recengine.warehouse import sqlfiles
+from recengine.warehouse.connection import memory
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "analysts.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+TABLES = DOCS / "tables.md"
+PAGE = (DOCS / "analysts.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGE, flags=re.DOTALL)
-SECTIONS = {section.split("\n", 1)[0]: section for section in PAGE.split("\n### ")[1:]}
 
 
-def test_each_table_has_the_columns_of_the_page_and_the_page_has_each_table(published_home: Home) -> None:
-    with duckdb.connect(str(published_home.serving_link), read_only=True) as con:
-        columns = con.execute(
-            "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal "
-            "ORDER BY table_name, column_index"
-        ).fetchall()
-    described = [
-        (table, *row)
-        for table, section in sorted(SECTIONS.items())
-        for row in re.findall(r"^\| (\w+) \| ([A-Z(), \[\]]+) \|", section, flags=re.MULTILINE)
-    ]
-    assert described == columns
+def test_the_page_of_tables_is_what_the_comments_say() -> None:
+    assert TABLES.read_text(encoding="utf-8") == dictionary.text(), (
+        "python -m recengine.serving.dictionary > docs/tables.md"
+    )
+
+
+def test_a_published_file_says_what_the_page_says(published_home: Home) -> None:
+    with memory() as con:
+        con.execute(f"ATTACH '{published_home.serving_link}' AS published (READ_ONLY)")
+        rows = sqlfiles.run(con, "reading/dictionary").fetchall()
+    page = TABLES.read_text(encoding="utf-8")
+    assert len(rows) > 50
+    for table, about, column, kind, holds, comment in rows:
+        section = page.split(f"\n## {table}\n")[1].split("\n## ")[0]
+        assert about in section
+        assert f"| {column} | {kind}{f' *{holds}*' if holds else ''} | {comment} |" in section.replace(
+            "\\|", "|"
+        )
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.split("\n")[0][:60])

@@ -22,7 +22,7 @@ from recengine.models import store
 from recengine.movielens.layouts import recognise
 from recengine.serving import report
 from recengine.serving.queries import top
-from recengine.serving.versions import current_version, versions
+from recengine.serving.versions import current_version, path_of, versions
 from recengine.upkeep import forget
 from recengine.warehouse.connection import warehouse
 
@@ -176,6 +176,22 @@ def test_everybody_else_is_as_before_in_every_version(emptied: Emptied) -> None:
     status = home.serving_link.resolve().stat()
     assert (status.st_mode & 0o777, status.st_gid) == (0o444, a_group())
     assert home.warehouse.stat().st_gid == a_group()
+
+
+def test_versions_written_anew_say_all_that_they_said(emptied: Emptied, lived_in: Home) -> None:
+    catalogue = (
+        "SELECT table_name, column_name, data_type, is_nullable, comment FROM duckdb_columns() WHERE NOT internal "
+        "UNION ALL SELECT table_name, constraint_text, NULL, NULL, NULL FROM duckdb_constraints() "
+        "UNION ALL SELECT table_name, NULL, NULL, NULL, comment FROM duckdb_tables() "
+        "UNION ALL SELECT view_name, NULL, NULL, NULL, comment FROM duckdb_views() WHERE NOT internal ORDER BY ALL"
+    )
+    for version in versions(lived_in):
+        said = []
+        for home in (lived_in, emptied.home):
+            with duckdb.connect(str(path_of(home, version)), read_only=True) as con:
+                said.append(con.execute(catalogue).fetchall())
+        assert said[0] == said[1]
+        assert len(said[0]) > 100
 
 
 def test_rollback_does_not_bring_anybody_back(emptied: Emptied, tmp_path: Path) -> None:
