@@ -29,7 +29,19 @@ def command_line() -> typer.Typer:
     """Every command; made here, because only the engine may be installed."""
     import typer
 
-    from flows.cli import config, data, evaluation, forget, night, reading, report, serve, stages, tuning
+    from flows.cli import (
+        config,
+        data,
+        evaluation,
+        export,
+        forget,
+        night,
+        reading,
+        report,
+        serve,
+        stages,
+        tuning,
+    )
 
     app = typer.Typer(
         name="recengine",
@@ -39,7 +51,7 @@ def command_line() -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
-    for module in (night, stages, tuning, config, reading, evaluation, data, report, forget, serve):
+    for module in (night, stages, tuning, config, reading, evaluation, data, report, export, forget, serve):
         module.register(app)
     return app
 

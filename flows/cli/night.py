@@ -10,6 +10,7 @@ from flows.cli import console
 from flows.cli.options import (
     BadShareOption,
     DeviceOption,
+    ExportOption,
     ForceOption,
     FromScratchOption,
     HomeOption,
@@ -20,7 +21,9 @@ from flows.cli.options import (
     SeedOption,
     SetOption,
     SourceOption,
+    TakesExports,
     TopNOption,
+    exports,
     knobs,
     refuse_what_cannot_be,
     use,
@@ -43,7 +46,7 @@ From Python:
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    app.command()(run)
+    app.command(cls=TakesExports)(run)
 
 
 def _kept(source: Path) -> str:
@@ -68,6 +71,7 @@ def run(
     max_bad_share: BadShareOption = None,
     scale: ScaleOption = None,
     device: DeviceOption = None,
+    export: ExportOption = None,
     settings: SetOption = None,
 ) -> None:
     """The whole nightly flow, through Prefect: files in, published tables out."""
@@ -81,6 +85,7 @@ def run(
         "score.device": device,
         "ingest.max_bad_share": max_bad_share,
         "ingest.scale": scale,
+        "publish.exports": exports(export),
     }
     in_force = knobs(home, settings, options)
     refuse_what_cannot_be(in_force)

@@ -10,11 +10,15 @@ from typing import Annotated, Any, Literal
 
 import typer
 from annotated_types import Ge, Le
+from typer.core import TyperCommand
 
 from recengine.config import Home
+from recengine.errors import BadInput
+from recengine.knobs.exports import export_text
 from recengine.knobs.sources import InForce, field_of, in_force, told_where
 from recengine.knobs.stages import Device, Recency
 from recengine.movielens.scale import parse
+from recengine.runtime.addresses import is_address, is_place
 from recengine.runtime.paths import user_path
 from recengine.warehouse.run_lock import locked
 
@@ -74,6 +78,15 @@ SetOption = Annotated[
         help="Any knob, such as train.holdout_share=0.1; may be given several times (recengine config lists them)",
     ),
 ]
+ExportOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--export",
+        metavar="KIND [DEST]",
+        help="What else becomes of the publication: parquet or csv, and a folder or s3://bucket/prefix to write to; "
+        "may be given several times",
+    ),
+]
 ForceOption = Annotated[
     bool,
     typer.Option(
@@ -81,6 +94,48 @@ ForceOption = Annotated[
     ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="json prints nothing else on stdout")]
+
+
+class TakesExports(TyperCommand):
+    """A command whose ``--export`` takes one word or two: ``--export parquet /mnt/recs``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The command line with the two words as one."""
+        joined, rest = list[str](), list(args)
+        while rest:
+            word = rest.pop(0)
+            if word == "--export" and rest:
+                joined += [word, rest.pop(0)]
+            elif word.startswith("--export="):
+                joined.append(word)
+            else:
+                joined.append(word)
+                continue
+            if rest and not rest[0].startswith("-"):
+                joined[-1] += f" {rest.pop(0)}"
+        return super().parse_args(ctx, joined)
+
+
+def exports(told: Sequence[str] | None) -> list[str] | None:
+    """What follows ``--export``, each checked; a path is the whole one, seen from here. None where nothing does.
+
+    Raises
+    ------
+    BadInput
+        There is no such export.
+    """
+    return None if told is None else [_export(text) for text in told] or None
+
+
+def _export(text: str) -> str:
+    kind, _, destination = text.partition(" ")
+    destination = destination.strip()
+    if destination and not is_address(destination) and not is_place(destination):
+        destination = str((user_path(destination) or Path()).absolute())
+    try:
+        return export_text(f"{kind} {destination}".strip())
+    except ValueError as error:
+        raise BadInput(str(error)) from None
 
 
 def use(home: Path | None) -> Home:
@@ -103,7 +158,7 @@ def knobs(home: Path | None, set_options: Sequence[str] | None, options: Mapping
 
 
 def refuse_what_cannot_be(in_force: InForce) -> None:
-    """A model, a knob of it or a device that is not there is told before anything is made.
+    """A model, a knob of it, an export or a device that is not there is told before anything is made.
 
     Raises
     ------
@@ -112,9 +167,11 @@ def refuse_what_cannot_be(in_force: InForce) -> None:
     """
     from recengine.runtime.devices import resolved
     from recengine.selection.candidates import asked_recipe
+    from recengine.serving.exports import check
 
     with told_where(in_force):
         asked_recipe(in_force.knobs.train)
+    check(in_force.knobs.publish.exports)
     for device in (in_force.knobs.train.device, in_force.knobs.score.device):
         resolved(device)
 

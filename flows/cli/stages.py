@@ -13,6 +13,7 @@ from flows.cli import console
 from flows.cli.options import (
     BadShareOption,
     DeviceOption,
+    ExportOption,
     ForceOption,
     FromScratchOption,
     HomeOption,
@@ -23,8 +24,10 @@ from flows.cli.options import (
     SeedOption,
     SetOption,
     SourceOption,
+    TakesExports,
     TopNOption,
     alone,
+    exports,
     knobs,
     refuse_what_cannot_be,
 )
@@ -32,8 +35,9 @@ from flows.cli.options import (
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    for command in (ingest, features, train, score, publish, rollback):
+    for command in (ingest, features, train, score, rollback):
         app.command()(command)
+    app.command(cls=TakesExports)(publish)
 
 
 def ingest(
@@ -137,12 +141,19 @@ def score(
         engine.score(con, chosen, built.folder, name, in_force.knobs.score, on_progress)
 
 
-def publish(home: HomeOption = None, force: ForceOption = False, settings: SetOption = None) -> None:
+def publish(
+    home: HomeOption = None,
+    force: ForceOption = False,
+    export: ExportOption = None,
+    settings: SetOption = None,
+) -> None:
     """Publish the scored tables: audit them, then move the readers' link."""
     from recengine import publish as engine
+    from recengine.serving.exports import check
     from recengine.warehouse.connection import warehouse
 
-    in_force = knobs(home, settings, {})
+    in_force = knobs(home, settings, {"publish.exports": exports(export)})
+    check(in_force.knobs.publish.exports)
     with alone(home, "publish") as chosen, warehouse(chosen.warehouse) as con:
         report = engine.publish(con, chosen, in_force.knobs.publish, force=force)
     print(report.version)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from recengine.config import StageConfig
+from recengine.knobs.exports import Export
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -62,10 +63,11 @@ class PublishConfig(StageConfig):
         le=1e9,
         description="How many users of everybody's taste are added to a segment, so that small ones are not odd",
     )
-    exports: tuple[Annotated[str, Field(pattern=r"^[\w.:-]{1,200}$")], ...] = Field(
+    exports: tuple[Export, ...] = Field(
         (),
         max_length=20,
-        description="What else becomes of a publication: parquet, or exporters of your own by import path",
+        description="What else becomes of a publication: parquet, csv or an exporter of your own by import path, "
+        "alone or with where to, such as parquet /mnt/recs",
     )
     guard: GuardConfig = Field(GuardConfig(), description="What new tables may look like")
 

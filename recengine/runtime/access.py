@@ -11,6 +11,7 @@ import grp
 import logging
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from recengine.errors import BadInput
@@ -94,3 +95,27 @@ def _set(path: Path, wanted: int, kept: int = 0o7777) -> None:
 
 def _ours(status: os.stat_result) -> bool:
     return os.geteuid() in (0, status.st_uid)
+
+
+def inherit(folder: Path, parent: Path) -> None:
+    """Let those who may read a folder read another in it, with all that is there."""
+    status = parent.stat()
+    for entry in (folder, *folder.rglob("*")):
+        readable = stat.S_IMODE(status.st_mode) & (0o055 if _is_of(entry, status.st_gid) else 0o005)
+        entry.chmod(0o700 | readable if entry.is_dir() else 0o600 | readable & 0o044)
+
+
+def let_readers_in(folder: Path) -> None:
+    """Let the readers' group, where one is named, into a folder of ours outside the home; raises as ``settle``."""
+    if os.environ.get(GROUP):
+        _give(folder, _readers(folder))
+        _set(folder, 0o050)
+
+
+def _is_of(path: Path, group: int) -> bool:
+    """Whether something belongs to a group, or could be given to it."""
+    with suppress(PermissionError):
+        if path.lstat().st_gid != group:
+            os.chown(path, -1, group, follow_symlinks=False)
+        return True
+    return False

@@ -50,15 +50,22 @@ def new_folder(folder: Path, *, sealed: bool = True, mode: int = 0o755) -> Itera
     OSError
         The folder is there already, with something in it.
     """
-    partial = _beside(folder)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    with scratch_folder(folder) as partial:
         yield partial
         partial.chmod(mode)
         if sealed:
             seal(partial)
         move(partial, folder)
+
+
+@contextmanager
+def scratch_folder(beside: Path) -> Iterator[Path]:
+    """Lend an empty folder beside a name; it goes when the block ends, as what a killed process left does later."""
+    partial = _beside(beside)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
