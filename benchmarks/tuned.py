@@ -15,7 +15,8 @@ from benchmarks.rivals import Rival
 from recengine.evaluation.evaluate import recommend
 from recengine.evaluation.metrics import ranking_metrics
 from recengine.evaluation.splits import Split, random_per_user, temporal
-from recengine.models.base import Kept, Model
+from recengine.models.base import Model
+from recengine.models.shared import Kept
 
 K = 10
 METRIC = f"ndcg@{K}"

@@ -34,7 +34,16 @@ def score_users(model_id: str, snapshot: Path, config: ScoreConfig) -> ScoreRepo
         return engine.score(con, home, snapshot, model_id, config)
 
 
-@form("score", "score.top_n", "score.similar_n", "score.device")
+@form(
+    "score",
+    "score.top_n",
+    "score.similar_n",
+    "score.device",
+    "score.diversity",
+    "score.calibration",
+    "score.popularity_debias",
+    "score.rank_by",
+)
 def score(model_id: str | None = None, *, in_force: InForce) -> ScoreReport:
     """Score every user's unseen movies with a trained model.
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
-import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
@@ -29,6 +28,7 @@ from recengine.models.base import Model, OnProgress, silent
 from recengine.models.kernels.popular_first import Order, rows_of
 from recengine.models.kernels.similar import nearest_movies
 from recengine.runtime.devices import resolved
+from recengine.variety.lists import Lister
 from recengine.warehouse.history import contents
 from recengine.warehouse.transaction import transaction
 
@@ -92,7 +92,7 @@ def score(
     snapshot, model = Snapshot.load(snapshot_folder), store.load(home, model_id)
     model.to(resolved(config.device))
     _check_same_data(con, home, snapshot, model_id)
-    batches = recommend(model, snapshot, config.top_n, on_progress=on_progress)
+    batches = recommend(model, snapshot, config.top_n, on_progress=on_progress, switches=config)
     similar, generated_at = similar_movies(snapshot, config.similar_n), store.now()
     with transaction(con):
         lists_began = time.perf_counter()
@@ -121,6 +121,7 @@ def recommend(
     n: int,
     users: slice | NDArray[np.int64] = slice(None),
     on_progress: OnProgress = silent,
+    switches: ScoreConfig | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Top n unseen movies of a range of users, or of some, one Arrow batch per block.
 
@@ -132,6 +133,8 @@ def recommend(
         Rows per user; fewer only where fewer unseen movies exist.
     users : slice or ndarray of int64
         Range of user indices, all by default: a shard of the work; or ascending indices.
+    switches : ScoreConfig, optional
+        What makes lists other than the model's best scores; nothing by default.
 
     Yields
     ------
@@ -139,20 +142,20 @@ def recommend(
         Columns of ``RECOMMENDATIONS``, ordered by user and rank.
     """
     chosen = np.arange(snapshot.users)[users]
+    lister = Lister.of(model, snapshot, switches or ScoreConfig())
     for start in range(0, len(chosen), BLOCK_USERS):
         block = chosen[start : start + BLOCK_USERS]
-        values, columns = model.best(snapshot, block, min(n, snapshot.movies))
-        kept = torch.isfinite(values)  # (B, n); False where a user has rated nearly everything
-        user_index = block[kept.nonzero()[:, 0].numpy()]
-        movie_index = columns[kept].numpy()
-        ranks = (torch.cumsum(kept, dim=1)[kept]).to(torch.int32).numpy()
+        listed = lister.lists(block, min(n, snapshot.movies))
+        kept = np.isfinite(listed.scores)  # (B, n); False where a user has rated nearly everything
+        user_index, movie_index = block[kept.nonzero()[0]], listed.movies[kept]
+        ranks = np.cumsum(kept, axis=1, dtype=np.int32)[kept]
         stars = _predicted(model, snapshot, user_index, movie_index)
         yield pa.RecordBatch.from_arrays(
             [
                 pa.array(snapshot.user_ids[user_index]),
                 pa.array(ranks),
                 pa.array(snapshot.movie_ids[movie_index]),
-                pa.array(values[kept].numpy()),
+                pa.array(listed.scores[kept]),
                 stars,
             ],
             schema=RECOMMENDATIONS,

@@ -28,6 +28,7 @@ MANY_ARGUMENTS = {
     # The arguments of these are the command's options and the form's fields.
     "flows.cli.evaluation.evaluate",
     "flows.cli.night.run",
+    "flows.cli.stages.score",
 }
 CIRCLES: set[str] = set()
 

@@ -63,6 +63,10 @@ SourceOption = Annotated[
     Path | None, typer.Option("--source", parser=user_path, help="MovieLens folder or zip of your own")
 ]
 TopNOption = Annotated[int | None, option("score.top_n")]
+DiversityOption = Annotated[float | None, option("score.diversity")]
+CalibrationOption = Annotated[float | None, option("score.calibration")]
+PopularityDebiasOption = Annotated[float | None, option("score.popularity_debias")]
+RankByOption = Annotated[float | None, option("score.rank_by")]
 ModelOption = Annotated[str | None, option("train.model")]
 RecencyOption = Annotated[Recency | None, option("train.recency")]
 SeedOption = Annotated[int | None, option("train.seed")]

@@ -12,13 +12,17 @@ import typer
 from flows.cli import console
 from flows.cli.options import (
     BadShareOption,
+    CalibrationOption,
     DeviceOption,
+    DiversityOption,
     ExportOption,
     ForceOption,
     FromScratchOption,
     HomeOption,
     ModelOption,
     NightDatasetOption,
+    PopularityDebiasOption,
+    RankByOption,
     RecencyOption,
     ScaleOption,
     SeedOption,
@@ -121,6 +125,10 @@ def score(
     top_n: TopNOption = None,
     home: HomeOption = None,
     device: DeviceOption = None,
+    diversity: DiversityOption = None,
+    calibration: CalibrationOption = None,
+    popularity_debias: PopularityDebiasOption = None,
+    rank_by: RankByOption = None,
     settings: SetOption = None,
 ) -> None:
     """Score every user's unseen movies with a trained model."""
@@ -129,7 +137,15 @@ def score(
     from recengine.models import store
     from recengine.warehouse.connection import warehouse
 
-    in_force = knobs(home, settings, {"score.top_n": top_n, "score.device": device})
+    options = {
+        "score.top_n": top_n,
+        "score.device": device,
+        "score.diversity": diversity,
+        "score.calibration": calibration,
+        "score.popularity_debias": popularity_debias,
+        "score.rank_by": rank_by,
+    }
+    in_force = knobs(home, settings, options)
     refuse_what_cannot_be(in_force)
     with (
         alone(home, "score") as chosen,

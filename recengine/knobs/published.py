@@ -11,6 +11,9 @@ from recengine.knobs.exports import Export
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
+# The knobs of a list's order beside the model's score: off by default, each with its price.
+SWITCHES = ("diversity", "calibration", "popularity_debias", "rank_by")
+
 
 class ScoreConfig(StageConfig):
     """How many rows the published tables have, and where they are computed."""
@@ -18,6 +21,38 @@ class ScoreConfig(StageConfig):
     top_n: int = Field(10, ge=1, le=1000, description="Recommendations per user")
     similar_n: int = Field(10, ge=1, le=100, description="Neighbours per movie")
     device: Device = Field("cpu", description="Where users are scored: as device of training")
+    diversity: float = Field(
+        0.0,
+        ge=0,
+        le=0.9,
+        description="Weight of a list's movies being unlike each other, by genres and by who rates them, against "
+        "their scores; 0 is off, 0.1 mild",
+    )
+    calibration: float = Field(
+        0.0,
+        ge=0,
+        le=0.9,
+        description="Weight of a list's shares of genres being those of the user's own movies, against the scores; "
+        "0 is off, 0.1 mild",
+    )
+    popularity_debias: float = Field(
+        0.0,
+        ge=0,
+        le=2,
+        description="How far a movie's score is freed from how many have rated it; 0 is off, 0.2 mild",
+    )
+    rank_by: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Weight of predicted stars in the order of a list: 0 ranks the best movies by score, 1 by stars",
+    )
+
+    @property
+    def switches(self) -> dict[str, float]:
+        """What makes lists other than the model's best scores, by name, as far as it is on."""
+        weights = {name: float(getattr(self, name)) for name in SWITCHES}
+        return {name: weight for name, weight in weights.items() if weight > 0}
 
 
 class GuardConfig(StageConfig):

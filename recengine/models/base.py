@@ -6,10 +6,11 @@ done once for all models, here, in ``recengine.score`` and in ``recengine.models
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from recengine.dataset import Snapshot
 from recengine.errors import BadInput, NotFinite
 from recengine.models.excluded import Boosts, Excluded, boosted
 from recengine.models.kernels.topn import empty_lists, top_n
+from recengine.models.propensity import debiased, factors_of
+from recengine.models.shared import Kept
 from recengine.runtime.resources import memory_bytes
 from recengine.runtime.threads import own_threads
 
@@ -33,8 +36,6 @@ COMPUTING = (
     "best",
     "predict",
 )  # a model's methods that compute, on our own threads
-
-T = TypeVar("T")
 
 OnProgress = Callable[[str, int, int], None]
 """Called as ``on_progress(what, done, total)`` while a model trains."""
@@ -72,36 +73,9 @@ class WarmStart:
     users_then: int
 
 
-class Kept:
-    """What the trials of one training part share, such as a Gram matrix: made by the first that asks for it."""
-
-    def __init__(self) -> None:
-        self._made: dict[Hashable, Any] = {}
-
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What was made under a key, made now where nothing was; whoever gets it leaves it as it is."""
-        if key not in self._made:
-            self._made[key] = make()
-        made: T = self._made[key]
-        return made
-
-
-def moved(rows: torch.Tensor, places: NDArray[np.int64]) -> torch.Tensor:
-    """Rows of an earlier fit (n, k) where they stand now, (len(places), k); zeros where the place is -1."""
-    has_place = torch.from_numpy(places >= 0)
-    now = rows.new_zeros(len(places), rows.shape[1])
-    now[has_place] = rows[torch.from_numpy(places)[has_place]]
-    return now
-
-
 def users_at_once(movies: int) -> int:
     """How many users' scores for all movies lie in memory together, at least 1."""
     return max(1, min(BLOCK_CELLS, memory_bytes() // BLOCK_SHARE) // max(movies, 1))
-
-
-def part_of(state: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
-    """The tensors whose names start with ``part.``, without it."""
-    return {name[len(part) + 1 :]: t for name, t in state.items() if name.startswith(f"{part}.")}
 
 
 class Model(ABC):
@@ -124,6 +98,7 @@ class Model(ABC):
     name: ClassVar[str]
     searched: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
     supports_warm_start: ClassVar[bool] = False  # whether a fit may begin at an earlier one
+    from_zero: ClassVar[bool] = False  # whether a score of 0 says that nothing speaks for a movie
     Config: ClassVar[type[ModelConfig]] = ModelConfig
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -137,6 +112,7 @@ class Model(ABC):
     def __init__(self, config: ModelConfig | None = None) -> None:
         self.config: Any = config if config is not None else self.Config()
         self.history: list[dict[str, float]] = []
+        self.factors: NDArray[np.float32] | None = None  # of a debias of popularity, (M,)
 
     @abstractmethod
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
@@ -197,6 +173,28 @@ class Model(ABC):
         """Let the next fit take what the fits of other recipes on the same ratings made, and leave what it makes."""
         return self
 
+    def debiased(self, snapshot: Snapshot, weight: float) -> Self:
+        """The fitted model with lists that owe less to popularity, see ``propensity``; itself where weight is 0."""
+        if not weight:
+            return self
+        other = copy.copy(self)
+        other.factors = factors_of(snapshot, weight)
+        return other
+
+    def ranked(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
+        """What lists are made by, (B, M): ``score``, debiased where that is asked."""
+        scores = self.score(snapshot, users)
+        if self.factors is None:
+            return scores
+        return torch.from_numpy(debiased(scores.float().numpy(), self.factors, from_zero=self.from_zero))
+
+    def movie_factors(self, snapshot: Snapshot) -> NDArray[np.float32] | None:
+        """What movies are alike by, float32 of shape (M, K), of zeros for a movie it knows nothing of.
+
+        None of a model without such factors: movies are then alike by their genres alone.
+        """
+        return None
+
     @abstractmethod
     def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
         """Ranking scores of a block of users for all movies.
@@ -255,16 +253,13 @@ class Model(ABC):
             block = users[start:stop]
             first = int(block[0])
             # Fancy indexing copies, so that masking never writes into what the model keeps.
-            scores = self.score(snapshot, slice(first, int(block[-1]) + 1))[torch.from_numpy(block - first)]
+            scores = self.ranked(snapshot, slice(first, int(block[-1]) + 1))[torch.from_numpy(block - first)]
             if not torch.isfinite(scores).all():
                 raise NotFinite(self.name, "scores")
             if boosts is not None:
                 scores = torch.from_numpy(boosted(scores.float().numpy(), boosts, block))
-            hidden = excluded.own(block)
-            rows = np.repeat(np.arange(len(block)), np.diff(hidden.indptr))
-            scores[torch.from_numpy(rows), torch.from_numpy(hidden.indices.astype(np.int64))] = -torch.inf
-            scores[:, torch.from_numpy(excluded.everyone)] = -torch.inf
-            lists.values[start:stop], lists.ids[start:stop] = top_n(scores.float().numpy(), n)
+            shown = excluded.hidden_in(scores.float().numpy(), block)
+            lists.values[start:stop], lists.ids[start:stop] = top_n(shown, n)
         return torch.from_numpy(lists.values), torch.from_numpy(lists.ids)
 
     def predict(

@@ -13,7 +13,7 @@ from pydantic import Field
 from scipy.sparse import csr_array, hstack
 
 from recengine.dataset import DECLARED, Snapshot, implicit_feedback
-from recengine.models.base import Model, ModelConfig, OnProgress, part_of, silent
+from recengine.models.base import Model, ModelConfig, OnProgress, silent
 from recengine.models.kernels.cooccurrence import weighted_raters
 from recengine.models.parts.biases import BiasConfig, Biases
 from recengine.models.parts.closed_form import (
@@ -23,6 +23,7 @@ from recengine.models.parts.closed_form import (
     user_weights,
     zero_diagonal_ridge,
 )
+from recengine.models.shared import part_of
 from recengine.runtime.resources import MEMORY_LIMIT
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Ease(Model):
     """
 
     name: ClassVar[str] = "ease"
+    from_zero: ClassVar[bool] = True
     Config: ClassVar[type[ModelConfig]] = EaseConfig
 
     def __init__(self, config: ModelConfig | None = None) -> None:

@@ -58,6 +58,13 @@ class Excluded:
             rows = _united(rows, csr_array(outside))
         return rows
 
+    def hidden_in(self, scores: NDArray[np.float32], users: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Scores of users (B, M), in which from now on what they do not get is -inf."""
+        hidden = self.own(users)
+        scores[np.repeat(np.arange(len(users)), np.diff(hidden.indptr)), hidden.indices] = -np.inf
+        scores[:, self.everyone] = -np.inf
+        return scores
+
     def plus(self, rows: csr_array) -> Self:
         """The same and, for each user, what is stored in rows (U, M)."""
         return replace(self, others=rows if self.others is None else _united(self.others, rows))
@@ -97,12 +104,16 @@ class Boosts:
         return added.astype(np.float32)
 
 
-def boosted(scores: NDArray[np.float32], boosts: Boosts, users: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Scores of users (B, M), standardised user by user, with what rules add."""
+def standardised(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Scores of users (B, M), each user's with mean 0 and standard deviation 1."""
     wide = scores.astype(np.float64)
     spread = wide.std(axis=1, keepdims=True)
-    standard = (wide - wide.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1)
-    standard += boosts.everyone
+    return np.asarray((wide - wide.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1))
+
+
+def boosted(scores: NDArray[np.float32], boosts: Boosts, users: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Scores of users (B, M), standardised user by user, with what rules add."""
+    standard = standardised(scores) + boosts.everyone
     return np.asarray(standard + boosts.of(users).toarray(), dtype=np.float32)
 
 

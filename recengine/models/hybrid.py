@@ -19,12 +19,14 @@ from pydantic import AliasChoices, ConfigDict, Field
 
 from recengine.dataset import Snapshot
 from recengine.errors import NotFinite
-from recengine.models.base import Kept, Model, ModelConfig, OnProgress, WarmStart, part_of, silent
+from recengine.models.base import Model, ModelConfig, OnProgress, WarmStart, silent
 from recengine.models.excluded import Boosts, Excluded
 from recengine.models.parts.bayesian_mf import BayesianMF, BayesianMFConfig
 from recengine.models.parts.closed_form import TOO_LITTLE_MEMORY
 from recengine.models.parts.ranking import Ranking, RankingConfig
 from recengine.models.parts.recency_boost import RecencyBoost, RecencyBoostConfig
+from recengine.models.propensity import factors_of
+from recengine.models.shared import Kept, part_of
 from recengine.runtime.resources import MEMORY_LIMIT
 from recengine.runtime.threads import own_threads
 
@@ -138,6 +140,18 @@ class Hybrid(Model):
         folded.ranking = self.ranking.fold_in(others)
         folded.stars = self.stars if snapshot.implicit else self.stars.fold_in(snapshot, others)
         return folded
+
+    def debiased(self, snapshot: Snapshot, weight: float) -> Self:
+        """Both autoencoders and the prior debiased, before the scores are standardised and boosted."""
+        if not weight:
+            return self
+        other = copy.copy(self)
+        other.ranking = self.ranking.times(factors_of(snapshot, weight))
+        return other
+
+    def movie_factors(self, snapshot: Snapshot) -> NDArray[np.float32] | None:
+        """Those of the low-rank part."""
+        return self.ranking.movie_factors()
 
     def score(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
         """Boosted ranking scores of a block of users, (B, M)."""

@@ -18,6 +18,7 @@ class Popularity(Model):
     """Scores are the movies' shares of all users; predicted stars are regularised biases."""
 
     name: ClassVar[str] = "popularity"
+    from_zero: ClassVar[bool] = True
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Count the ratings of every movie."""

@@ -14,8 +14,9 @@ from recengine.evaluation.evaluate import recommend
 from recengine.evaluation.metrics import ranking_metrics
 from recengine.evaluation.splits import Split
 from recengine.models import make
-from recengine.models.base import Kept, Model
+from recengine.models.base import Model
 from recengine.models.recipes import Recipe, with_settings
+from recengine.models.shared import Kept
 from recengine.tuning.search import Outcome, Settings, key_of
 
 

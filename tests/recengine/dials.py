@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from recengine.dataset import Snapshot
-from recengine.models.base import Kept, Model, ModelConfig, OnProgress, silent
+from recengine.models.base import Model, ModelConfig, OnProgress, silent
+from recengine.models.shared import Kept
 from recengine.testing.planted import DAY, snapshot
 
 

@@ -19,8 +19,9 @@ from scipy.sparse import csr_array
 
 from recengine.dataset import Snapshot
 from recengine.errors import NotReady
-from recengine.models.base import ModelConfig, OnProgress, moved, part_of, silent
+from recengine.models.base import ModelConfig, OnProgress, silent
 from recengine.models.parts.gibbs import GibbsSampler
+from recengine.models.shared import moved, part_of
 
 COMPRESS_COLUMNS = 256  # stacked columns between two compressions of the posterior mean
 PREDICT_PAIRS = 1 << 17

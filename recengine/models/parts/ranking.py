@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array, vstack
 
 from recengine.dataset import DECLARED, Snapshot
-from recengine.models.base import Kept, OnProgress, moved, part_of, silent
+from recengine.models.base import OnProgress, silent
 from recengine.models.excluded import Boosts, Excluded
 from recengine.models.kernels.blocks import Block, Catalogue
 from recengine.models.kernels.cooccurrence import common_raters, session_raters
@@ -33,6 +33,7 @@ from recengine.models.kernels.topn import Lists, empty_lists
 from recengine.models.parts.attribute_prior import AttributePrior, AttributePriorConfig
 from recengine.models.parts.closed_form import add_features, solvable, zero_diagonal_ridge
 from recengine.models.parts.ials import ImplicitALS, ImplicitALSConfig
+from recengine.models.shared import Kept, moved, part_of
 from recengine.runtime.resources import memory_bytes
 
 GENRES = ("genre", "year_bin", DECLARED)
@@ -95,6 +96,7 @@ class Ranking:
         self.prior = AttributePrior(self.config.prior)
         self._start: torch.Tensor | None = None  # row factors that the next fit begins with, (U + C, K)
         self.shared: Kept | None = None  # with fits of other recipes to the same ratings
+        self.factors: NDArray[np.float32] | None = None  # what the movies' scores are multiplied with, (M,)
         self._catalogue: Catalogue | None = None  # with this boost, where it has been asked for
         self._boost: NDArray[np.float32] | None = None
 
@@ -158,6 +160,20 @@ class Ranking:
             folded.low_rank = self.low_rank.fold_in(rows.rated)
         return folded
 
+    def times(self, factors: NDArray[np.float32]) -> Self:
+        """The same with each movie's scores multiplied, factors float32 of shape (M,), before any boost."""
+        other = copy.copy(self)
+        other.factors, other._catalogue = factors, None
+        return other
+
+    def movie_factors(self) -> NDArray[np.float32] | None:
+        """The movies' factors of the low-rank part, (M, K), zeros where a movie has too few ratings for it."""
+        if not self.config.low_rank_weight:
+            return None
+        factors = np.zeros((len(self.order.movies), self.config.low_rank.factors), dtype=np.float32)
+        factors[self.order.movies[: self.order.warm]] = self.low_rank.movies.numpy()
+        return factors
+
     def score(
         self, snapshot: Snapshot, users: NDArray[np.int64], boost: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
@@ -216,7 +232,11 @@ class Ranking:
                 factors[:, : self.order.warm] = self.low_rank.movies.numpy().T
                 right = np.vstack([factors, right])
             ordered = None if boost is None else boost[self.order.movies].astype(np.float32)
-            self._catalogue, self._boost = Catalogue(right, self.weights, ordered), boost
+            weights = self.weights
+            if self.factors is not None:
+                factors = self.factors[self.order.movies]
+                right, weights = right * factors, weights * factors[: len(weights)]
+            self._catalogue, self._boost = Catalogue(right, weights, ordered), boost
         return self._catalogue
 
     def state(self) -> dict[str, torch.Tensor]:

@@ -52,6 +52,17 @@ def test_diversity_of_one_genre_is_zero_and_of_different_genres_one() -> None:
     np.testing.assert_allclose(found["intra_list_diversity"], [0, 1], atol=1e-6)
 
 
+def test_miscalibration_by_hand() -> None:
+    snapshot = snapshot_of(np.array([[5, 5, 5, 5, 0, 0, 0, 0, 0]] * 3))  # movie m has genre m modulo 3
+    found = list_figures(
+        incidence(np.array([[6, 7, 8], [6, -1, -1], [-1, -1, -1]]), 9), snapshot, np.arange(3)
+    )
+    share = np.array([2, 1, 1]) / 4
+    even, one = np.full(3, 1 / 3), np.array([1, 0, 0])
+    expected = [(share * np.log(share / (0.99 * q + 0.01 * share))).sum() for q in (even, one)]
+    np.testing.assert_allclose(found["miscalibration"], [*expected, np.nan])
+
+
 def test_coverage_and_gini_at_their_ends() -> None:
     even, one, some = np.full(10, 3), np.eye(10)[0] * 7, np.array([0, 0, 1, 3])
     assert coverage(np.array([even, one])).tolist() == [1, 0.1]

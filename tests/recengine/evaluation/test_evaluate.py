@@ -77,7 +77,8 @@ def test_every_figure_has_an_interval_and_the_same_seed_the_same_one() -> None:
     split = random_per_user(snapshot)
     model = _random_model(2, snapshot)
     found, again = (evaluate(model, split, ks=(5, 10), bootstrap=QUICK) for _ in range(2))
-    listed = (*RANKING_METRICS, "coverage", "novelty", "popularity_lift", "gini", "intra_list_diversity")
+    lists = ("coverage", "novelty", "popularity_lift", "gini", "intra_list_diversity", "miscalibration")
+    listed = (*RANKING_METRICS, *lists)
     expected = {f"{name}@{k}" for name in listed for k in (5, 10)} | {"rmse", "mae", "rmse_mean_per_user"}
     assert set(found.metrics) == set(found.intervals) == expected
     assert all(low <= found.metrics[name] <= high for name, (low, high) in found.intervals.items())
