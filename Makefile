@@ -7,7 +7,7 @@ QUICK := $(addprefix tests/,test_house.py test_docs.py) $(addprefix tests/receng
     runtime/test_resources.py selection/test_gate.py selection/test_guard.py selection/test_candidates.py \
     test_ingest.py test_features.py test_score.py)
 
-.PHONY: run serve check test test-all test-browser browser lint types tests-engine tests-flows clean help
+.PHONY: run serve check test test-all test-browser browser postgres lint types tests-engine tests-flows clean help
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -46,6 +46,12 @@ browser: .venv/dev ## a Chromium for the browser tests, where this machine lets 
 	        && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; } \
 	    || $(BIN)/python -m playwright install chromium \
 	    || echo "No Chromium could be installed: the browser tests will be skipped."
+
+postgres:        ## a PostgreSQL server for the tests of exports, where this machine lets us install one
+	command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
+	    || { [ "$$(id -u)" = 0 ] && apt-get -qq update \
+	        && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends postgresql; } \
+	    || echo "No PostgreSQL could be installed: the tests of its exports will be skipped."
 
 test-browser: .venv/dev ## a person's way through the Prefect UI; skipped, saying so, without a Chromium
 	$(BIN)/python -m pytest -m "browser and not slow" -rs tests/flows/server/test_browser.py

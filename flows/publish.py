@@ -10,6 +10,7 @@ from typing import Any
 from prefect import task
 
 from flows.support import alerts, artifacts
+from flows.support.blocks import offer_blocks
 from flows.support.cancellation import stop_if_cancelled
 from flows.support.form import form
 from flows.support.result_cache import cached
@@ -31,6 +32,7 @@ def publish_tables(
     model_id: str, config: PublishConfig, reason: str, request: str, force: bool
 ) -> PublishReport:
     """Build a fresh file, audit it, move the link."""
+    offer_blocks()
     with open_warehouse() as (home, con):
         report = engine.publish(
             con, home, config, reason=reason, request=request, force=force, confirm=stop_if_cancelled

@@ -19,12 +19,14 @@ def export(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="parquet, csv or an exporter's import path; all of publish.exports when left out"
+            help="parquet, csv, postgres or an exporter's import path; all of publish.exports when left out"
         ),
     ] = None,
     destination: Annotated[
         str | None,
-        typer.Argument(metavar="[DEST]", help="A folder, or s3://bucket/prefix; else the home's exports/"),
+        typer.Argument(
+            metavar="[DEST]", help="A folder, s3://bucket/prefix or postgresql://host/database; else exports/"
+        ),
     ] = None,
     home: HomeOption = None,
 ) -> None:

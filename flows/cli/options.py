@@ -88,7 +88,7 @@ ExportOption = Annotated[
         "--export",
         metavar="KIND [DEST]",
         help="What else becomes of the publication: parquet or csv, and a folder or s3://bucket/prefix to write to; "
-        "may be given several times",
+        "postgres and postgresql://host/database; may be given several times",
     ),
 ]
 ForceOption = Annotated[

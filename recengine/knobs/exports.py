@@ -30,8 +30,8 @@ def export_text(told: Any) -> str:
         raise ValueError(f"{SECRET_REFUSED}.")
     if not re.match(PATTERN, text):
         raise ValueError(
-            "An export is a name, alone or with a whole path or an address, such as parquet, csv /mnt/recs or "
-            "parquet s3://bucket/recs."
+            "An export is a name, alone or with a whole path or an address, such as parquet, csv /mnt/recs, "
+            "parquet s3://bucket/recs or postgres postgresql://host/database."
         )
     return text
 

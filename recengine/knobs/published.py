@@ -101,8 +101,8 @@ class PublishConfig(StageConfig):
     exports: tuple[Export, ...] = Field(
         (),
         max_length=20,
-        description="What else becomes of a publication: parquet, csv or an exporter of your own by import path, "
-        "alone or with where to, such as parquet /mnt/recs",
+        description="What else becomes of a publication: parquet, csv, postgres or an exporter of your own by import "
+        "path, alone or with where to, such as parquet /mnt/recs or postgres postgresql://host/database",
     )
     guard: GuardConfig = Field(GuardConfig(), description="What new tables may look like")
 

@@ -1,4 +1,4 @@
-"""Exports: what was published, taken elsewhere too: files, a bucket, or whatever an exporter of anybody's writes.
+"""Exports: what was published, taken elsewhere too: files, a bucket, PostgreSQL, or what anybody's exporter writes.
 
 They run after the publication and can never undo it: one that fails is told in an error line and in the report.
 """
@@ -18,6 +18,7 @@ from recengine.errors import RecengineError
 from recengine.runtime.doors import Door
 from recengine.serving.exports.exporter import Exporter
 from recengine.serving.exports.folders import Csv, Parquet
+from recengine.serving.exports.postgres import Postgres
 
 __all__ = ["DOOR", "Exporter", "check", "export", "export_to"]
 
@@ -31,7 +32,7 @@ def _problem_of(found: Any) -> str | None:
 
 
 DOOR: Door[type[Exporter]] = Door(
-    "exporter", "recengine.exporters", {"parquet": Parquet, "csv": Csv}, _problem_of
+    "exporter", "recengine.exporters", {"parquet": Parquet, "csv": Csv, "postgres": Postgres}, _problem_of
 )
 
 
