@@ -90,6 +90,7 @@ def write_report(version: str) -> str:
     "score.rank_by",
     "publish.popular_rows",
     "publish.popular_prior_users",
+    "publish.ratings",
     "publish.exports",
     "publish.keep_versions",
     "ingest",

@@ -47,6 +47,7 @@ def publish_tables(
     "publish.keep_versions",
     "publish.popular_rows",
     "publish.popular_prior_users",
+    "publish.ratings",
     "publish.exports",
     "publish.guard",
 )

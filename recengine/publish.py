@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,11 @@ from recengine.runtime.durable import move
 from recengine.selection.guard import guard_tables
 from recengine.serving import publications
 from recengine.serving.exports import export
-from recengine.serving.tables import audit, write_tables
+from recengine.serving.tables import EARLIER, audit, write_tables
 from recengine.serving.versions import (
     SIDE_FILES,
     STORAGE_VERSION,
+    current_publication,
     current_version,
     new_version,
     only_publisher,
@@ -39,8 +41,9 @@ from recengine.serving.versions import (
     publication_in,
     versions,
 )
-from recengine.warehouse.connection import fresh_database, published
+from recengine.warehouse.connection import damage_told, fresh_database, published
 from recengine.warehouse.history import publications as history
+from recengine.warehouse.sqlfiles import path_literal
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +112,7 @@ def publish(
         version = new_version(home)
         building = home.serving / f"building-{version}.duckdb"
         metrics = store.manifest_of(home, str(subject.model_id)).figures
-        users, rows = _build(con, building, version, metrics, config)
+        users, rows = _build(con, home, building, version, metrics, config, reason)
         _seal(building)
         confirm()
         history.add(con, "publishing", version, subject, reason, metrics, request)
@@ -193,17 +196,36 @@ def _scored(con: duckdb.DuckDBPyConnection) -> tuple[history.Subject, int]:
 
 def _build(
     con: duckdb.DuckDBPyConnection,
+    home: Home,
     building: Path,
     version: str,
     metrics: dict[str, Any],
     config: PublishConfig,
+    reason: str,
 ) -> tuple[int, int]:
     """Write and audit the new file; returns its users and recommendation rows."""
-    with fresh_database(con, building, "published", storage_version=STORAGE_VERSION):
-        write_tables(con, version, metrics, config)
+    fresh = fresh_database(con, building, "published", storage_version=STORAGE_VERSION)
+    with fresh, _earlier(con, home) as before:
+        write_tables(con, version, metrics, config, reason=reason, before=before)
         audit(con)
         [counts] = con.execute("SELECT users, recommendations FROM published.publication").fetchall()
     return counts
+
+
+@contextmanager
+def _earlier(con: duckdb.DuckDBPyConnection, home: Home) -> Iterator[str | None]:
+    """Attach what readers see, if it is of the scored dataset; its version."""
+    seen, (subject, _) = current_publication(home), _scored(con)
+    if seen is None or seen.dataset != subject.dataset:
+        yield None
+        return
+    path = path_of(home, seen.version)
+    with damage_told(path):
+        con.execute(f"ATTACH {path_literal(path)} AS {EARLIER} (READ_ONLY)")
+        try:
+            yield seen.version
+        finally:
+            con.execute(f"DETACH {EARLIER}")
 
 
 def _seal(building: Path) -> None:

@@ -98,6 +98,10 @@ class PublishConfig(StageConfig):
         le=1e9,
         description="How many users of everybody's taste are added to a segment, so that small ones are not odd",
     )
+    ratings: bool = Field(
+        True,
+        description="Whether readers see what each user rated (the table ratings, about 10 bytes a rating)",
+    )
     exports: tuple[Export, ...] = Field(
         (),
         max_length=20,

@@ -22,34 +22,69 @@ from recengine.warehouse.transaction import transaction
 # Of what readers may rely on: it grows when a table or a column goes, or changes its type or its meaning.
 CONTRACT = 2
 
-# In the order they are written: the last counts rows of those before it.
-TABLES = ("movies", "users", "recommendations", "similar_movies", "popular_movies", "publication")
+# In the order they are written: each reads rows of those before it, at most.
+TABLES = (
+    *("movies", "users", "ratings", "recommendations", "changes"),
+    *("similar_movies", "popular_movies", "publications", "publication"),
+)
 
-# Each view with the tables that it shows, the first that has a column explains it.
-VIEWS = {"recommendations_detailed": ("recommendations", "movies")}
+# Each view with the tables that it shows: the first that has a column explains it.
+VIEWS = {
+    f"{table}_detailed": (table, "movies")
+    for table in ("recommendations", "changes", "ratings", "similar_movies", "popular_movies")
+}
+
+EARLIER = "earlier"  # what the version before is attached as
 
 
 def write_tables(
-    con: duckdb.DuckDBPyConnection, version: str, metrics: dict[str, Any], config: PublishConfig | None = None
+    con: duckdb.DuckDBPyConnection,
+    version: str,
+    metrics: dict[str, Any],
+    config: PublishConfig | None = None,
+    *,
+    reason: str = "",
+    before: str | None = None,
 ) -> None:
-    """Write all that readers see into the attached, empty ``published``, in one transaction."""
-    config = config or PublishConfig()
-    parameters: dict[str, dict[str, object]] = {
-        "popular_movies": {"rows": config.popular_rows, "prior_users": config.popular_prior_users},
-        "publication": {
-            "version": version,
-            "metrics": json.dumps(metrics),
-            "torch_version": torch.__version__,
-            "recengine_version": VERSION,
-            "contract": CONTRACT,
-        },
-    }
+    """Write all that readers see into the attached, empty ``published``, in one transaction.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+        A warehouse with scored tables.
+    version, metrics, reason
+        What the file says of itself.
+    config : PublishConfig, optional
+        Which rows.
+    before : str, optional
+        The version that is attached as ``EARLIER``, which the lists are compared with.
+    """
+    about = {"version": version, "metrics": json.dumps(metrics)}
+    # Without a version before nobody's list has changed: the new ones stand beside themselves.
+    fragments = {"changes": {"before": f"{EARLIER if before else 'published'}.recommendations"}}
     with transaction(con):
         for table in TABLES:
-            sqlfiles.run(con, f"publish/{table}", parameters.get(table))
+            parameters = _parameters(table, config or PublishConfig(), about, reason, before)
+            sqlfiles.run(con, f"publish/{table}", parameters, **fragments.get(table, {}))
         for view, shown in VIEWS.items():
             sqlfiles.run(con, f"publish/{view}")
             _explain(con, view, shown)
+
+
+def _parameters(
+    table: str, config: PublishConfig, about: dict[str, str], reason: str, before: str | None
+) -> dict[str, object] | None:
+    """What the query of a table is told."""
+    if table == "popular_movies":
+        return {"rows": config.popular_rows, "prior_users": config.popular_prior_users}
+    if table == "ratings":
+        return {"wanted": config.ratings}
+    if table == "publications":
+        return {**about, "reason": reason}
+    if table == "publication":
+        ours = {"torch_version": torch.__version__, "recengine_version": VERSION, "contract": CONTRACT}
+        return {**about, **ours, "previous_version": before}
+    return None
 
 
 def _explain(con: duckdb.DuckDBPyConnection, view: str, shown: tuple[str, ...]) -> None:

@@ -122,6 +122,41 @@ FAULTS = [
         "movie 4 has the film 999, which is no film of its own",
     ),
     Fault(
+        "relevance_is_a_share",
+        f"UPDATE {RECS} SET relevance = 0.5 WHERE {A_LIST} AND rank = 1",
+        "user 1 rank 1 has relevance 0.5",
+    ),
+    Fault(
+        "relevance_is_a_share",
+        f"UPDATE {RECS} SET relevance = NULL WHERE {A_LIST} AND rank = 2",
+        "user 1 rank 2 has relevance NULL",
+    ),
+    Fault(
+        "relevance_is_a_share",
+        f"UPDATE {RECS} SET score = score - 100 WHERE {A_LIST}",
+        "user 1 rank 1 has relevance 1",
+    ),
+    Fault(
+        "ratings_are_those_that_were_read",
+        "DELETE FROM published.ratings WHERE user_id = 1",
+        "rows that are not the",
+    ),
+    Fault(
+        "ratings_are_those_that_were_read",
+        "UPDATE published.ratings SET movie_id = movie_id + 1 WHERE user_id = 1",
+        "rows that are not the",
+    ),
+    Fault(
+        "changes_are_not_in_both",
+        f"INSERT INTO published.changes SELECT user_id, movie_id, 'lost', 1, NULL FROM {RECS} WHERE {A_LIST}",
+        "user 1 lost movie",
+    ),
+    Fault(
+        "changes_are_not_in_both",
+        "INSERT INTO published.changes SELECT user_id, movie_id, 'gained', NULL, 1 FROM published.ratings",
+        "which is not in the list",
+    ),
+    Fault(
         "everything_is_explained",
         "COMMENT ON COLUMN published.movies.genres_text IS NULL",
         "movies.genres_text has no comment",

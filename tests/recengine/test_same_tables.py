@@ -29,6 +29,7 @@ TABLES = {
     "similar_movies": "*",
     "popular_movies": "*",
     "movies": "*",
+    "ratings": "*",
     "users": "*",
     "publication": "* EXCLUDE (generated_at, version)",
 }

@@ -15,7 +15,8 @@ CREATE TABLE published.publication (
     duckdb_version VARCHAR NOT NULL,
     torch_version VARCHAR NOT NULL,
     recengine_version VARCHAR NOT NULL,
-    contract INTEGER NOT NULL
+    contract INTEGER NOT NULL,
+    previous_version VARCHAR
 );
 COMMENT ON TABLE published.publication IS 'One row: this file.';
 COMMENT ON COLUMN published.publication.version IS 'its name, begins with the date and time; what recengine rollback takes';
@@ -33,6 +34,7 @@ COMMENT ON COLUMN published.publication.duckdb_version IS 'what wrote it';
 COMMENT ON COLUMN published.publication.torch_version IS 'what wrote it';
 COMMENT ON COLUMN published.publication.recengine_version IS 'what wrote it';
 COMMENT ON COLUMN published.publication.contract IS 'version of what readers may rely on; it grows when a table or column goes, or changes its type or meaning';
+COMMENT ON COLUMN published.publication.previous_version IS 'what readers saw before it, which changes compares with; NULL where they saw nothing or another dataset';
 INSERT INTO published.publication BY NAME
 SELECT
     $version AS version,
@@ -49,5 +51,6 @@ SELECT
     version() AS duckdb_version,
     $torch_version AS torch_version,
     $recengine_version AS recengine_version,
-    $contract AS contract
+    $contract AS contract,
+    $previous_version AS previous_version
 FROM scores.origin

@@ -7,7 +7,8 @@ CREATE TABLE published.recommendations (
     score FLOAT NOT NULL,
     predicted_rating FLOAT,
     model_id VARCHAR NOT NULL,
-    generated_at TIMESTAMP WITH TIME ZONE NOT NULL
+    generated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    relevance FLOAT
 );
 COMMENT ON TABLE published.recommendations IS 'One row is a user''s rank-th recommendation.';
 COMMENT ON COLUMN published.recommendations.user_id IS 'the user, as in users';
@@ -17,8 +18,13 @@ COMMENT ON COLUMN published.recommendations.score IS 'what the list is sorted by
 COMMENT ON COLUMN published.recommendations.predicted_rating IS 'expected rating on the data''s scale; NULL where the data has no ratings or the model predicts none';
 COMMENT ON COLUMN published.recommendations.model_id IS 'the model that made the row';
 COMMENT ON COLUMN published.recommendations.generated_at IS 'when the lists were scored';
+COMMENT ON COLUMN published.recommendations.relevance IS 'the score as a share of the user''s best, 1 for rank 1, at least 0; no probability; NULL where the best is not above 0';
 INSERT INTO published.recommendations BY NAME
+WITH best AS (
+    SELECT user_id, score AS best FROM scores.recommendations WHERE rank = 1
+)
 SELECT user_id, rank, movie_id, score, predicted_rating, model_id,
-    generated_at AT TIME ZONE 'UTC' AS generated_at
-FROM scores.recommendations, scores.origin
+    generated_at AT TIME ZONE 'UTC' AS generated_at,
+    CASE WHEN best > 0 THEN greatest(score, 0) / best END AS relevance
+FROM scores.recommendations LEFT JOIN best USING (user_id) CROSS JOIN scores.origin
 ORDER BY user_id, rank
