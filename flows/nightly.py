@@ -137,7 +137,7 @@ def _night(night: Night, knobs: Knobs, force: bool) -> State[Any]:
     snapshot = build_features(load.input_fingerprint).folder
     tune_recipe(snapshot, knobs.tune, training, first=True, return_state=True)  # a red one costs no night
     request = asked()  # with what that found
-    selection = evaluate_and_select(snapshot, training, force)
+    selection = evaluate_and_select(snapshot, training, scoring.switches, force)
     if selection.action == "keep":
         return Completed(name="Kept", message=keep_published(load, selection, request))
     model_id = fit(selection, snapshot, training.device)

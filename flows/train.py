@@ -30,9 +30,9 @@ from recengine.selection.verdict import Selection
 
 
 @task(name="reuse last verdict", **cached(key=PER_PUBLICATION))
-def reuse_verdict(snapshot: Path, config: TrainConfig) -> Selection | None:
+def reuse_verdict(snapshot: Path, config: TrainConfig, switches: dict[str, float]) -> Selection | None:
     """The last night's verdict, where the data is large and has hardly grown since."""
-    reused = reuse.standing(Home.at(), Snapshot.load(snapshot), config)
+    reused = reuse.standing(Home.at(), Snapshot.load(snapshot), config, switches)
     if reused:
         artifacts.judged({}, reused)
     return reused
@@ -43,9 +43,11 @@ def _still_judged(judgement: Judgement, parameters: dict[str, Any]) -> bool:
 
 
 @task(name="evaluate candidate", task_run_name="evaluate-{name}", **cached(_still_judged))
-def evaluate(name: str, snapshot: Path, recipe: Recipe, config: TrainConfig) -> Judgement:
+def evaluate(
+    name: str, snapshot: Path, recipe: Recipe, config: TrainConfig, switches: dict[str, float]
+) -> Judgement:
     """Fit one candidate on the ratings before the cut and measure its lists on those after it."""
-    return engine.judge(Home.at(), snapshot, recipe, config)
+    return engine.judge(Home.at(), snapshot, recipe, config, switches)
 
 
 @task(name="select model", **cached(key=PER_PUBLICATION))
@@ -71,12 +73,16 @@ def fit(selection: Selection, snapshot: Path, device: Device) -> str:
     return model_id
 
 
-def evaluate_and_select(snapshot: Path, config: TrainConfig, force: bool) -> Selection:
+def evaluate_and_select(
+    snapshot: Path, config: TrainConfig, switches: dict[str, float], force: bool
+) -> Selection:
     """Evaluate every candidate in its own branch, then select; not where the last verdict stands."""
-    if not force and (reused := reuse_verdict(snapshot, config)):
+    if not force and (reused := reuse_verdict(snapshot, config, switches)):
         return reused
     recipes = engine.candidates(Home.at(), snapshot, config)
-    branches = {name: evaluate.submit(name, snapshot, recipe, config) for name, recipe in recipes.items()}
+    branches = {
+        name: evaluate.submit(name, snapshot, recipe, config, switches) for name, recipe in recipes.items()
+    }
     return select({name: branch.result() for name, branch in branches.items()}, snapshot, config, force)
 
 
@@ -103,5 +109,5 @@ def train(*, in_force: InForce, force: bool = False) -> str | None:
         engine.asked_recipe(config)
     with run_lock():
         snapshot = build_features("what the warehouse holds").folder
-        selection = evaluate_and_select(snapshot, config, force)
+        selection = evaluate_and_select(snapshot, config, in_force.knobs.score.switches, force)
         return fit(selection, snapshot, config.device) if selection.action == "publish" else None

@@ -6,11 +6,13 @@ and the model's folders can do a share of the work; ``score`` does all of it and
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -22,6 +24,7 @@ from recengine import features
 from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.errors import NotReady
+from recengine.evaluation.pricing import listings_of
 from recengine.knobs.stages import ScoreConfig
 from recengine.models import store
 from recengine.models.base import Model, OnProgress, silent
@@ -99,7 +102,8 @@ def score(
         recommendations = _replace(con, "recommendations", RECOMMENDATIONS, batches)
         lists_seconds = time.perf_counter() - lists_began
         neighbours = _replace(con, "similar_movies", similar.schema, iter(similar.to_batches()))
-        _replace_origin(con, model_id, model, snapshot, config.top_n, generated_at)
+        switches = _switches(store.manifest_of(home, model_id).prices, config)
+        _replace_origin(con, (model_id, model.name), snapshot, config.top_n, generated_at, switches)
     report = ScoreReport(
         model_id=model_id,
         snapshot=snapshot.fingerprint,
@@ -236,16 +240,27 @@ def _noting(batches: Iterator[pa.RecordBatch], raised: list[Exception]) -> Itera
 
 def _replace_origin(
     con: duckdb.DuckDBPyConnection,
-    model_id: str,
-    model: Model,
+    model: tuple[str, str],
     snapshot: Snapshot,
     top_n: int,
     generated_at: datetime,
+    switches: list[dict[str, Any]],
 ) -> None:
     """Say where the rows in ``scores.*`` come from."""
-    about = (model_id, model.name, snapshot.dataset, snapshot.fingerprint, contents.input_of(con))
+    about = (*model, snapshot.dataset, snapshot.fingerprint, contents.input_of(con))
     con.execute("DELETE FROM scores.origin")
-    con.execute("INSERT INTO scores.origin VALUES (?, ?, ?, ?, ?, ?, ?)", [*about, top_n, generated_at])
+    con.execute(
+        "INSERT INTO scores.origin "
+        "(model_id, model, dataset, snapshot, input_fingerprint, top_n, generated_at, switches) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [*about, top_n, generated_at, json.dumps(switches)],
+    )
+
+
+def _switches(prices: list[dict[str, Any]], config: ScoreConfig) -> list[dict[str, Any]]:
+    """What made these lists other than the model's best, with what the holdout says that it costs."""
+    known = {price["what"]: price for price in prices}
+    return [known.get(name, {"what": name}) for name in listings_of(config.switches)]
 
 
 def _log_line(report: ScoreReport) -> None:

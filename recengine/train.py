@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def train(
     snapshot_folder: Path,
     config: TrainConfig,
     *,
+    switches: Mapping[str, float] | None = None,
     force: bool = False,
     on_progress: OnProgress = silent,
 ) -> TrainReport:
@@ -57,6 +59,8 @@ def train(
         The feature snapshot.
     config : TrainConfig
         Which recipe challenges, by which rules, and where tensors are computed.
+    switches : mapping of str to float, optional
+        From ``ScoreConfig.switches``: what they cost is measured beside.
     force : bool
         Train the challenger even where the gate objects.
     on_progress : callable
@@ -64,10 +68,10 @@ def train(
     """
     began = time.perf_counter()
     judgements: dict[str, Judgement] = {}
-    selection = None if force else standing(home, Snapshot.load(snapshot_folder), config)
+    selection = None if force else standing(home, Snapshot.load(snapshot_folder), config, switches)
     if selection is None:
         judgements = {
-            name: judge(home, snapshot_folder, recipe, config, on_progress=on_progress)
+            name: judge(home, snapshot_folder, recipe, config, switches, on_progress=on_progress)
             for name, recipe in candidates(home, snapshot_folder, config).items()
         }
         selection = select(judgements, config, force=force)
@@ -160,4 +164,5 @@ def _verdict(selection: Selection, snapshot: Snapshot) -> dict[str, Any]:
         "sketch": selection.sketch or (sketch_of(snapshot) if selection.judged else ""),
         "measured": selection.measured,
         "metrics": dict(selection.metrics),
+        "prices": [price.model_dump(mode="json") for price in selection.prices],
     }

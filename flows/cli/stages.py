@@ -110,8 +110,11 @@ def train(
     with alone(home, "train") as chosen:
         with warehouse(chosen.warehouse) as con:
             folder = feature_stage.build(con, chosen).folder
-        with console.progress() as on_progress:
-            report = engine.train(chosen, folder, in_force.knobs.train, force=force, on_progress=on_progress)
+        training, switches = in_force.knobs.train, in_force.knobs.score.switches
+        with console.progress() as progress:
+            report = engine.train(
+                chosen, folder, training, switches=switches, force=force, on_progress=progress
+            )
         if report.model_id is None:
             console.say(f"Nothing was trained: {report.selection.reason}")
             return

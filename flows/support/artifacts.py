@@ -178,7 +178,7 @@ The whole page, with charts: {for_markdown(str(page))} on the worker's machine, 
 
 {_table(("Version", "Model", *report.METRICS, "Measured"), [_metrics_row(entry) for entry in history])}
 
-## Coverage and popularity, by tenth of the catalogue (1: most rated)
+{_prices(facts)}## Coverage and popularity, by tenth of the catalogue (1: most rated)
 
 {_table(("Tenth", "Of ratings", "Of recommendations", "Of its movies in any list"), _tenths(facts))}
 
@@ -187,6 +187,13 @@ The whole page, with charts: {for_markdown(str(page))} on the worker's machine, 
 {_table(("User", "Rank", "Before", "Now"), _lists(facts))}
 """
     create_markdown_artifact(text, key="night", description="The night in short")
+
+
+def _prices(facts: report.Facts) -> str:
+    rows = report.price_rows(facts.publication)
+    if not rows:
+        return ""
+    return f"## What the lists' switches cost, at 10 rows\n\n{_table(report.PRICE_HEADER, rows)}\n\n"
 
 
 def _metrics_row(entry: dict[str, Any]) -> tuple[str, ...]:

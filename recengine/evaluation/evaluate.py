@@ -7,7 +7,7 @@ tests (see ``recengine.selection.gate``).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,7 @@ from recengine.evaluation.figures import (
     rating_figures,
 )
 from recengine.evaluation.measuring import Measured, measure, pooled
+from recengine.evaluation.pricing import Listing, Lists, Price, price_of
 from recengine.evaluation.splits import Split
 from recengine.models.base import Model, OnProgress, silent
 from recengine.runtime.threads import own_threads
@@ -60,6 +61,8 @@ class Evaluation:
         Of the intervals.
     history : list of dict
         What the fit on the first split logged per step.
+    prices : list of Price
+        Of the other lists that were asked for.
     """
 
     model: str
@@ -73,6 +76,7 @@ class Evaluation:
     seconds: dict[str, float]
     confidence: float
     history: list[dict[str, float]] = field(default_factory=list)
+    prices: list[Price] = field(default_factory=list)
 
 
 @own_threads()
@@ -83,6 +87,7 @@ def evaluate(
     ks: Sequence[int] = (5, 10, 20),
     relevant_from: float | None = None,
     bootstrap: Bootstrap = Bootstrap(),  # noqa: B008 - frozen
+    listings: Mapping[str, Listing] | None = None,
     device: str = "cpu",
     on_progress: OnProgress = silent,
 ) -> Evaluation:
@@ -101,6 +106,8 @@ def evaluate(
         Lowest rating of a relevant movie, in stars; by default every held-out movie is relevant.
     bootstrap : Bootstrap
         Draws, seed and confidence of the intervals.
+    listings : mapping of str to Listing, optional
+        Other lists of the same fitted model, by name, each of which is priced.
     device : str
         Where to fit.
     on_progress : callable
@@ -118,17 +125,16 @@ def evaluate(
         If the model's scores or stars are not finite.
     """
     splits = [split] if isinstance(split, Split) else list(split)
-    seconds: dict[str, float] = {}
-    clock = _Clock(seconds)
+    clock, listings = _Clock({}), listings or {}
     parts, models = [], []
+    others: dict[str, list[Measured]] = {name: [] for name in listings}
     for one in splits:
-        if isinstance(model, Model):
-            fitted = model
-        else:
-            fitted = model().fit(one.train, device=device, on_progress=on_progress)
-            clock.lap("fit")
+        fitted = model if isinstance(model, Model) else _fit(model, one, device, on_progress, clock)
         models.append((fitted.name, fitted.history))
         parts.append(_measured(fitted, one, ks, relevant_from, on_progress, clock))
+        for name, listing in listings.items():
+            others[name].append(_listed(listing(fitted, one.train), one, ks, relevant_from))
+            clock.lap("price")
     measured = pooled(parts)
     figures = _figures(measured, bootstrap)
     clock.lap("judge")
@@ -141,10 +147,19 @@ def evaluate(
         users=measured.users,
         per_user=measured.ranks,
         counts=splits[0].counts | {"judged_users": len(measured.users)},
-        seconds=seconds,
+        seconds=clock.seconds,
         confidence=bootstrap.confidence,
         history=models[0][1],
+        prices=[price_of(name, measured, pooled(other), bootstrap) for name, other in others.items()],
     )
+
+
+def _fit(
+    make: Callable[[], Model], split: Split, device: str, on_progress: OnProgress, clock: _Clock
+) -> Model:
+    fitted = make().fit(split.train, device=device, on_progress=on_progress)
+    clock.lap("fit")
+    return fitted
 
 
 def _measured(
@@ -168,6 +183,13 @@ def _measured(
     measured = measure(split, users, relevant, top, predicted, ks)
     clock.lap("judge")
     return measured
+
+
+def _listed(lists: Lists, split: Split, ks: Sequence[int], relevant_from: float | None) -> Measured:
+    """Other lists of the same users."""
+    users, relevant = split.relevance(relevant_from)
+    top = np.vstack([lists(users[at : at + _USERS], max(ks)) for at in range(0, len(users), _USERS)])
+    return measure(split, users, relevant, top, None, ks)
 
 
 def _figures(measured: Measured, bootstrap: Bootstrap) -> Figures:

@@ -39,7 +39,7 @@ class ScoreConfig(StageConfig):
         0.0,
         ge=0,
         le=2,
-        description="How far a movie's score is freed from how many have rated it; 0 is off, 0.2 mild",
+        description="How far a movie's score is freed from how many have rated it; 0 is off, 0.1 mild",
     )
     rank_by: float = Field(
         0.0,

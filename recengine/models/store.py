@@ -76,6 +76,7 @@ class Manifest(BaseModel):
     trained_at: datetime
     seconds: float
     metrics: dict[str, float | None] = {}
+    prices: list[dict[str, Any]] = []  # of other lists: see recengine.evaluation.pricing
     history: list[dict[str, float]] = []
     recengine_version: str = VERSION
     torch_version: str = torch.__version__

@@ -6,11 +6,13 @@ Nothing that judges a candidate takes part in its training. ``recengine.selectio
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.evaluation.bootstrap import Bootstrap
+from recengine.evaluation.pricing import listings_of
 from recengine.evaluation.slices import slices_of
 from recengine.evaluation.splits import sample_users
 from recengine.knobs.stages import TrainConfig
@@ -28,7 +30,7 @@ from recengine.runtime.devices import resolved
 from recengine.selection import judgement
 from recengine.selection.champion import champion_of, recipe_of
 from recengine.selection.gate import POPULARITY
-from recengine.selection.judgement import Judgement
+from recengine.selection.judgement import Judgement, Measure
 from recengine.warehouse.connection import warehouse
 from recengine.warehouse.history import trials
 
@@ -91,11 +93,14 @@ def judge(
     snapshot_folder: Path,
     recipe: Recipe,
     config: TrainConfig,
+    switches: Mapping[str, float] | None = None,
     *,
     on_progress: OnProgress = silent,
 ) -> Judgement:
-    """Fit a recipe on what is not held out, and measure its lists on what is."""
+    """Fit a recipe on what is not held out, and measure its lists on what is; what switches cost is measured too."""
     gate, snapshot = config.gate, Snapshot.load(snapshot_folder)
+    bootstrap = Bootstrap(draws=200, seed=gate.seed, confidence=gate.confidence)
+    listings = listings_of(switches or {}) if recipe.model != POPULARITY else {}
     return judgement.measure(
         home,
         snapshot,
@@ -106,8 +111,7 @@ def judge(
             gate.min_users,
             config.seed,
         ),
-        metric=gate.metric,
-        bootstrap=Bootstrap(draws=200, seed=gate.seed, confidence=gate.confidence),
+        Measure(gate.metric, bootstrap, listings),
         device=resolved(config.device),
         on_progress=on_progress,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from recengine.dataset import Snapshot
 from recengine.errors import BadInput
 from recengine.evaluation import evaluate as evaluation
 from recengine.evaluation.bootstrap import Bootstrap
+from recengine.evaluation.pricing import Listing, Price
 from recengine.evaluation.slices import Slices
 from recengine.models import make, store
 from recengine.models.base import Model, OnProgress, silent
@@ -43,6 +46,24 @@ class Judgement(BaseModel):
     file: Path
     judged_on: str = ""
     measured: Measurement | None = None
+    prices: list[Price] = []
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What counts, how sure it is, and which other lists are priced beside.
+
+    Attributes
+    ----------
+    metric : str
+        The one that the gate compares.
+    bootstrap : Bootstrap
+    listings : mapping of str to Listing
+    """
+
+    metric: str
+    bootstrap: Bootstrap
+    listings: Mapping[str, Listing] = field(default_factory=dict)
 
 
 def measure(
@@ -50,9 +71,8 @@ def measure(
     snapshot: Snapshot,
     recipe: Recipe,
     slices: Slices,
+    by: Measure,
     *,
-    metric: str,
-    bootstrap: Bootstrap,
     device: str = "cpu",
     on_progress: OnProgress = silent,
 ) -> Judgement:
@@ -73,16 +93,18 @@ def measure(
     result = evaluation.evaluate(
         lambda: make(recipe.model, **recipe.config).lighter(),
         slices.splits,
-        ks=sorted({10, int(metric.rpartition("@")[2])}),
-        bootstrap=bootstrap,
+        ks=sorted({10, int(by.metric.rpartition("@")[2])}),
+        bootstrap=by.bootstrap,
+        listings=by.listings,
         device=device,
         on_progress=on_progress,
     )
     _keep(judged.file, users=result.users, **result.per_user)
     judged.metrics, judged.intervals, judged.history = result.metrics, result.intervals, result.history
+    judged.prices = result.prices
     judged.measured = _measurement(model, snapshot, slices, len(result.users))
     judged.seconds = time.perf_counter() - began
-    _log_line(judged, metric, len(result.users))
+    _log_line(judged, by.metric, len(result.users))
     return judged
 
 

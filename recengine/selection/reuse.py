@@ -9,6 +9,7 @@ passed, or the code is another; then a night judges and trains from nothing agai
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from recengine.config import Home
 from recengine.dataset import Snapshot
+from recengine.evaluation.pricing import Price, listings_of
 from recengine.knobs.stages import TrainConfig
 from recengine.models import store
 from recengine.models.base import Model, WarmStart
@@ -29,11 +31,13 @@ from recengine.selection.verdict import Selection
 log = logging.getLogger(__name__)
 
 
-def standing(home: Home, snapshot: Snapshot, config: TrainConfig) -> Selection | None:
+def standing(
+    home: Home, snapshot: Snapshot, config: TrainConfig, switches: Mapping[str, float] | None = None
+) -> Selection | None:
     """The verdict that chose the published model, where it still stands; None where the gate has to judge.
 
     It does while the same recipe challenges under the same rules and by the same code, the data has hardly changed
-    since it was judged, and that is not long ago.
+    since it was judged, and that is not long ago; and it knows what the switches cost that are on.
     """
     champion = champion_of(home, snapshot.dataset)
     if snapshot.ratings.nnz < config.reuse.least_ratings or champion is None or champion.judged is None:
@@ -41,7 +45,11 @@ def standing(home: Home, snapshot: Snapshot, config: TrainConfig) -> Selection |
     judged = champion.judged
     changed = _changed(champion, judged.ratings, snapshot)
     asked = challenger_of(home, snapshot.dataset, config)
+    prices = [Price.model_validate(price) for price in champion.prices]
+    wanted = listings_of(switches or {}).keys()
     ended = _ended(champion, judged, changed, asked, config)
+    if unknown := sorted(wanted - {price.what for price in prices}):
+        ended = ended or f"nothing says what {', '.join(unknown)} costs"
     if ended:
         log.info("train: the verdict of %s UTC on %s ends: %s", _when(judged), champion.model_id, ended)
         return None
@@ -57,6 +65,7 @@ def standing(home: Home, snapshot: Snapshot, config: TrainConfig) -> Selection |
         sketch=champion.sketch,
         measured=champion.measured,
         continues=champion.model_id,
+        prices=[price for price in prices if price.what in wanted],
     )
 
 

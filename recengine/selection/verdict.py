@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from recengine.config import Home
 from recengine.dataset import Snapshot
+from recengine.evaluation.pricing import Price
 from recengine.knobs.stages import TrainConfig
 from recengine.models import store
 from recengine.models.recipes import Recipe
@@ -39,6 +40,7 @@ class Selection(BaseModel):
     continues: str | None = None  # the model that training starts from
     unjudged: bool = False  # nothing could be held out
     anew: bool = False  # train although such a model is stored
+    prices: list[Price] = []  # of what makes lists other than the model's best scores
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -118,6 +120,7 @@ def _selected(
         history=chosen.history,
         judged=judged if passed else None,
         measured=chosen.measured,
+        prices=chosen.prices,
         unjudged=not chosen.metrics,
         anew=config.reuse.from_scratch,
     )

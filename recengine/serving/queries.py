@@ -129,7 +129,8 @@ def status(home: Home) -> dict[str, Any]:
     """
     with serving(home) as con:
         publication = _frame(con.execute("FROM publication")).iloc[0].to_dict()
-    publication["metrics"] = json.loads(publication["metrics"])
+    for name in {"metrics", "switches"} & publication.keys():
+        publication[name] = json.loads(publication[name])
     answer = {"publication": publication, "version": current_version(home), "versions": versions(home)}
     answer |= {"loads": [], "publications": []}
     if not home.warehouse.exists():

@@ -297,7 +297,7 @@ def publish_into_memory(con: duckdb.DuckDBPyConnection, n: int) -> None:
         con.unregister("rows")
     con.execute("DELETE FROM scores.origin")
     con.execute(
-        "INSERT INTO scores.origin "
+        "INSERT INTO scores.origin (model_id, model, dataset, snapshot, input_fingerprint, top_n, generated_at) "
         "SELECT 'm-1', 'popularity', 'tiny', 's', input_fingerprint, ?, now()::TIMESTAMP FROM ops.dataset",
         [n],
     )

@@ -5,18 +5,21 @@ script, no link to anywhere, so it can be mailed or kept.
 """
 
 from recengine.serving.report.facts import METRICS, NIGHTS, Facts, gather, load_rows, measured
+from recengine.serving.report.prices import PRICE_HEADER, price_rows
 from recengine.serving.report.rendering import page, write
 from recengine.serving.report.tunings import Tuned, tuning_of
 
 __all__ = [
     "METRICS",
     "NIGHTS",
+    "PRICE_HEADER",
     "Facts",
     "Tuned",
     "gather",
     "load_rows",
     "measured",
     "page",
+    "price_rows",
     "tuning_of",
     "write",
 ]

@@ -14,6 +14,7 @@ from recengine.runtime.durable import new_file
 from recengine.serving.escaping import for_html
 from recengine.serving.report import charts
 from recengine.serving.report.facts import METRICS, NIGHTS, Facts, gather, load_rows, measured
+from recengine.serving.report.prices import PRICE_HEADER, price_rows
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ def page(facts: Facts) -> str:
             rows_in=load_rows(facts),
             metrics=METRICS,
             history=[_history_row(entry) for entry in facts.history],
+            prices=price_rows(about),
+            price_header=PRICE_HEADER,
             charts=charts,
         )
     )

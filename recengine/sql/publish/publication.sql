@@ -11,6 +11,7 @@ CREATE TABLE published.publication (
     recommendations BIGINT NOT NULL,
     scale VARCHAR,
     metrics JSON NOT NULL,
+    switches JSON NOT NULL,
     generated_at TIMESTAMP WITH TIME ZONE NOT NULL,
     duckdb_version VARCHAR NOT NULL,
     torch_version VARCHAR NOT NULL,
@@ -29,6 +30,7 @@ COMMENT ON COLUMN published.publication.users IS 'rows in users';
 COMMENT ON COLUMN published.publication.recommendations IS 'rows in recommendations';
 COMMENT ON COLUMN published.publication.scale IS 'of the ratings, such as 1-5/1: lowest, highest, step; implicit where there are none';
 COMMENT ON COLUMN published.publication.metrics IS 'what was measured, with when, on what and on how many users';
+COMMENT ON COLUMN published.publication.switches IS 'what made the lists other than the model''s best scores (diversity, calibration, popularity_debias, rank_by), each with what it costs on held-out ratings, where that was measured: figures without it and changed by it; [] where nothing did';
 COMMENT ON COLUMN published.publication.generated_at IS 'when the lists were scored';
 COMMENT ON COLUMN published.publication.duckdb_version IS 'what wrote it';
 COMMENT ON COLUMN published.publication.torch_version IS 'what wrote it';
@@ -47,6 +49,7 @@ SELECT
     (SELECT count(*) FROM published.recommendations) AS recommendations,
     (SELECT scale FROM ops.scale) AS scale,
     $metrics::JSON AS metrics,
+    coalesce(switches, '[]') AS switches,
     generated_at AT TIME ZONE 'UTC' AS generated_at,
     version() AS duckdb_version,
     $torch_version AS torch_version,
