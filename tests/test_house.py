@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 
 import house
 import pytest
@@ -138,6 +139,12 @@ def test_functions_take_few_arguments() -> None:
 def test_every_room_and_module_says_what_it_is() -> None:
     silent = {module for module in house.modules() if not ast.get_docstring(house.tree(module))}
     assert not silent
+
+
+def test_files_of_tests_have_a_name_each() -> None:
+    """Without packages two files of one name cannot be collected in one run."""
+    names = Counter(path.name for path in (house.ROOT / "tests").rglob("test_*.py"))
+    assert not [name for name, files in names.items() if files > 1]
 
 
 def test_the_house_can_be_printed() -> None:
