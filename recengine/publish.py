@@ -219,11 +219,12 @@ def _earlier(con: duckdb.DuckDBPyConnection, home: Home) -> Iterator[str | None]
     if seen is None or seen.dataset != subject.dataset:
         yield None
         return
-    path = path_of(home, seen.version)
+    version = current_version(home) or seen.version  # what the link says, also where the file says another
+    path = path_of(home, version)
     with damage_told(path):
         con.execute(f"ATTACH {path_literal(path)} AS {EARLIER} (READ_ONLY)")
         try:
-            yield seen.version
+            yield version
         finally:
             con.execute(f"DETACH {EARLIER}")
 

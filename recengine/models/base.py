@@ -112,7 +112,7 @@ class Model(ABC):
     def __init__(self, config: ModelConfig | None = None) -> None:
         self.config: Any = config if config is not None else self.Config()
         self.history: list[dict[str, float]] = []
-        self.factors: NDArray[np.float32] | None = None  # of a debias of popularity, (M,)
+        self._debias: NDArray[np.float32] | None = None  # of a debias of popularity, (M,)
 
     @abstractmethod
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
@@ -178,15 +178,15 @@ class Model(ABC):
         if not weight:
             return self
         other = copy.copy(self)
-        other.factors = factors_of(snapshot, weight)
+        other._debias = factors_of(snapshot, weight)
         return other
 
     def ranked(self, snapshot: Snapshot, users: slice) -> torch.Tensor:
         """What lists are made by, (B, M): ``score``, debiased where that is asked."""
         scores = self.score(snapshot, users)
-        if self.factors is None:
+        if self._debias is None:
             return scores
-        return torch.from_numpy(debiased(scores.float().numpy(), self.factors, from_zero=self.from_zero))
+        return torch.from_numpy(debiased(scores.float().numpy(), self._debias, from_zero=self.from_zero))
 
     def movie_factors(self, snapshot: Snapshot) -> NDArray[np.float32] | None:
         """What movies are alike by, float32 of shape (M, K), of zeros for a movie it knows nothing of.

@@ -17,6 +17,7 @@ from typing import Any
 from recengine import publish
 from recengine.config import Home
 from recengine.runtime import durable
+from recengine.serving import tables
 from recengine.warehouse.connection import warehouse
 
 
@@ -41,12 +42,12 @@ def after(function: Callable[..., Any], times: int = 1) -> Callable[..., Any]:
 
 def while_building() -> None:
     """In the middle of the transaction that writes the tables: some are there, nothing is committed."""
-    run = publish.sqlfiles.run
+    run = tables.sqlfiles.run
 
-    def halting(con: Any, name: str, *args: Any) -> Any:
-        return halt() if name == "publish/similar_movies" else run(con, name, *args)
+    def halting(con: Any, name: str, *args: Any, **fragments: Any) -> Any:
+        return halt() if name == "publish/similar_movies" else run(con, name, *args, **fragments)
 
-    publish.sqlfiles.run = halting  # type: ignore[assignment]
+    tables.sqlfiles.run = halting  # type: ignore[assignment]
 
 
 def after_audits() -> None:

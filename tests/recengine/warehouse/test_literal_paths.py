@@ -100,7 +100,7 @@ def test_no_other_place_hands_duckdb_a_path() -> None:
     rules = {
         r"(?<!pd\.)\b(?:read_\w+|parquet_\w+|sniff_csv|glob|from_\w+)\((?=[\{'$?])": helped % "scan_of",
         r"\bATTACH (?!':memory:')(?=[\{'$?])": helped % "path_literal",
-        r"\b(?:TO|EXPORT DATABASE|IMPORT DATABASE) (?=[\{'$?])": helped % "path_literal",
+        r"\b(?:TO|EXPORT DATABASE|IMPORT DATABASE) (?=\{\w|['$?])": helped % "path_literal",
     }
     allowed = {
         "connection.py",
