@@ -40,6 +40,7 @@ def command_line() -> typer.Typer:
         report,
         serve,
         stages,
+        tradeoff,
         tuning,
     )
 
@@ -51,7 +52,20 @@ def command_line() -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
-    for module in (night, stages, tuning, config, reading, evaluation, data, report, export, forget, serve):
+    for module in (
+        night,
+        stages,
+        tuning,
+        config,
+        reading,
+        evaluation,
+        tradeoff,
+        data,
+        report,
+        export,
+        forget,
+        serve,
+    ):
         module.register(app)
     return app
 

@@ -7,8 +7,10 @@ import math
 from typing import Any
 
 from markupsafe import Markup
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from recengine.evaluation.tradeoff import Tradeoff
 from recengine.serving.report.facts import METRICS
 from recengine.warehouse.history.trials import Trial
 
@@ -66,6 +68,36 @@ def coverage_and_popularity(popularity: list[dict[str, float]]) -> Markup:
     right.set_ylim(0, 1)
     right.set_title("Share of the tenth's movies in any list", fontsize=9)
     return _svg(figure)
+
+
+def tradeoff(found: Tradeoff) -> Markup:
+    """Four pictures of what a change of nDCG buys: a line per switch, a dot per weight."""
+    figure = Figure(figsize=(11, 7.5), layout="constrained")
+    names = {"coverage": "movies shown", "intra_list_diversity": "intra-list diversity"}
+    figures = ("coverage", "intra_list_diversity", "miscalibration", "gini")
+    for axes, name in zip(figure.subplots(2, 2).flat, figures, strict=True):
+        key, unit = f"{name}@{found.k}", found.movies if name == "coverage" else 1
+        if key in found.plain:
+            for switch in dict.fromkeys(point.switch for point in found.points):
+                _curve(axes, found, switch, key, unit)
+            axes.plot([0], [unit * found.plain[key]], "kx")
+            axes.legend(fontsize=8)
+        axes.set_title(f"{names.get(name, name)} by change of nDCG@{found.k}", fontsize=9)
+        axes.tick_params(labelsize=8)
+    return _svg(figure)
+
+
+def _curve(axes: Axes, found: Tradeoff, switch: str, key: str, unit: float) -> None:
+    """One switch's figure at rising weights, from where none is on, with intervals of the change of nDCG."""
+    points = [point for point in found.points if point.switch == switch]
+    changes = [point.price.ndcg_change for point in points]
+    across = [mean for mean, _, _ in changes]
+    up = [unit * point.price.changed[key] for point in points]
+    reach = [[abs(change[end] - change[0]) for change in changes] for end in (1, 2)]
+    axes.plot([0, *across], [unit * found.plain[key], *up], lw=0.8, color="#aab4be")
+    axes.errorbar(across, up, xerr=reach, fmt="o", ms=4, lw=0.6, label=switch)
+    for point, x, y in zip(points, across, up, strict=True):
+        axes.annotate(f"{point.weight:g}", (x, y), (3, 3), textcoords="offset points", fontsize=7)
 
 
 def _svg(figure: Figure) -> Markup:
