@@ -30,6 +30,7 @@ MANY_ARGUMENTS = {
     "flows.cli.evaluation.evaluate",
     "flows.cli.night.run",
     "flows.cli.stages.score",
+    "flows.cli.tradeoff.tradeoff",
 }
 CIRCLES: set[str] = set()
 

@@ -13,7 +13,7 @@ import sys
 import traceback
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -29,6 +29,21 @@ def command_line() -> typer.Typer:
     """Every command; made here, because only the engine may be installed."""
     import typer
 
+    app = typer.Typer(
+        name="recengine",
+        help="A nightly batch recommender: MovieLens files in, top-N tables out.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    for module in _modules():
+        module.register(app)
+    return app
+
+
+def _modules() -> tuple[Any, ...]:
+    """The modules with commands, in the order of the help."""
     from flows.cli import (
         config,
         data,
@@ -44,30 +59,10 @@ def command_line() -> typer.Typer:
         tuning,
     )
 
-    app = typer.Typer(
-        name="recengine",
-        help="A nightly batch recommender: MovieLens files in, top-N tables out.",
-        no_args_is_help=True,
-        add_completion=False,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
+    return (
+        *(night, stages, tuning, config, reading, evaluation, tradeoff),
+        *(data, report, export, forget, serve),
     )
-    for module in (
-        night,
-        stages,
-        tuning,
-        config,
-        reading,
-        evaluation,
-        tradeoff,
-        data,
-        report,
-        export,
-        forget,
-        serve,
-    ):
-        module.register(app)
-    return app
 
 
 def main() -> None:

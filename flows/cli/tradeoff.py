@@ -10,6 +10,7 @@ import typer
 from flows.cli import console
 from flows.cli.options import (
     DeviceOption,
+    Format,
     FormatOption,
     HomeOption,
     SetOption,
@@ -22,6 +23,7 @@ from recengine.runtime.paths import user_path
 
 if TYPE_CHECKING:
     from recengine.dataset import Snapshot
+    from recengine.evaluation.tradeoff import Tradeoff
     from recengine.models.recipes import Recipe
 
 
@@ -65,11 +67,18 @@ def tradeoff(
         found = engine.tradeoff(recipe, snapshot, in_force.knobs.train, config, on_progress)
     if output is not None:
         tradeoffs.write(found, output)
+    _show(found, form, output)
+
+
+def _show(found: Tradeoff, form: Format, output: Path | None) -> None:
+    """The curves as a table, and whose lists they are about."""
+    import pandas as pd
+
+    from recengine.serving.report import tradeoffs
+
     if form == "json":
         console.show_json(found.model_dump(mode="json"))
         return
-    import pandas as pd
-
     if form == "csv":
         console.show(pd.DataFrame(tradeoffs.rows_of(found)), form)
         return
