@@ -30,8 +30,9 @@ from recengine.knobs.sources import DEFAULT, InForce, Knobs, told_where
 from recengine.knobs.stages import RetentionConfig
 from recengine.selection.candidates import asked_recipe
 from recengine.selection.verdict import Selection
-from recengine.serving import continuity, report
+from recengine.serving import continuity, monitoring, report
 from recengine.serving.continuity import Night, named
+from recengine.serving.monitoring import Watch
 from recengine.serving.retention import RetentionReport, prune
 from recengine.warehouse.history.loads import LoadReport
 
@@ -114,35 +115,44 @@ def nightly(
         asked_recipe(in_force.knobs.train)
     top_n = None if in_force.origin("score.top_n") == DEFAULT else in_force.knobs.score.top_n
     asked = Night(dataset=named(dataset), source=source, limits=in_force.knobs.ingest, top_n=top_n)
-    with run_lock():
+    with run_lock(), monitoring.watched(Home.at()) as watch:
         with open_warehouse() as (home, con):
             night = continuity.going_on(con, home, asked)
-        state = _night(night, in_force.knobs, force)
+        state = _night(night, in_force.knobs, watch, force)
         clean_up(
             in_force.knobs.retention, return_state=True
         )  # what fails after the night is red, not the night
+        watch.lap("clean up")
         return state
 
 
-def _night(night: Night, knobs: Knobs, force: bool) -> State[Any]:
+def _night(night: Night, knobs: Knobs, watch: Watch, force: bool) -> State[Any]:
     training, scoring = knobs.train, knobs.score
     if night.top_n:
         scoring = scoring.model_copy(update={"top_n": night.top_n})
     load = ingest_files(night.dataset, night.source, night.limits, force)
+    watch.lap("ingest")
     asked = partial(engine.request_of, Home.at(), load.dataset, training, scoring, knobs.publish)
     request = asked()
     always = force or training.reuse.from_scratch
     if not always and not check_for_changes(load, request):
         return Completed(name="Unchanged", message=f"{load.dataset} is as it was: the published tables stay.")
     snapshot = build_features(load.input_fingerprint).folder
+    watch.lap("features")
     tune_recipe(snapshot, knobs.tune, training, first=True, return_state=True)  # a red one costs no night
+    watch.lap("tune")
     request = asked()  # with what that found
     selection = evaluate_and_select(snapshot, training, scoring.switches, force)
+    watch.lap("select")
     if selection.action == "keep":
         return Completed(name="Kept", message=keep_published(load, selection, request))
     model_id = fit(selection, snapshot, training.device)
+    watch.lap("fit")
     score_users(model_id, snapshot, scoring)
+    watch.lap("score")
     published = publish_tables(model_id, knobs.publish, selection.reason, request, force)
+    watch.lap("publish")
     continuity.remember(Home.at(), published.dataset, night)
     write_report(published.version, return_state=True)
+    watch.lap("report")
     return Completed(name="Published", message=f"Version {published.version}: {selection.reason}")

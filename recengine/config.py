@@ -131,6 +131,11 @@ class Home:
         return self.root / "history" / "lists"
 
     @property
+    def metrics(self) -> Path:
+        """What monitors read of the last night, in Prometheus' text format."""
+        return self.root / "metrics.prom"
+
+    @property
     def reports(self) -> Path:
         """The morning pages."""
         return self.root / "reports"

@@ -1,4 +1,4 @@
-"""The reader's side: ``top``, ``sql``, ``status``, ``models``."""
+"""The reader's side: ``top``, ``sql``, ``status``, ``diff``, ``models``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flows.cli.options import FormatOption, HomeOption, use
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     app.command(context_settings={"ignore_unknown_options": True})(top)  # -5 may be a user
-    for command in (sql, status, models):
+    for command in (sql, status, diff, models):
         app.command()(command)
 
 
@@ -48,13 +48,30 @@ def sql(
     console.show(reading.sql(use(home), query), form)
 
 
-def status(form: FormatOption = "table", home: HomeOption = None) -> None:
+def status(
+    form: FormatOption = "table",
+    max_age: Annotated[
+        str | None,
+        typer.Option(
+            "--max-age",
+            metavar="AGE",
+            help="Say in a sentence whether what is published is older than 90m, 26h or 3d; exit 1 if it is",
+        ),
+    ] = None,
+    home: HomeOption = None,
+) -> None:
     """What is published, by which model, from which data, and the last runs; exit 0 only if something is."""
     import pandas as pd
 
+    from recengine.serving import freshness
     from recengine.serving import queries as reading
 
-    status = reading.status(use(home))
+    limit, chosen = freshness.age_of(max_age) if max_age else None, use(home)
+    if limit is not None:
+        found = freshness.freshness(chosen, limit)
+        console.show_json(found.model_dump(mode="json")) if form == "json" else print(found.sentence)
+        raise typer.Exit(1 if found.stale else 0)
+    status = reading.status(chosen)
     if form == "json":
         console.show_json(status)
         return
@@ -69,6 +86,51 @@ def status(form: FormatOption = "table", home: HomeOption = None) -> None:
         if status[name]:
             console.show(pd.DataFrame(status[name]), form, title=f"Last {name}")
     console.say(f"Versions kept: {', '.join(status['versions'])}")
+
+
+def diff(
+    before: Annotated[
+        str | None, typer.Argument(metavar="[A]", help="A version; left out, the newest two are compared")
+    ] = None,
+    after: Annotated[
+        str | None, typer.Argument(metavar="[B]", help="Another one; left out, what readers see")
+    ] = None,
+    n: Annotated[int, typer.Option("--n", min=0, help="Movies to name that came and that went")] = 10,
+    form: FormatOption = "table",
+    home: HomeOption = None,
+) -> None:
+    """How two versions' lists differ: overlap, users whose lists changed, movies in and out."""
+    import pandas as pd
+
+    from recengine.serving.comparison import compare
+
+    found = compare(use(home), before, after, n)
+    if form == "json":
+        console.show_json(found.model_dump(mode="json"))
+        return
+    movies = [
+        {"change": change, **movie.model_dump()}
+        for change, moved in (("in", found.came), ("out", found.went))
+        for movie in moved
+    ]
+    frame = pd.DataFrame(movies, columns=["change", "movie_id", "title", "year", "users"]).convert_dtypes()
+    if form == "csv":
+        console.show(frame, form)
+        return
+    figures = found.model_dump(exclude={"came", "went"})
+    title = f"Lists of {found.rows} before and after"
+    console.show(
+        pd.DataFrame(
+            {
+                "what": list(figures),
+                "value": [f"{v:.4f}" if isinstance(v, float) else str(v) for v in figures.values()],
+            }
+        ),
+        form,
+        title,
+    )
+    if movies:
+        console.show(frame, form, "Movies that came to lists, and that left all of them")
 
 
 def models(

@@ -18,6 +18,7 @@ from prefect.utilities.urls import url_for
 
 from recengine.config import Home
 from recengine.publish import PublishReport
+from recengine.serving import monitoring
 from recengine.serving.versions import current_version
 from recengine.warehouse.history.loads import LoadReport
 
@@ -36,6 +37,10 @@ def alert_of_failure(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any])
         payload={"flow": flow.name, "reason": reason},
     )
     ended = "crashed" if state.is_crashed() else "failed"
+    if (
+        state.is_crashed() and flow.name == "nightly"
+    ):  # its process is gone; one that failed has said so itself
+        monitoring.note(Home.at(), {}, failed=True)
     flow_run_logger(flow_run, flow).info("Readers still have %s.", _standing())
     _post(
         f"recengine: the {flow.name} run {flow_run.name} {ended}: {reason} Readers still have {_standing()}. "

@@ -48,6 +48,11 @@ def share(root: Path) -> None:
     if not root.stat().st_mode & stat.S_IXOTH:
         _give(root, group)
         _set(root, 0o010)
+    if (root / "metrics.prom").exists():
+        _give(root / "metrics.prom", group)
+        _set(root / "metrics.prom", 0o040)
+    if not (root / "serving").exists():
+        return
     _give(root / "serving", group)
     _set(root / "serving", 0o050)
     for file in (root / "serving").glob("serving-*.duckdb"):

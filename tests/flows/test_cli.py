@@ -155,6 +155,39 @@ def test_status(recengine: Run, home: Home) -> None:
     assert recengine("status", "--home", home.root).code == 0
 
 
+def test_status_says_whether_what_is_published_is_stale(recengine: Run, home: Home, tmp_path: Path) -> None:
+    fresh = recengine("status", "--max-age", "26h", "--home", home.root)
+    assert (fresh.code, fresh.out.count("\n")) == (0, 1)
+    assert fresh.out.startswith("Fresh: version ")
+    stale = recengine("status", "--max-age", "0.001m", "--home", home.root)
+    assert (stale.code, stale.out.count("\n")) == (1, 1)
+    assert stale.out.startswith("Stale: version ")
+    as_json = recengine("status", "--max-age", "0.001m", "--format", "json", "--home", home.root)
+    assert (as_json.code, json.loads(as_json.out)["stale"]) == (1, True)
+    assert_refused(
+        recengine("status", "--max-age", "yesterday", "--home", home.root), "'yesterday' is no age"
+    )
+    assert_refused(recengine("status", "--max-age", "1h", "--home", tmp_path), "Nothing is published")
+
+
+def test_diff(recengine: Run, home: Home, tmp_path: Path) -> None:
+    shutil.copytree(home.root, tmp_path / "home", symlinks=True)
+    home = Home.at(tmp_path / "home")
+    before = json.loads(recengine("status", "--format", "json", "--home", home.root).out)["version"]
+    assert recengine("score", "--top-n", "3", "--home", home.root).code == 0
+    after = recengine("publish", "--force", "--home", home.root).out.strip()
+    found = json.loads(recengine("diff", "--format", "json", "--home", home.root).out)
+    assert (found["before"], found["after"], found["rows"], found["overlap"]) == (before, after, 3, 1.0)
+    assert json.loads(recengine("diff", before, "--format", "json", "--home", home.root).out) == found
+    shown = recengine("diff", after, before, "--home", home.root).out
+    assert "overlap" in shown
+    assert "1.0000" in shown
+    assert (
+        recengine("diff", "--format", "csv", "--home", home.root).out == "change,movie_id,title,year,users\n"
+    )
+    assert_refused(recengine("diff", "1999", "--home", home.root), "There is no version '1999'; kept are ")
+
+
 def test_models(recengine: Run, home: Home) -> None:
     [row] = json.loads(recengine("models", "--format", "json", "--home", home.root).out)
     shown = recengine("models", "show", row["model_id"], "--format", "json", "--home", home.root)

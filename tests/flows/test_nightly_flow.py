@@ -55,6 +55,10 @@ def test_a_night_publishes_and_the_next_one_finds_nothing_new(
     assert state.name == "Published"
     assert versions(home) == [first, current_version(home)]
     assert again.id != run.id
+    seconds = _metrics(home)
+    for stage in ("ingest", "features", "tune", "select", "fit", "score", "publish", "report", "clean up"):
+        assert seconds[f'recengine_stage_seconds{{stage="{stage}"}}'] > 0
+    assert seconds["recengine_last_night_success"] == 1
 
 
 def test_the_graph_has_the_stages_in_order_and_the_candidates_side_by_side(
@@ -132,6 +136,12 @@ def test_a_retry_goes_on_after_the_last_finished_task(
     assert names == dict.fromkeys(done, "Cached") | dict.fromkeys(STAGES[-3:], "Completed")
 
 
+def _metrics(home: Home) -> dict[str, float]:
+    lines = home.metrics.read_text(encoding="utf-8").splitlines()
+    values = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, _, value in values}
+
+
 def test_bad_data_fails_at_once_and_says_why(client: SyncPrefectClient, home: Home, tmp_path: Path) -> None:
     folder = tmp_path / "bad"
     folder.mkdir()
@@ -144,6 +154,9 @@ def test_bad_data_fails_at_once_and_says_why(client: SyncPrefectClient, home: Ho
     assert isinstance(state.result(raise_on_failure=False), TooManyBadRows)
     assert "The previous data stays; mend the files" in str(state.message)
     assert tasks_of(client, run)["ingest files"].run_count == 1, "retrying bad data helps nobody"
+    told = _metrics(home)
+    assert told["recengine_last_night_success"] == told["recengine_last_success_timestamp_seconds"] == 0
+    assert told["recengine_last_failure_timestamp_seconds"] > 0
 
 
 def test_a_full_disk_is_tried_again(
