@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from flows.cli import console
-from flows.cli.options import FormatOption, HomeOption, use
+from flows.cli.options import Format, FormatOption, HomeOption, use
+
+if TYPE_CHECKING:
+    from recengine.serving.comparison import Difference
 
 
 def register(app: typer.Typer) -> None:
@@ -100,36 +103,31 @@ def diff(
     home: HomeOption = None,
 ) -> None:
     """How two versions' lists differ: overlap, users whose lists changed, movies in and out."""
-    import pandas as pd
-
     from recengine.serving.comparison import compare
 
     found = compare(use(home), before, after, n)
     if form == "json":
         console.show_json(found.model_dump(mode="json"))
-        return
+    else:
+        _show_difference(found, form)
+
+
+def _show_difference(found: Difference, form: Format) -> None:
+    """The figures and the movies as tables; as csv the movies alone."""
+    import pandas as pd
+
     movies = [
         {"change": change, **movie.model_dump()}
         for change, moved in (("in", found.came), ("out", found.went))
         for movie in moved
     ]
     frame = pd.DataFrame(movies, columns=["change", "movie_id", "title", "year", "users"]).convert_dtypes()
-    if form == "csv":
-        console.show(frame, form)
-        return
-    figures = found.model_dump(exclude={"came", "went"})
-    title = f"Lists of {found.rows} before and after"
-    console.show(
-        pd.DataFrame(
-            {
-                "what": list(figures),
-                "value": [f"{v:.4f}" if isinstance(v, float) else str(v) for v in figures.values()],
-            }
-        ),
-        form,
-        title,
-    )
-    if movies:
+    if form == "table":
+        figures = found.model_dump(exclude={"came", "went"})
+        values = [f"{v:.4f}" if isinstance(v, float) else str(v) for v in figures.values()]
+        title = f"Lists of {found.rows} before and after"
+        console.show(pd.DataFrame({"what": list(figures), "value": values}), form, title)
+    if movies or form == "csv":
         console.show(frame, form, "Movies that came to lists, and that left all of them")
 
 
