@@ -42,7 +42,7 @@ def _still_judged(judgement: Judgement, parameters: dict[str, Any]) -> bool:
     return judgement.file.is_file()
 
 
-@task(name="evaluate candidate", task_run_name="evaluate-{name}", **cached(_still_judged))
+@task(name="judge candidate", task_run_name="judge-{name}", **cached(_still_judged))
 def evaluate(
     name: str, snapshot: Path, recipe: Recipe, config: TrainConfig, switches: dict[str, float]
 ) -> Judgement:

@@ -31,9 +31,7 @@ def command_line() -> typer.Typer:
 
     app = typer.Typer(
         name="recengine",
-        help="A nightly batch recommender: MovieLens files in, top-N tables out.",
-        no_args_is_help=True,
-        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
@@ -50,6 +48,7 @@ def _modules() -> tuple[Any, ...]:
         evaluation,
         export,
         forget,
+        front,
         night,
         reading,
         report,
@@ -60,7 +59,7 @@ def _modules() -> tuple[Any, ...]:
     )
 
     return (
-        *(night, stages, tuning, config, reading, evaluation, tradeoff),
+        *(front, night, stages, tuning, config, reading, evaluation, tradeoff),
         *(data, report, export, forget, serve),
     )
 
@@ -75,10 +74,11 @@ def main() -> None:
         sys.exit(2)
     from flows.cli import console
 
-    console.log_to_stderr(logging.INFO)
+    console.speak(logging.INFO)
     try:
         command_line()()
     except RecengineError as error:
+        console.trace()
         console.complain(str(error))
         _forget(error)
     except ValidationError as error:

@@ -9,13 +9,21 @@ import os
 import re
 import shlex
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -31,20 +39,39 @@ out = Console(width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True)
 
 
-def log_to_stderr(level: int) -> None:
-    """Show the engine's log lines, one per stage, on stderr."""
-    handler = RichHandler(
-        console=err, show_path=False, show_level=False, markup=False, log_time_format="%H:%M:%S"
-    )
-    handler.setFormatter(_Plain("%(message)s"))
+def speak(level: int) -> None:
+    """Show the engine's log lines of a level and above, one per stage, on stderr.
+
+    A line that no terminal reads stays one line: a log is searched by lines.
+    """
+    handler: logging.Handler = logging.StreamHandler()
+    handler.setFormatter(_Plain("%(asctime)s %(message)s", "%H:%M:%S"))
+    if err.is_terminal:
+        handler = RichHandler(
+            console=err, show_path=False, show_level=False, markup=False, log_time_format="%H:%M:%S"
+        )
+        handler.setFormatter(_Plain("%(message)s"))
     logger = logging.getLogger("recengine")
     logger.handlers = [handler]
     logger.setLevel(level)
     logger.propagate = False
 
 
+def _hears(level: int) -> bool:
+    """Whether lines of a level are wanted."""
+    return logging.getLogger("recengine").isEnabledFor(level)
+
+
+def trace() -> None:
+    """The traceback of the error at hand, where details are wanted."""
+    if _hears(logging.DEBUG):
+        err.print(Text(printable(traceback.format_exc())), soft_wrap=True)
+
+
 def say(text: str) -> None:
-    """A plain line on stderr."""
+    """A plain line on stderr, unless only warnings are wanted."""
+    if not _hears(logging.INFO):
+        return
     err.print(Text(printable(text)), soft_wrap=True)
 
 
@@ -75,9 +102,11 @@ class _Plain(logging.Formatter):
 
 @contextmanager
 def progress() -> Iterator[OnProgress]:
-    """Progress bars on stderr while long work runs; yields the callback."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bars:
+    """Progress bars on a terminal's stderr while long work runs; yields the callback."""
+    times = (TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *times)
+    shown = err.is_terminal and _hears(logging.INFO)
+    with Progress(*columns, console=err, transient=True, disable=not shown) as bars:
         tasks: dict[str, Any] = {}
 
         def on_progress(what: str, done: int, total: int) -> None:

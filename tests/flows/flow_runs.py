@@ -70,4 +70,4 @@ def logs_of(client: SyncPrefectClient, task_run: UUID, part: str) -> str:
 
 
 def _name(name: str) -> str:
-    return name if name.startswith("evaluate-") else name.rsplit("-", 1)[0]
+    return name if name.startswith("judge-") else name.rsplit("-", 1)[0]

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.prefect
 ingesting = importlib.import_module("flows.ingest")
 
 STAGES = ["ingest files", "check for changes", "build features", "tune recipe", "reuse last verdict",
-          "evaluate-challenger", "evaluate-popularity", "select model", "fit model", "score users", "publish tables",
+          "judge-challenger", "judge-popularity", "select model", "fit model", "score users", "publish tables",
           "write report", "clean up"]  # fmt: skip
 
 
@@ -71,10 +71,10 @@ def test_the_graph_has_the_stages_in_order_and_the_candidates_side_by_side(
         name: {found.id for given in task.task_inputs.values() for found in given if hasattr(found, "id")}
         for name, task in tasks.items()
     }
-    branches = {tasks["evaluate-challenger"].id, tasks["evaluate-popularity"].id}
+    branches = {tasks["judge-challenger"].id, tasks["judge-popularity"].id}
     assert branches <= inputs["select model"]
-    assert not branches & (inputs["evaluate-challenger"] | inputs["evaluate-popularity"])
-    challenger, popularity = tasks["evaluate-challenger"], tasks["evaluate-popularity"]
+    assert not branches & (inputs["judge-challenger"] | inputs["judge-popularity"])
+    challenger, popularity = tasks["judge-challenger"], tasks["judge-popularity"]
     assert challenger.start_time is not None
     assert popularity.start_time is not None
     assert max(challenger.start_time, popularity.start_time) < min(_end(challenger), _end(popularity)), (
@@ -97,8 +97,8 @@ def test_a_verdict_stands_where_large_data_hardly_grew(
     assert (state.name, current_version(home) != first) == ("Published", True), state.message
     assert "for ease stands: since then the ratings grew by 0.03%" in str(state.message)
     assert set(tasks_of(client, run)) == set(STAGES) - {
-        "evaluate-challenger",
-        "evaluate-popularity",
+        "judge-challenger",
+        "judge-popularity",
         "select model",
     }
 

@@ -41,7 +41,7 @@ def test_after_a_newer_run(client: SyncPrefectClient, home: Home, failed: FlowRu
     assert reading.status(home)["publication"]["dataset"] == "small-demo"
     ran = names(client, run, "Completed")
     assert {"ingest files", "build features", "select model", "score users", "publish tables"} <= ran
-    assert {"evaluate-challenger", "evaluate-popularity"} == names(client, run, "Cached")
+    assert {"judge-challenger", "judge-popularity"} == names(client, run, "Cached")
 
 
 def test_after_what_the_tasks_left_is_gone(client: SyncPrefectClient, home: Home, failed: FlowRun) -> None:
