@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.sparse import csr_array
 
 from recengine.dataset import Snapshot
-from recengine.errors import BadInput, NotFinite
+from recengine.errors import BadInput
+from recengine.models.dense import scores_of
 from recengine.models.excluded import Boosts, Excluded, boosted
-from recengine.models.kernels.topn import empty_lists, top_n
+from recengine.models.kernels.topn import empty_lists, top_n, top_n_of_groups
 from recengine.models.propensity import debiased, factors_of
 from recengine.models.shared import Kept
 from recengine.runtime.resources import memory_bytes
@@ -29,13 +32,8 @@ from recengine.runtime.threads import own_threads
 BLOCK_CELLS = 2**25  # most users x movies scored at once: 128 MB of float32
 BLOCK_SHARE = 128  # ... and no more than this part of the bytes of memory: a model takes some ten blocks
 
-COMPUTING = (
-    "fit",
-    "fold_in",
-    "score",
-    "best",
-    "predict",
-)  # a model's methods that compute, on our own threads
+# A model's methods that compute, on our own threads.
+COMPUTING = ("fit", "fold_in", "score", "best", "best_of_groups", "predict")
 
 OnProgress = Callable[[str, int, int], None]
 """Called as ``on_progress(what, done, total)`` while a model trains."""
@@ -245,22 +243,38 @@ class Model(ABC):
         NotFinite
             The model gave a score that is not finite.
         """
-        excluded = excluded or Excluded.rated_in(snapshot)
         lists = empty_lists(len(users), n)
-        size = users_at_once(snapshot.movies)
-        starts = np.flatnonzero(np.diff(users // size, prepend=-1))  # where a new block of users begins
-        for start, stop in zip(starts, [*starts[1:], len(users)], strict=True):
-            block = users[start:stop]
-            first = int(block[0])
-            # Fancy indexing copies, so that masking never writes into what the model keeps.
-            scores = self.ranked(snapshot, slice(first, int(block[-1]) + 1))[torch.from_numpy(block - first)]
-            if not torch.isfinite(scores).all():
-                raise NotFinite(self.name, "scores")
-            if boosts is not None:
-                scores = torch.from_numpy(boosted(scores.float().numpy(), boosts, block))
-            shown = excluded.hidden_in(scores.float().numpy(), block)
-            lists.values[start:stop], lists.ids[start:stop] = top_n(shown, n)
+        for part, scores in self._shown(snapshot, users, excluded, boosts):
+            lists.values[part], lists.ids[part] = top_n(scores, n)
         return torch.from_numpy(lists.values), torch.from_numpy(lists.ids)
+
+    @own_threads()
+    def best_of_groups(
+        self,
+        snapshot: Snapshot,
+        users: NDArray[np.int64],
+        n: int,
+        groups: csr_array,
+        excluded: Excluded | None = None,
+        boosts: Boosts | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same within each of G groups of movies, groups (G, M) with an entry per member: both (B, G, n)."""
+        lists = empty_lists(len(users), groups.shape[0], n)
+        for part, scores in self._shown(snapshot, users, excluded, boosts):
+            lists.values[part], lists.ids[part] = top_n_of_groups(scores, groups, n)
+        return torch.from_numpy(lists.values), torch.from_numpy(lists.ids)
+
+    def _shown(
+        self,
+        snapshot: Snapshot,
+        users: NDArray[np.int64],
+        excluded: Excluded | None,
+        boosts: Boosts | None,
+    ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        excluded, size = excluded or Excluded.rated_in(snapshot), users_at_once(snapshot.movies)
+        for part, scores in scores_of(self.name, partial(self.ranked, snapshot), users, size):
+            shown = scores if boosts is None else boosted(scores, boosts, users[part])
+            yield part, excluded.hidden_in(shown, users[part])
 
     def predict(
         self,

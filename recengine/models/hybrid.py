@@ -16,11 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import AliasChoices, ConfigDict, Field
+from scipy.sparse import csr_array
 
 from recengine.dataset import Snapshot
 from recengine.errors import NotFinite
 from recengine.models.base import Model, ModelConfig, OnProgress, WarmStart, silent
 from recengine.models.excluded import Boosts, Excluded
+from recengine.models.kernels.topn import Lists
 from recengine.models.parts.bayesian_mf import BayesianMF, BayesianMFConfig
 from recengine.models.parts.closed_form import TOO_LITTLE_MEMORY
 from recengine.models.parts.ranking import Ranking, RankingConfig
@@ -167,13 +169,33 @@ class Hybrid(Model):
         boosts: Boosts | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The n best by ``score``, found without writing all scores to memory."""
-        boost, excluded = self.recency.weighted, excluded or Excluded.rated_in(snapshot)
-        if boosts is not None:
-            boost = boosts.everyone if boost is None else (boost + boosts.everyone).astype(np.float32)
-        values, movies = self.ranking.best(snapshot, users, n, excluded, boost, boosts)
-        if np.isnan(values).any():
+        excluded = excluded or Excluded.rated_in(snapshot)
+        return self._finite(self.ranking.best(snapshot, users, n, excluded, self._boost(boosts), boosts))
+
+    def best_of_groups(
+        self,
+        snapshot: Snapshot,
+        users: NDArray[np.int64],
+        n: int,
+        groups: csr_array,
+        excluded: Excluded | None = None,
+        boosts: Boosts | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same within groups, from scores that are made once for all groups."""
+        excluded, boost = excluded or Excluded.rated_in(snapshot), self._boost(boosts)
+        return self._finite(self.ranking.best_of_groups(snapshot, users, n, groups, excluded, boost, boosts))
+
+    def _boost(self, boosts: Boosts | None) -> NDArray[np.float32] | None:
+        """What is added to everybody's scores, (M,)."""
+        boost = self.recency.weighted
+        if boosts is None:
+            return boost
+        return boosts.everyone if boost is None else (boost + boosts.everyone).astype(np.float32)
+
+    def _finite(self, lists: Lists) -> tuple[torch.Tensor, torch.Tensor]:
+        if np.isnan(lists.values).any():
             raise NotFinite(self.name, "scores")
-        return torch.from_numpy(values), torch.from_numpy(movies)
+        return torch.from_numpy(lists.values), torch.from_numpy(lists.ids)
 
     def predict(
         self,

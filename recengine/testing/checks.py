@@ -25,8 +25,8 @@ from recengine.evaluation.metrics import rmse
 from recengine.evaluation.splits import Split
 from recengine.models import store
 from recengine.models.base import Model
-from recengine.models.excluded import Boosts, Excluded
 from recengine.runtime.resources import MEMORY_LIMIT
+from recengine.testing.excluding import groups_have_their_best, what_is_excluded_is_not_listed
 from recengine.testing.planted import snapshot
 from recengine.testing.subject import NotApplicable, Subject, many, require, require_sound, table
 
@@ -47,32 +47,6 @@ def lists_are_exact(subject: Subject) -> None:
     """N unseen movies per user, or all that are left, by falling scores."""
     for n in (1, 10, 60):
         require_sound(table(subject.fitted, subject.small, n), subject.small, n)
-
-
-def what_is_excluded_is_not_listed(subject: Subject) -> None:
-    """Whatever is excluded, for all or for one, the list is the best of what is left, as the boosts say."""
-    model, data, rng = subject.fitted, subject.small, np.random.default_rng(1)
-    shape, users = (data.users, data.movies), np.arange(data.users)
-    excluded = Excluded(
-        data.ratings,
-        rng.random(data.movies) < 0.2,
-        others=csr_array(rng.random(shape) < 0.2),
-        only=csr_array(rng.random(shape) < 0.5),
-        limited=users % 3 == 0,
-    )
-    own = rng.normal(0, 2, shape) * (rng.random(shape) < 0.1)
-    boosts = Boosts(rng.normal(0, 1, data.movies).astype(np.float32), csr_array(own.astype(np.float32)))
-    values, movies = (found.numpy() for found in model.best(data, users, 12, excluded, boosts))
-    kept = movies >= 0
-    hidden = excluded(users).toarray() != 0
-    require(not hidden[kept.nonzero()[0], movies[kept]].any(), "a list has an excluded movie")
-    require((kept.sum(1) == np.minimum((~hidden).sum(1), 12)).all(), "a list is shorter than what is allowed")
-    plain = Boosts(boosts.everyone * 0)
-    alone = model.best(data, users, data.movies, Excluded(csr_array(shape), excluded.everyone & False), plain)
-    base = np.empty(shape, dtype=np.float32)  # standardised, as the model itself scores what it lists
-    np.put_along_axis(base, alone[1].numpy(), alone[0].numpy(), axis=1)
-    wanted = np.where(hidden, -np.inf, base + boosts.everyone + boosts.of(users).toarray())
-    np.testing.assert_allclose(values, -np.sort(-wanted, axis=1)[:, :12], atol=1e-4)
 
 
 def a_user_alone_gets_the_same_as_among_others(subject: Subject) -> None:
@@ -282,6 +256,7 @@ CHECKS: tuple[Check, ...] = (
     its_config_has_a_seed_and_refuses_unknown_knobs,
     lists_are_exact,
     what_is_excluded_is_not_listed,
+    groups_have_their_best,
     a_user_alone_gets_the_same_as_among_others,
     stars_do_not_depend_on_the_order,
     stored_and_loaded_it_is_the_same,

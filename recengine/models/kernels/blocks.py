@@ -20,10 +20,11 @@ from scipy.sparse import csr_array
 
 from recengine.models.kernels.compiled import COMPILED, REORDERED
 from recengine.models.kernels.csr import Pattern
+from recengine.models.kernels.insertion import insert, insert_all
 from recengine.models.kernels.offer import Hidden, Offer
 from recengine.models.kernels.sparse_product import product, tiled
 from recengine.models.kernels.tail import Standard, Tail, Tiles, insert_reaching
-from recengine.models.kernels.topn import Lists, empty_lists, insert, insert_all
+from recengine.models.kernels.topn import Lists, empty_lists
 from recengine.runtime.threads import in_parts
 
 PART = 32  # users finished by one thread at a time
@@ -122,7 +123,7 @@ class Block:
         """All scores, float32 of shape (B, M)."""
         scores = np.empty((len(self.left), self.catalogue.right.shape[1]), dtype=np.float32)
         boost = self.catalogue.boosting
-        self._each(self.catalogue.right, lambda a, b, products: _score_all(a, b, products, boost, scores))
+        self.each(self.catalogue.right, lambda a, b, products: _score_all(a, b, products, boost, scores))
         return scores
 
     def best(self, offer: Offer, ids: NDArray[np.int64], n: int) -> Lists:
@@ -145,10 +146,10 @@ class Block:
         head, boost = catalogue.right[:, : len(catalogue.weights)], catalogue.boosting
         hidden = offer.compiled(catalogue.right)
         beyond = Beyond(catalogue.tail.tiles, self.left, *catalogue.tail.moments(self.left))
-        self._each(head, lambda a, b, products: _best_all(a, b, products, boost, beyond, hidden, ids, lists))
+        self.each(head, lambda a, b, products: _best_all(a, b, products, boost, beyond, hidden, ids, lists))
         return lists
 
-    def _each(self, right: NDArray[np.float32], work: Callable[[int, int, Products], None]) -> None:
+    def each(self, right: NDArray[np.float32], work: Callable[[int, int, Products], None]) -> None:
         """Call ``work(first, last, products)`` for the users of every dense product, part by part."""
         share = product(self.rows, self.catalogue.weight_tiles, len(self.catalogue.weights))
         for start, dense in _products(self.left, right):
@@ -172,7 +173,7 @@ def _products(
 
 
 @REORDERED
-def _add_up(
+def add_up(
     dense: NDArray[np.float32], share: NDArray[np.float32], row: NDArray[np.float32]
 ) -> tuple[float, float]:  # pragma: no cover - compiled
     """Add both parts into the row; its sum and sum of squares, in one fixed order."""
@@ -194,7 +195,9 @@ def _add_up(
 
 
 @COMPILED
-def _standard(total: float, squares: float, count: int) -> tuple[float, float]:  # pragma: no cover - compiled
+def mean_and_scale(
+    total: float, squares: float, count: int
+) -> tuple[float, float]:  # pragma: no cover - compiled
     """Mean and inverse standard deviation."""
     mean = total / count
     return mean, 1 / (np.sqrt(max(squares / count - mean * mean, 0.0)) + TINY)
@@ -207,9 +210,9 @@ def _score_all(
     for at in range(first, last):
         user = products.start + at
         row = scores[user]
-        mean, scale = _standard(*_add_up(products.dense[at], products.share[user], row), len(row))
+        mean, scale = mean_and_scale(*add_up(products.dense[at], products.share[user], row), len(row))
         if boost.applies:
-            _boost(row, Standard(np.float32(mean), np.float32(scale)), boost.values)
+            add_boost(row, Standard(np.float32(mean), np.float32(scale)), boost.values)
 
 
 @COMPILED
@@ -227,8 +230,8 @@ def _best_all(
     own, hidden = offer.own, offer.everyone.copy()
     for at in range(first, last):
         user = products.start + at
-        total, squares = _add_up(products.dense[at], products.share[user], row)
-        mean, scale = _standard(total + beyond.totals[user], squares + beyond.squares[user], len(ids))
+        total, squares = add_up(products.dense[at], products.share[user], row)
+        mean, scale = mean_and_scale(total + beyond.totals[user], squares + beyond.squares[user], len(ids))
         if not np.isfinite(mean):
             lists.values[user, 0] = np.nan
             continue
@@ -238,7 +241,7 @@ def _best_all(
             np.float32(mean if boost.applies else 0), np.float32(scale if boost.applies else 1)
         )
         if boost.applies:
-            _boost(row, standard, boost.values)
+            add_boost(row, standard, boost.values)
         values, listed = lists.values[user], lists.ids[user]
         _add_own(user, offer, row, (beyond.left[user], standard, boost.values), hidden, ids, values, listed)
         for column in range(len(row)):
@@ -246,8 +249,8 @@ def _best_all(
                 row[column] = -np.inf
         insert_all(row, ids, values, listed)
         insert_reaching(beyond.left[user], beyond.tiles, standard, hidden, ids, values, listed)
-        _show_again(user, own, offer.everyone, hidden)
-        _show_again(user, offer.added, offer.everyone, hidden)
+        show_again(user, own, offer.everyone, hidden)
+        show_again(user, offer.added, offer.everyone, hidden)
 
 
 @COMPILED
@@ -277,7 +280,7 @@ def _add_own(
 
 
 @COMPILED
-def _show_again(
+def show_again(
     user: int, rows: Pattern, everyone: NDArray[np.bool_], hidden: NDArray[np.bool_]
 ) -> None:  # pragma: no cover - compiled
     for entry in range(rows.indptr[user], rows.indptr[user + 1]):
@@ -285,7 +288,7 @@ def _show_again(
 
 
 @COMPILED
-def _boost(
+def add_boost(
     row: NDArray[np.float32], standard: Standard, boost: NDArray[np.float32]
 ) -> None:  # pragma: no cover - compiled
     """Standardise a row in place and add the boost of its movies."""

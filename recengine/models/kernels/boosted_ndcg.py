@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from recengine.models.kernels.compiled import COMPILED
 from recengine.models.kernels.csr import Pattern, pattern_of
-from recengine.models.kernels.topn import insert
+from recengine.models.kernels.insertion import insert
 from recengine.runtime.threads import in_parts
 
 TOP = 10  # the lists that are judged

@@ -11,7 +11,8 @@ from scipy.sparse import csr_array
 from recengine.models.kernels.compiled import COMPILED, REORDERED
 from recengine.models.kernels.cooccurrence import common_raters
 from recengine.models.kernels.csr import Pattern, pattern_of
-from recengine.models.kernels.topn import Lists, empty_lists, insert
+from recengine.models.kernels.insertion import insert
+from recengine.models.kernels.topn import Lists, empty_lists
 from recengine.runtime.resources import memory_bytes
 from recengine.runtime.threads import in_parts
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recengine.models.kernels.compiled import COMPILED, REORDERED
-from recengine.models.kernels.topn import insert
+from recengine.models.kernels.insertion import insert
 
 TILE = 128  # movies bounded together
 SLACK = np.float32(1e-5)  # what rounding may add to a score, relative to the sizes of its terms

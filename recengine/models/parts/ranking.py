@@ -14,6 +14,7 @@ All three estimate the same thing, the user's row of zeros and ones, so that the
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -27,6 +28,7 @@ from recengine.models.base import OnProgress, silent
 from recengine.models.excluded import Boosts, Excluded
 from recengine.models.kernels.blocks import Block, Catalogue
 from recengine.models.kernels.cooccurrence import common_raters, session_raters
+from recengine.models.kernels.groups import Groups, best_of_groups
 from recengine.models.kernels.offer import Offer
 from recengine.models.kernels.popular_first import Order, RatedRows, rows_of
 from recengine.models.kernels.topn import Lists, empty_lists
@@ -198,15 +200,43 @@ class Ranking:
         users' own; those of everyone are in ``boost``.
         """
         lists = empty_lists(len(users), n)
+        for part, block, offer in self._offered(snapshot, users, excluded, boost, boosts):
+            lists.values[part], lists.ids[part] = block.best(offer, self.order.movies, n)
+        return lists
+
+    def best_of_groups(
+        self,
+        snapshot: Snapshot,
+        users: NDArray[np.int64],
+        n: int,
+        groups: csr_array,
+        excluded: Excluded,
+        boost: NDArray[np.float32] | None = None,
+        boosts: Boosts | None = None,
+    ) -> Lists:
+        """The same within each of G groups of movies, groups (G, M): both (B, G, n)."""
+        found = Groups.of(self._catalogue_with(boost), csr_array(groups[:, self.order.movies]))
+        lists = empty_lists(len(users), groups.shape[0], n)
+        for part, block, offer in self._offered(snapshot, users, excluded, boost, boosts):
+            lists.values[part], lists.ids[part] = best_of_groups(block, offer, self.order.movies, n, found)
+        return lists
+
+    def _offered(
+        self,
+        snapshot: Snapshot,
+        users: NDArray[np.int64],
+        excluded: Excluded,
+        boost: NDArray[np.float32] | None,
+        boosts: Boosts | None,
+    ) -> Iterator[tuple[slice, Block, Offer]]:
+        """Which of the users, some at a time, with what their scores are made of and what they may get."""
         size = min(BLOCK, max(256, memory_bytes() // 32 // (4 * max(len(self.weights), 1))))
         hidden = excluded.everyone[self.order.movies]
         for start in range(0, len(users), size):
             part = slice(start, start + size)
             own = None if boosts is None else self.order.renumbered(boosts.of(users[part]))
             offer = Offer(self.order.renumbered(excluded.own(users[part])), hidden, own)
-            block = self._block(snapshot, users[part], boost)
-            lists.values[part], lists.ids[part] = block.best(offer, self.order.movies, n)
-        return lists
+            yield part, self._block(snapshot, users[part], boost), offer
 
     def _rows(self, snapshot: Snapshot, users: NDArray[np.int64]) -> RatedRows:
         return rows_of(snapshot.ratings, snapshot.rated_at, self.order, users)
