@@ -38,7 +38,6 @@ def score_users(model_id: str, snapshot: Path, config: ScoreConfig) -> ScoreRepo
     "score",
     "score.top_n",
     "score.similar_n",
-    "score.genre_n",
     "score.device",
     "score.diversity",
     "score.calibration",

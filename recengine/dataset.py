@@ -136,11 +136,11 @@ class Snapshot:
 
         ``DECLARED`` stands for all attributes that the data's ``dataset.toml`` declares.
         """
-        return self.user_features[:, _columns_of(self.user_columns, groups, USER_GROUPS)]
+        return self.user_features[:, columns_of(self.user_columns, groups, USER_GROUPS)]
 
     def movie_group(self, *groups: str) -> csr_array:
         """Columns of ``movie_features``, shape (M, k), as in ``user_group``; ``DECLARED`` are the categories."""
-        return self.movie_features[:, _columns_of(self.movie_columns, groups, MOVIE_GROUPS)]
+        return self.movie_features[:, columns_of(self.movie_columns, groups, MOVIE_GROUPS)]
 
     def where(self, keep: NDArray[np.bool_]) -> Self:
         """The snapshot as if only some ratings existed: what a split's training part may see.
@@ -259,7 +259,7 @@ class Snapshot:
         return cls(**manifest, **arrays, **matrices)
 
 
-def _columns_of(columns: tuple[str, ...], groups: tuple[str, ...], common: tuple[str, ...]) -> list[int]:
+def columns_of(columns: tuple[str, ...], groups: tuple[str, ...], common: tuple[str, ...]) -> list[int]:
     """Positions of the columns of some groups; a group that is not among the common ones is a declared one."""
     group_of = [name.split("=", 1)[0] for name in columns]
     return [i for i, g in enumerate(group_of) if g in groups or (DECLARED in groups and g not in common)]

@@ -23,6 +23,7 @@ from recengine.dataset import Snapshot
 from recengine.errors import BadInput
 from recengine.models.dense import scores_of
 from recengine.models.excluded import Boosts, Excluded, boosted
+from recengine.models.explained import Explained
 from recengine.models.kernels.topn import empty_lists, top_n, top_n_of_groups
 from recengine.models.propensity import debiased, factors_of
 from recengine.models.shared import Kept
@@ -76,7 +77,7 @@ def users_at_once(movies: int) -> int:
     return max(1, min(BLOCK_CELLS, memory_bytes() // BLOCK_SHARE) // max(movies, 1))
 
 
-class Model(ABC):
+class Model(Explained, ABC):
     """A recommender over the users and movies of one snapshot.
 
     Attributes

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_array, hstack
 
-from recengine.dataset import DECLARED, Snapshot, implicit_feedback
+from recengine.dataset import DECLARED, USER_GROUPS, Snapshot, columns_of, implicit_feedback
 from recengine.models.base import Model, ModelConfig, OnProgress, silent
 from recengine.models.kernels.cooccurrence import weighted_raters
+from recengine.models.kernels.csr import pattern_of
+from recengine.models.kernels.strongest import Asked, Linear, strongest
 from recengine.models.parts.biases import BiasConfig, Biases
 from recengine.models.parts.closed_form import (
     TOO_LITTLE_MEMORY,
@@ -23,6 +25,8 @@ from recengine.models.parts.closed_form import (
     user_weights,
     zero_diagonal_ridge,
 )
+from recengine.models.parts.ranking_reasons import named
+from recengine.models.reasons import POPULARITY, Reasons
 from recengine.models.shared import part_of
 from recengine.runtime.resources import MEMORY_LIMIT
 
@@ -120,6 +124,30 @@ class Ease(Model):
         scores = np.tile(self.shares, (inputs.shape[0], 1))
         scores[:, self.covered] = inputs @ self.weights
         return torch.from_numpy(scores)
+
+    def score_parts(
+        self, snapshot: Snapshot, users: NDArray[np.int64], movies: NDArray[np.int64], k: int
+    ) -> Reasons:
+        """Weights from rated movies and attributes; of a movie that is not covered, how many rated it."""
+        head, known = len(self.covered), np.maximum(movies, 0)
+        place = np.full(snapshot.movies, -1)
+        place[self.covered] = np.arange(head)
+        inputs = self._attributes(snapshot)[users]
+        columns = np.where(movies >= 0, place[known], -1)
+        rated = csr_array(implicit_feedback(snapshot.ratings[users])[:, self.covered])
+        asked = Asked(
+            rated=pattern_of(rated),
+            inputs=pattern_of(inputs),
+            values=np.asarray(inputs.data, dtype=np.float32),
+            scales=np.ones(len(users)),
+            columns=columns,
+            times=np.ones(movies.shape),
+        )
+        found = strongest(Linear.without_factors(self.weights[:head], self.weights[head:]), asked, k)
+        places = np.array([-1, *columns_of(snapshot.user_columns, ATTRIBUTES, USER_GROUPS)])
+        found = named(found, self.covered, places)
+        shares = np.where((movies >= 0) & (columns < 0), self.shares[known], 0)
+        return found.plus(POPULARITY, shares)
 
     def predict(
         self,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recengine.dataset import Snapshot
 from recengine.models.base import Model, OnProgress, silent
 from recengine.models.parts.biases import Biases
+from recengine.models.reasons import POPULARITY, Reasons
 
 
 class Popularity(Model):
@@ -37,6 +38,13 @@ class Popularity(Model):
         """The same scores for every user of the block, shape (B, M)."""
         start, stop, _ = users.indices(snapshot.users)
         return self._share.expand(stop - start, -1).clone()
+
+    def score_parts(
+        self, snapshot: Snapshot, users: NDArray[np.int64], movies: NDArray[np.int64], k: int
+    ) -> Reasons:
+        """One part: how many rated the movie."""
+        shares = np.where(movies >= 0, self._share.numpy()[movies], 0)
+        return Reasons.nothing(movies.shape, k).plus(POPULARITY, shares)
 
     def predict(
         self,

@@ -27,6 +27,7 @@ from recengine.models import store
 from recengine.models.base import Model
 from recengine.runtime.resources import MEMORY_LIMIT
 from recengine.testing.excluding import groups_have_their_best, what_is_excluded_is_not_listed
+from recengine.testing.explained import parts_of_a_score_add_up
 from recengine.testing.planted import snapshot
 from recengine.testing.subject import NotApplicable, Subject, many, require, require_sound, table
 
@@ -271,4 +272,5 @@ CHECKS: tuple[Check, ...] = (
     users_and_movies_may_have_no_ratings,
     data_may_be_tiny,
     progress_ends_at_its_total,
+    parts_of_a_score_add_up,
 )

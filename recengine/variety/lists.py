@@ -15,7 +15,6 @@ from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from recengine.dataset import Snapshot
 from recengine.knobs.published import ScoreConfig
@@ -119,14 +118,6 @@ class Lister:
             short = self._choose(users, left, pool, caps, everybodys, listed)
             left, size = left[short] if size < self.snapshot.movies else left[:0], size * WIDER
         return listed
-
-    def by_genre(
-        self, users: NDArray[np.int64], n: int, excluded: Excluded | None = None, boosts: Boosts | None = None
-    ) -> Lists:
-        """The n best of each genre for users (B,), (B, G, n): by the model's scores, whatever the switches say."""
-        genres = csr_array(self.variety.genres.T)
-        values, movies = self.model.best_of_groups(self.snapshot, users, n, genres, excluded, boosts)
-        return Lists(values.numpy(), movies.numpy())
 
     def _pool(
         self, users: NDArray[np.int64], size: int, excluded: Excluded | None, boosts: Boosts | None

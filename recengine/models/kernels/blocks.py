@@ -61,7 +61,7 @@ class Beyond(NamedTuple):
     Attributes
     ----------
     tiles : Tiles
-    left : ndarray of float32, shape (B, K)
+    left, scales : ndarray of float32, shapes (B, K) and (B,)
     totals, squares : ndarray of float64, shape (B,)
     """
 
@@ -69,6 +69,7 @@ class Beyond(NamedTuple):
     left: NDArray[np.float32]
     totals: NDArray[np.float64]
     squares: NDArray[np.float64]
+    scales: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,11 @@ class Block:
     left: NDArray[np.float32]
     rows: csr_array
 
+    @cached_property
+    def scales(self) -> NDArray[np.float32]:
+        """Filled in by ``best``, (B,): what the users' scores are standardised with, 1 without a boost."""
+        return np.ones(len(self.left), dtype=np.float32)
+
     def scores(self) -> NDArray[np.float32]:
         """All scores, float32 of shape (B, M)."""
         scores = np.empty((len(self.left), self.catalogue.right.shape[1]), dtype=np.float32)
@@ -132,20 +138,18 @@ class Block:
         Parameters
         ----------
         offer : Offer
-        ids : ndarray of int64, shape (M,)
-            Whose the catalogue's columns are; of equal scores the smaller id comes first.
+        ids : ndarray of int64, shape (M,): whose the catalogue's columns are; the smaller one first at equal scores
         n : int
 
         Returns
         -------
         Lists
-            -inf and -1 where nothing is left, and NaN as a user's first value where any score of theirs is
-            not finite.
+            -inf and -1 where nothing is left; NaN first where any score of a user's is not finite.
         """
         lists, catalogue = empty_lists(len(self.left), n), self.catalogue
         head, boost = catalogue.right[:, : len(catalogue.weights)], catalogue.boosting
         hidden = offer.compiled(catalogue.right)
-        beyond = Beyond(catalogue.tail.tiles, self.left, *catalogue.tail.moments(self.left))
+        beyond = Beyond(catalogue.tail.tiles, self.left, *catalogue.tail.moments(self.left), self.scales)
         self.each(head, lambda a, b, products: _best_all(a, b, products, boost, beyond, hidden, ids, lists))
         return lists
 
@@ -237,11 +241,11 @@ def _best_all(
             continue
         for entry in range(own.indptr[user], own.indptr[user + 1]):
             hidden[own.columns[entry]] = True
-        standard = Standard(
-            np.float32(mean if boost.applies else 0), np.float32(scale if boost.applies else 1)
-        )
+        standard = Standard(np.float32(0), np.float32(1))
         if boost.applies:
+            standard = Standard(np.float32(mean), np.float32(scale))
             add_boost(row, standard, boost.values)
+        beyond.scales[user] = standard.scale
         values, listed = lists.values[user], lists.ids[user]
         _add_own(user, offer, row, (beyond.left[user], standard, boost.values), hidden, ids, values, listed)
         for column in range(len(row)):

@@ -98,7 +98,7 @@ def best_of_groups(block: Block, offer: Offer, ids: NDArray[np.int64], n: int, g
     lists = empty_lists(len(block.left), len(groups.first) - 1, n)
     head, boost = catalogue.right[:, : len(catalogue.weights)], catalogue.boosting
     hidden = offer.compiled(catalogue.right)
-    beyond = Beyond(groups.tiles, block.left, *catalogue.tail.moments(block.left))
+    beyond = Beyond(groups.tiles, block.left, *catalogue.tail.moments(block.left), block.scales)
     block.each(
         head,
         lambda a, b, products: _best_of_groups(a, b, products, boost, beyond, hidden, (groups, ids), lists),

@@ -35,6 +35,7 @@ from recengine.models.kernels.topn import Lists, empty_lists
 from recengine.models.parts.attribute_prior import AttributePrior, AttributePriorConfig
 from recengine.models.parts.closed_form import add_features, solvable, zero_diagonal_ridge
 from recengine.models.parts.ials import ImplicitALS, ImplicitALSConfig
+from recengine.models.parts.ranking_reasons import Known
 from recengine.models.shared import Kept, moved, part_of
 from recengine.runtime.resources import memory_bytes
 
@@ -99,6 +100,7 @@ class Ranking:
         self._start: torch.Tensor | None = None  # row factors that the next fit begins with, (U + C, K)
         self.shared: Kept | None = None  # with fits of other recipes to the same ratings
         self.factors: NDArray[np.float32] | None = None  # what the movies' scores are multiplied with, (M,)
+        self.known = Known()  # of what its scores consist of
         self._catalogue: Catalogue | None = None  # with this boost, where it has been asked for
         self._boost: NDArray[np.float32] | None = None
 
@@ -106,7 +108,7 @@ class Ranking:
         """Fit the three parts on all ratings."""
         config, kept, self._catalogue = self.config, self.shared or Kept(), None
         self.order = Order.of(snapshot.ratings, config.min_ratings)
-        rows = self._rows(snapshot, np.arange(snapshot.users))
+        rows = self.rows(snapshot, np.arange(snapshot.users))
         genres = snapshot.movie_group(*(GENRES if config.genre_weight else ()))
         genres = genres[self.order.movies[: self.order.warm]]  # (warm, C)
         self.prior.fit(snapshot)
@@ -158,7 +160,7 @@ class Ranking:
         """The same for other users of the same movies, exactly: closed form and prior are functions of their rows."""
         folded = copy.copy(self)
         if self.config.low_rank_weight:
-            rows = self._rows(others, np.arange(others.users))
+            rows = self.rows(others, np.arange(others.users))
             folded.low_rank = self.low_rank.fold_in(rows.rated)
         return folded
 
@@ -202,6 +204,8 @@ class Ranking:
         lists = empty_lists(len(users), n)
         for part, block, offer in self._offered(snapshot, users, excluded, boost, boosts):
             lists.values[part], lists.ids[part] = block.best(offer, self.order.movies, n)
+            if boost is not None:
+                self.known.scales_in(self, snapshot)[users[part]] = block.scales
         return lists
 
     def best_of_groups(
@@ -238,7 +242,7 @@ class Ranking:
             offer = Offer(self.order.renumbered(excluded.own(users[part])), hidden, own)
             yield part, self._block(snapshot, users[part], boost), offer
 
-    def _rows(self, snapshot: Snapshot, users: NDArray[np.int64]) -> RatedRows:
+    def rows(self, snapshot: Snapshot, users: NDArray[np.int64]) -> RatedRows:
         return rows_of(snapshot.ratings, snapshot.rated_at, self.order, users)
 
     def _block(
@@ -250,7 +254,7 @@ class Ranking:
         return Block(
             self._catalogue_with(boost),
             left=np.ascontiguousarray(left, dtype=np.float32),
-            rows=self._rows(snapshot, users).rated,
+            rows=self.rows(snapshot, users).rated,
         )
 
     def _catalogue_with(self, boost: NDArray[np.float32] | None) -> Catalogue:
