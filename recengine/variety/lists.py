@@ -5,6 +5,7 @@ is scored, ``POOL`` or more, from which ``selection`` chooses; who runs out of m
 
 Where popularity is debiased, every tenth row, the last ones of a list, is the user's own: the movies of the pool
 whose scores exceed the mean over users the most. There they cost least, and show more movies than any weight does.
+A share of the users, as large as the weight, shows movies of the whole catalogue there (``scouts``).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from recengine.models.base import Model
 from recengine.models.excluded import Boosts, Excluded
 from recengine.models.kernels.topn import Lists, empty_lists
 from recengine.variety.own import Common, with_own_rows
+from recengine.variety.scouts import Field, Search, are_scouts, found_by
 from recengine.variety.selection import Cap, Variety, select, tastes_of
 
 POOL = 100  # least movies to choose from, where there are as many
@@ -63,6 +65,8 @@ class Lister:
         Weight of predicted stars.
     common : Common or None
         What everybody's scores are, where popularity is debiased.
+    scouts : float
+        Share of the users whose last rows show movies of the whole catalogue then.
     """
 
     model: Model
@@ -70,6 +74,7 @@ class Lister:
     variety: Variety
     rank_by: float = 0.0
     common: Common | None = None
+    scouts: float = 0.0
 
     @classmethod
     def of(cls, model: Model, snapshot: Snapshot, config: ScoreConfig) -> Self:
@@ -84,7 +89,8 @@ class Lister:
         )
         shown = model.debiased(snapshot, config.popularity_debias)
         common = Common.of(shown, snapshot) if config.popularity_debias else None
-        return cls(shown, snapshot, variety, 0.0 if snapshot.implicit else config.rank_by, common)
+        rank_by = 0.0 if snapshot.implicit else config.rank_by
+        return cls(shown, snapshot, variety, rank_by, common, min(config.popularity_debias, 1.0))
 
     def lists(
         self,
@@ -110,14 +116,30 @@ class Lister:
             return Listed(*plain, np.zeros(plain.ids.shape, dtype=np.float32))
         listed = Listed(*empty_lists(len(users), n), np.zeros((len(users), n), dtype=np.float32))
         size, left = max(POOL, PER_ROW * n), np.arange(len(users))
-        everybodys = None
+        field = None
         if self.common is not None:
-            everybodys = self.common.scores if boosts is None else self.common.standardised
+            field = self.common.scores if boosts is None else self.common.standardised
         while len(left):
             pool = self._pool(users[left], min(size, self.snapshot.movies), excluded, boosts)
+            everybodys = None if field is None else field.mean
             short = self._choose(users, left, pool, caps, everybodys, listed)
             left, size = left[short] if size < self.snapshot.movies else left[:0], size * WIDER
+        if field is not None and n >= ROWS_PER_OWN:
+            allowed = excluded or Excluded.rated_in(self.snapshot)
+            self._scout(users, Search(self.model, self.snapshot, allowed, boosts, caps), field, listed)
         return listed
+
+    def _scout(self, users: NDArray[np.int64], search: Search, field: Field, listed: Listed) -> None:
+        """Give the last rows of scouts to what they find; a list with fewer rows than asked stays."""
+        whole = (listed.movies >= 0).all(axis=1)
+        scouts = np.flatnonzero(whole & are_scouts(self.snapshot.user_ids[users], self.scouts))
+        n = listed.movies.shape[1]
+        first = n - n // ROWS_PER_OWN
+        for found in found_by(search, users[scouts], listed.movies[scouts, :first], n - first, field):
+            rows = scouts[found.rows]
+            scores = np.minimum(found.values, listed.scores[rows, first - 1 : first])
+            listed.movies[rows, first:], listed.scores[rows, first:] = found.movies, scores
+            listed.varied[rows, first:] = scores - found.values
 
     def _pool(
         self, users: NDArray[np.int64], size: int, excluded: Excluded | None, boosts: Boosts | None

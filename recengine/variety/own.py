@@ -13,39 +13,41 @@ from recengine.dataset import Snapshot
 from recengine.models.base import Model
 from recengine.models.excluded import standardised
 from recengine.models.kernels.topn import Lists
+from recengine.variety.scouts import Field
 from recengine.variety.selection import Cap, Selection, select
 
-SAMPLES, SAMPLE = (
-    16,
-    128,
-)  # runs of users, evenly spaced, whose scores stand for everybody's, and users in each
+# Runs of users, evenly spaced, whose scores stand for everybody's, and users in each.
+SAMPLES, SAMPLE = 16, 128
+LEAST_SPREAD = 1e-3  # of a movie's scores, as a share of the largest: what hardly moves does not stand out
 
 
 @dataclass(frozen=True)
 class Common:
-    """The mean over users of every movie's score.
+    """Every movie's score over users.
 
     Attributes
     ----------
-    scores, standardised : ndarray of float32, shape (M,)
+    scores, standardised : Field
         As the model gives them, and of those standardised user by user.
     """
 
-    scores: NDArray[np.float32]
-    standardised: NDArray[np.float32]
+    scores: Field
+    standardised: Field
 
     @classmethod
     def of(cls, model: Model, snapshot: Snapshot) -> Self:
         """Of users all over the data, always the same ones."""
-        sums, standard = np.zeros(snapshot.movies), np.zeros(snapshot.movies)
+        sums = np.zeros((4, snapshot.movies))  # of scores and their squares, as they are and standardised
         starts = np.unique(np.linspace(0, max(snapshot.users - SAMPLE, 0), SAMPLES).astype(int))
         users = 0
         for start in starts:
             scores = model.ranked(snapshot, slice(int(start), int(start) + SAMPLE)).float().numpy()
-            sums += scores.sum(axis=0, dtype=np.float64)
-            standard += standardised(scores).sum(axis=0)
+            for at, each in ((0, scores.astype(np.float64)), (2, standardised(scores))):
+                sums[at] += each.sum(axis=0)
+                sums[at + 1] += (each**2).sum(axis=0)
             users += len(scores)
-        return cls((sums / max(users, 1)).astype(np.float32), (standard / max(users, 1)).astype(np.float32))
+        means = sums / max(users, 1)
+        return cls(_field(*means[:2]), _field(*means[2:]))
 
 
 def with_own_rows(
@@ -83,3 +85,10 @@ def with_own_rows(
     filled = Selection(chosen.places.copy(), chosen.scores.copy(), chosen.ran_out)
     filled.places[whole, n - own :], filled.scores[whole, n - own :] = places, scores
     return filled
+
+
+def _field(mean: NDArray[np.float64], square: NDArray[np.float64]) -> Field:
+    """From a movie's mean score and its mean square."""
+    spread = np.sqrt(np.maximum(square - mean**2, 0))
+    least = LEAST_SPREAD * spread.max(initial=0)
+    return Field(mean.astype(np.float32), np.maximum(spread, least or 1).astype(np.float32))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from recengine.models.base import Model
 from recengine.models.excluded import Boosts, Excluded
 from recengine.models.propensity import factors_of
 from recengine.variety import lists as variety
+from recengine.variety import scouts
 from recengine.variety.lists import Lister
 from recengine.variety.selection import Cap
 
@@ -141,13 +144,14 @@ def test_a_debiased_score_is_the_score_times_a_factor(
 
 def test_every_tenth_row_is_the_users_own(fitted: dict[str, Model], small: Snapshot) -> None:
     model = fitted["ease"]
-    lister = Lister.of(model, small, ScoreConfig(popularity_debias=0.2))
+    lister = replace(Lister.of(model, small, ScoreConfig(popularity_debias=0.2)), scouts=0.0)
     listed = lister.lists(everybody(small), 20)
     shown = model.debiased(small, 0.2)
     np.testing.assert_array_equal(listed.movies[:, :18], shown.best(small, everybody(small), 18)[1])
     every = shown.ranked(small, slice(0, small.users)).numpy()
     assert lister.common is not None
-    np.testing.assert_allclose(lister.common.scores, every.mean(axis=0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(lister.common.scores.mean, every.mean(axis=0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(lister.common.scores.spread, every.std(axis=0), rtol=1e-3, atol=1e-6)
     above = every - every.mean(axis=0)
     above[small.ratings.toarray() > 0] = -np.inf
     np.put_along_axis(above, listed.movies[:, :18], -np.inf, axis=1)
@@ -155,6 +159,62 @@ def test_every_tenth_row_is_the_users_own(fitted: dict[str, Model], small: Snaps
         if (row >= 0).all():
             assert set(row) == set(np.argsort(-above[user])[:2])
     np.testing.assert_array_equal(listed.movies[:, :9], lister.lists(everybody(small), 9).movies)
+
+
+def test_scouts_show_movies_of_the_whole_catalogue(
+    fitted: dict[str, Model], small: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scouts, "GROUPS", 2)
+    monkeypatch.setattr(scouts, "FINER", 2)
+    monkeypatch.setattr(scouts, "BEST", 1)
+    users, config = everybody(small), ScoreConfig(popularity_debias=0.4)
+    lister = Lister.of(fitted["ease"], small, config)
+    are = scouts.are_scouts(small.user_ids, 0.4)
+    assert lister.scouts == 0.4
+    assert 0 < are.sum() < small.users
+    without, listed = replace(lister, scouts=0.0).lists(users, 10), lister.lists(users, 10)
+    np.testing.assert_array_equal(listed.movies[~are], without.movies[~are])
+    np.testing.assert_array_equal(listed.movies[:, :9], without.movies[:, :9])
+    assert lister.common is not None
+    field, rated = lister.common.scores, small.ratings.toarray() > 0
+    every = lister.model.ranked(small, slice(0, small.users)).numpy()
+    whole = are & (without.movies >= 0).all(axis=1)
+    slices = scouts._drawn(small.movie_ids, 3) % 4
+    for user in np.flatnonzero(whole):
+        free = ~rated[user]
+        free[listed.movies[user, :9]] = False
+        free &= slices == scouts._drawn(small.user_ids[[user]], 2) % 4
+        if free.any():
+            above = np.where(free, (every[user] - field.mean) / field.spread, -np.inf)
+            assert listed.movies[user, 9] == above.argmax()
+    np.testing.assert_allclose(
+        (listed.scores - listed.varied)[whole],
+        np.take_along_axis(every, listed.movies, axis=1)[whole],
+        atol=1e-6,
+    )
+
+
+def test_what_scouts_find_keeps_to_caps_and_to_what_is_allowed(
+    fitted: dict[str, Model], small: Snapshot
+) -> None:
+    users, genres = everybody(small), small.movie_group("genre")
+    lister = replace(Lister.of(fitted["hybrid"], small, ScoreConfig(popularity_debias=0.1)), scouts=1.0)
+    hidden = np.arange(small.movies) % 3 == 0
+    listed = lister.lists(users, 10, Excluded(small.ratings, hidden), caps=[Cap(genres, 3)])
+    assert not hidden[listed.movies[listed.movies >= 0]].any()
+    counts = [np.asarray(genres[row[row >= 0]].sum(axis=0)).max() for row in listed.movies]
+    assert max(counts) == 3
+    assert all(len(set(row[row >= 0])) == (row >= 0).sum() for row in listed.movies)
+
+
+def test_scouts_are_a_share_of_the_users_and_stay_when_there_are_more() -> None:
+    ids = np.arange(100_000) - 50_000
+    some, more = scouts.are_scouts(ids, 0.1), scouts.are_scouts(ids, 0.3)
+    assert some.mean() == pytest.approx(0.1, abs=0.005)
+    assert more.mean() == pytest.approx(0.3, abs=0.005)
+    assert not (some & ~more).any()
+    assert scouts.are_scouts(ids, 1.0).all()
+    assert not scouts.are_scouts(ids, 0.0).any()
 
 
 def test_the_stage_lists_by_the_switches(fitted: dict[str, Model], small: Snapshot) -> None:
