@@ -85,6 +85,7 @@ def write_report(version: str) -> str:
     "train.holdout_share",
     "train.judged_ratings",
     "score.similar_n",
+    "score.genre_n",
     "score.diversity",
     "score.calibration",
     "score.popularity_debias",

@@ -38,6 +38,7 @@ def score_users(model_id: str, snapshot: Path, config: ScoreConfig) -> ScoreRepo
     "score",
     "score.top_n",
     "score.similar_n",
+    "score.genre_n",
     "score.device",
     "score.diversity",
     "score.calibration",

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from recengine.models.base import Model, OnProgress, silent
 from recengine.models.kernels.popular_first import Order, rows_of
 from recengine.models.kernels.similar import nearest_movies
 from recengine.runtime.devices import resolved
+from recengine.variety.by_genre import BY_GENRE, recommend_by_genre
 from recengine.variety.lists import Lister
 from recengine.warehouse.history import contents
 from recengine.warehouse.transaction import transaction
@@ -101,9 +103,10 @@ def score(
         lists_began = time.perf_counter()
         recommendations = _replace(con, "recommendations", RECOMMENDATIONS, batches)
         lists_seconds = time.perf_counter() - lists_began
+        _replace(con, "recommendations_by_genre", BY_GENRE, _by_genre(model, snapshot, config, on_progress))
         neighbours = _replace(con, "similar_movies", similar.schema, iter(similar.to_batches()))
         switches = _switches(store.manifest_of(home, model_id).prices, config)
-        _replace_origin(con, (model_id, model.name), snapshot, config.top_n, generated_at, switches)
+        _replace_origin(con, (model_id, model.name), snapshot, config, generated_at, switches)
     report = ScoreReport(
         model_id=model_id,
         snapshot=snapshot.fingerprint,
@@ -214,6 +217,15 @@ def _predicted(
     return pa.array(stars.astype(np.float32))
 
 
+def _by_genre(
+    model: Model, snapshot: Snapshot, config: ScoreConfig, on_progress: OnProgress
+) -> Iterator[pa.RecordBatch]:
+    if not config.genre_n:
+        return iter(())
+    lister, stars = Lister.of(model, snapshot, config), partial(_predicted, model, snapshot)
+    return recommend_by_genre(lister, config.genre_n, stars, on_progress)
+
+
 def _replace(
     con: duckdb.DuckDBPyConnection, table: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]
 ) -> int:
@@ -242,7 +254,7 @@ def _replace_origin(
     con: duckdb.DuckDBPyConnection,
     model: tuple[str, str],
     snapshot: Snapshot,
-    top_n: int,
+    config: ScoreConfig,
     generated_at: datetime,
     switches: list[dict[str, Any]],
 ) -> None:
@@ -251,9 +263,9 @@ def _replace_origin(
     con.execute("DELETE FROM scores.origin")
     con.execute(
         "INSERT INTO scores.origin "
-        "(model_id, model, dataset, snapshot, input_fingerprint, top_n, generated_at, switches) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [*about, top_n, generated_at, json.dumps(switches)],
+        "(model_id, model, dataset, snapshot, input_fingerprint, top_n, genre_n, generated_at, switches) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [*about, config.top_n, config.genre_n, generated_at, json.dumps(switches)],
     )
 
 

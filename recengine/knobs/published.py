@@ -20,6 +20,12 @@ class ScoreConfig(StageConfig):
 
     top_n: int = Field(10, ge=1, le=1000, description="Recommendations per user")
     similar_n: int = Field(10, ge=1, le=100, description="Neighbours per movie")
+    genre_n: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="Recommendations per user within each genre (recommendations_by_genre); 0 makes none",
+    )
     device: Device = Field("cpu", description="Where users are scored: as device of training")
     diversity: float = Field(
         0.0,

@@ -16,6 +16,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from recengine.dataset import Snapshot
 from recengine.knobs.published import ScoreConfig
@@ -140,6 +141,14 @@ class Lister:
             scores = np.minimum(found.values, listed.scores[rows, first - 1 : first])
             listed.movies[rows, first:], listed.scores[rows, first:] = found.movies, scores
             listed.varied[rows, first:] = scores - found.values
+
+    def by_genre(
+        self, users: NDArray[np.int64], n: int, excluded: Excluded | None = None, boosts: Boosts | None = None
+    ) -> Lists:
+        """The n best of each genre for users (B,), (B, G, n): by the model's scores, whatever the switches say."""
+        genres = csr_array(self.variety.genres.T)
+        values, movies = self.model.best_of_groups(self.snapshot, users, n, genres, excluded, boosts)
+        return Lists(values.numpy(), movies.numpy())
 
     def _pool(
         self, users: NDArray[np.int64], size: int, excluded: Excluded | None, boosts: Boosts | None

@@ -108,7 +108,7 @@ def scored(home: Home, config: GeneratorConfig = SMALL) -> str:
     folder = loaded(home, config)
     model_id = trained(home, folder)
     with warehouse(home.warehouse) as con:
-        score.score(con, home, folder, model_id, ScoreConfig(top_n=5, similar_n=3))
+        score.score(con, home, folder, model_id, ScoreConfig(top_n=5, similar_n=3, genre_n=2))
     return model_id
 
 

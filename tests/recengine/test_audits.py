@@ -37,6 +37,8 @@ def _one_film(ids: str) -> str:
 
 
 RECS = "published.recommendations"
+GENRES = "published.recommendations_by_genre"
+OF_A_GENRE = f"user_id = 1 AND genre = (SELECT min(genre) FROM {GENRES})"
 FAULTS = [
     Fault(
         "every_movie_is_known",
@@ -64,6 +66,67 @@ FAULTS = [
         "every_user_has_n",
         f"INSERT INTO {RECS} SELECT * REPLACE (777 AS user_id) FROM {RECS} WHERE {A_LIST}",
         "user 777 has 5 rows, not 0",
+    ),
+    Fault(
+        "every_genre_has_n",
+        f"DELETE FROM {GENRES} WHERE {OF_A_GENRE} AND rank = 2",
+        "user 1 has 1 rows of Action, not 2",
+    ),
+    Fault(
+        "every_genre_has_n",
+        f"INSERT INTO {GENRES} SELECT * REPLACE ('Opera' AS genre) FROM {GENRES} WHERE {OF_A_GENRE}",
+        "user 1 has 2 rows of Opera, not 0",
+    ),
+    Fault(
+        "genre_lists_hold_their_genre",
+        f"UPDATE {GENRES} SET movie_id = (SELECT min(movie_id) FROM published.movies "
+        f"WHERE NOT list_contains(genres, 'Action')) WHERE {OF_A_GENRE} AND rank = 1",
+        "user 1 has movie ",
+    ),
+    Fault(
+        "genre_lists_agree_with_the_lists",
+        f"UPDATE {RECS} SET movie_id = (SELECT max(movie_id) FROM published.movies "
+        f"ANTI JOIN {GENRES} USING (movie_id) WHERE len(genres) > 0) WHERE {A_LIST} AND rank = 1",
+        "in the list and not among the best of ",
+    ),
+    Fault(
+        "nothing_already_rated",
+        f"UPDATE {GENRES} SET movie_id = (SELECT min(movie_id) FROM core.ratings WHERE user_id = 1) "
+        f"WHERE {OF_A_GENRE} AND rank = 1",
+        "user 1 has rated movie ",
+    ),
+    Fault(
+        "every_movie_is_known",
+        f"UPDATE {GENRES} SET movie_id = 999 WHERE rank = 1",
+        "movie 999 is not in movies",
+    ),
+    Fault(
+        "no_duplicates",
+        f"UPDATE {GENRES} SET movie_id = 7 WHERE {OF_A_GENRE}",
+        "user 1 Action lists movie 7 2 times",
+    ),
+    Fault(
+        "ranks_have_no_gaps",
+        f"UPDATE {GENRES} SET rank = 3 WHERE {OF_A_GENRE} AND rank = 2",
+        "user 1 Action has ranks 1 to 3 in 2 rows",
+    ),
+    Fault(
+        "scores_fall_with_rank",
+        f"UPDATE {GENRES} SET score = score - 9 WHERE {OF_A_GENRE} AND rank = 1",
+        "user 1 Action rank 2 has score ",
+    ),
+    Fault(
+        "no_film_listed_twice",
+        _one_film(f"SELECT movie_id FROM {GENRES} WHERE {OF_A_GENRE}"),
+        "user 1 Action lists the film of movie ",
+    ),
+    Fault(
+        "no_film_rated_under_another_id",
+        _one_film(
+            f"SELECT movie_id FROM {GENRES} WHERE {OF_A_GENRE} AND rank = 1 "
+            "UNION SELECT min(movie_id) FROM core.ratings WHERE user_id = 1"
+        ),
+        "user 1 has rated movie ",
     ),
     Fault(
         "no_duplicates",

@@ -2,6 +2,8 @@
 WITH listed AS (
     SELECT movie_id FROM published.recommendations
     UNION ALL
+    SELECT movie_id FROM published.recommendations_by_genre
+    UNION ALL
     SELECT movie_id FROM published.popular_movies
     UNION ALL
     SELECT movie_id FROM published.similar_movies

@@ -6,6 +6,9 @@ WITH several AS (
 listed AS (
     SELECT 'user ' || user_id AS owner, film_id FROM published.recommendations JOIN several USING (movie_id)
     UNION ALL
+    SELECT 'user ' || user_id || ' ' || genre, film_id
+    FROM published.recommendations_by_genre JOIN several USING (movie_id)
+    UNION ALL
     SELECT 'movie ' || s.movie_id, film_id
     FROM published.similar_movies AS s JOIN several AS t ON t.movie_id = s.similar_movie_id
     UNION ALL

@@ -1,3 +1,8 @@
 -- No user is recommended a movie the user rated.
+WITH listed AS (
+    SELECT user_id, movie_id FROM published.recommendations
+    UNION ALL
+    SELECT user_id, movie_id FROM published.recommendations_by_genre
+)
 SELECT 'user ' || user_id || ' has rated movie ' || movie_id AS problem
-FROM published.recommendations SEMI JOIN core.ratings USING (user_id, movie_id)
+FROM listed SEMI JOIN core.ratings USING (user_id, movie_id)

@@ -1,6 +1,8 @@
--- Ranks are 1..n of each user, movie and segment, each once.
+-- Ranks are 1..n of each user, genre of a user, movie and segment, each once.
 WITH ranked AS (
     SELECT 'user ' || user_id AS owner, rank FROM published.recommendations
+    UNION ALL
+    SELECT 'user ' || user_id || ' ' || genre, rank FROM published.recommendations_by_genre
     UNION ALL
     SELECT 'movie ' || movie_id, rank FROM published.similar_movies
     UNION ALL

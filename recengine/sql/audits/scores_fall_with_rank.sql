@@ -2,6 +2,8 @@
 WITH listed AS (
     SELECT 'user ' || user_id AS owner, rank, movie_id, score FROM published.recommendations
     UNION ALL
+    SELECT 'user ' || user_id || ' ' || genre, rank, movie_id, score FROM published.recommendations_by_genre
+    UNION ALL
     SELECT 'movie ' || movie_id, rank, similar_movie_id, score FROM published.similar_movies
     UNION ALL
     SELECT 'segment ' || segment, rank, movie_id, score FROM published.popular_movies

@@ -17,7 +17,8 @@ CREATE TABLE published.publication (
     torch_version VARCHAR NOT NULL,
     recengine_version VARCHAR NOT NULL,
     contract INTEGER NOT NULL,
-    previous_version VARCHAR
+    previous_version VARCHAR,
+    genre_n INTEGER NOT NULL
 );
 COMMENT ON TABLE published.publication IS 'One row: this file.';
 COMMENT ON COLUMN published.publication.version IS 'its name, begins with the date and time; what recengine rollback takes';
@@ -37,6 +38,7 @@ COMMENT ON COLUMN published.publication.torch_version IS 'what wrote it';
 COMMENT ON COLUMN published.publication.recengine_version IS 'what wrote it';
 COMMENT ON COLUMN published.publication.contract IS 'version of what readers may rely on; it grows when a table or column goes, or changes its type or meaning';
 COMMENT ON COLUMN published.publication.previous_version IS 'what readers saw before it, which changes compares with; NULL where they saw nothing or another dataset';
+COMMENT ON COLUMN published.publication.genre_n IS 'rows per user and genre in recommendations_by_genre; 0 where that is not asked for';
 INSERT INTO published.publication BY NAME
 SELECT
     $version AS version,
@@ -55,5 +57,6 @@ SELECT
     $torch_version AS torch_version,
     $recengine_version AS recengine_version,
     $contract AS contract,
-    $previous_version AS previous_version
+    $previous_version AS previous_version,
+    coalesce(genre_n, 0) AS genre_n
 FROM scores.origin

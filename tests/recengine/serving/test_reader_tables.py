@@ -109,6 +109,13 @@ def test_forgotten_users_leave_all_of_them(changed: Home, tmp_path_factory: pyte
     home = copy_of(changed, tmp_path_factory.mktemp("forgotten") / "home")
     others = sql(home, "SELECT count(*) AS n FROM ratings WHERE user_id <> 1")["n"].tolist()
     forget.forget(home, [1])
-    for table in ("users", "ratings", "ratings_detailed", "recommendations", "changes", "changes_detailed"):
+    for table in (
+        "users",
+        "ratings",
+        "ratings_detailed",
+        "recommendations",
+        "recommendations_by_genre",
+        "changes",
+    ):
         assert sql(home, f"SELECT count(*) AS n FROM {table} WHERE user_id = 1")["n"].tolist() == [0], table
     assert sql(home, "SELECT count(*) AS n FROM ratings")["n"].tolist() == others
