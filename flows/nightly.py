@@ -1,4 +1,4 @@
-"""The night: ingest, features, a first tuning, candidates judged, the winner refitted, scored, published.
+"""The night: ingest, features, rules looked at, tuning, candidates judged, the winner refitted, scored, published.
 
 When: by schedule, or by hand. Requires: a dataset by name, or a folder or zip that the worker can read.
 Ends early, and says so, when nothing changed since the last decision.
@@ -17,7 +17,7 @@ from flows import request as engine
 from flows.features import build_features
 from flows.ingest import ingest_files
 from flows.publish import publish_tables
-from flows.score import score_users
+from flows.score import check_rules, score_users
 from flows.support import alerts, artifacts
 from flows.support.cancellation import stop_if_cancelled
 from flows.support.form import form
@@ -90,6 +90,8 @@ def write_report(version: str) -> str:
     "score.calibration",
     "score.popularity_debias",
     "score.rank_by",
+    "score.rules",
+    "score.rule_parameters",
     "publish.popular_rows",
     "publish.popular_prior_users",
     "publish.ratings",
@@ -140,6 +142,7 @@ def _night(night: Night, knobs: Knobs, watch: Watch, force: bool) -> State[Any]:
         return Completed(name="Unchanged", message=f"{load.dataset} is as it was: the published tables stay.")
     snapshot = build_features(load.input_fingerprint).folder
     watch.lap("features")
+    rules = check_rules(snapshot, scoring)
     tune_recipe(snapshot, knobs.tune, training, first=True, return_state=True)  # a red one costs no night
     watch.lap("tune")
     request = asked()  # with what that found
@@ -149,7 +152,7 @@ def _night(night: Night, knobs: Knobs, watch: Watch, force: bool) -> State[Any]:
         return Completed(name="Kept", message=keep_published(load, selection, request))
     model_id = fit(selection, snapshot, training.device)
     watch.lap("fit")
-    score_users(model_id, snapshot, scoring)
+    score_users(model_id, snapshot, scoring, rules)
     watch.lap("score")
     published = publish_tables(model_id, knobs.publish, selection.reason, request, force)
     watch.lap("publish")

@@ -9,6 +9,7 @@ import duckdb
 from recengine.config import Home
 from recengine.knobs.stages import PublishConfig, ScoreConfig, TrainConfig
 from recengine.models.registry import code_of, kind_of
+from recengine.rules.inforce import fingerprint
 from recengine.runtime.devices import resolved
 from recengine.selection.candidates import challenger_of
 from recengine.selection.verdict import Selection
@@ -27,6 +28,7 @@ def request_of(
     asked = {
         "recipe": recipe.model_dump(),
         "rules": json.loads(train.rules),
+        "rules of lists": fingerprint(home, score),
         "devices": [resolved(train.device), resolved(score.device)],
         "score": score.model_dump(exclude={"device"}),
         "publish": (publish or PublishConfig()).model_dump(exclude={"keep_versions"}),

@@ -12,13 +12,15 @@ from prefect import task
 
 from flows.features import build_features
 from flows.support.form import form
-from flows.support.result_cache import cached
+from flows.support.result_cache import UNCACHED, cached
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import score as engine
 from recengine.config import Home
+from recengine.dataset import Snapshot
 from recengine.knobs.sources import InForce
 from recengine.knobs.stages import ScoreConfig
 from recengine.models import store
+from recengine.rules.inforce import compiled, fingerprint
 from recengine.score import ScoreReport
 
 
@@ -28,10 +30,18 @@ def _still_scored(report: ScoreReport, parameters: dict[str, Any]) -> bool:
 
 
 @task(name="score users", **cached(_still_scored), **RETRIED)
-def score_users(model_id: str, snapshot: Path, config: ScoreConfig) -> ScoreReport:
+def score_users(model_id: str, snapshot: Path, config: ScoreConfig, rules: str = "") -> ScoreReport:
     """Score all users in blocks and stream their lists into the warehouse."""
     with open_warehouse() as (home, con):
         return engine.score(con, home, snapshot, model_id, config)
+
+
+@task(name="check rules", **UNCACHED)
+def check_rules(snapshot: Path, config: ScoreConfig) -> str:
+    """Run the rules before anything is trained: what they name is there, and nobody is left without a movie."""
+    with open_warehouse() as (home, con):
+        compiled(con, home, Snapshot.load(snapshot), config)
+        return fingerprint(home, config)
 
 
 @form(
@@ -44,6 +54,8 @@ def score_users(model_id: str, snapshot: Path, config: ScoreConfig) -> ScoreRepo
     "score.calibration",
     "score.popularity_debias",
     "score.rank_by",
+    "score.rules",
+    "score.rule_parameters",
 )
 def score(model_id: str | None = None, *, in_force: InForce) -> ScoreReport:
     """Score every user's unseen movies with a trained model.
@@ -54,4 +66,5 @@ def score(model_id: str | None = None, *, in_force: InForce) -> ScoreReport:
     with run_lock():
         features = build_features("what the warehouse holds")
         chosen = (model_id or "").strip() or store.newest(Home.at(), features.fingerprint)
-        return score_users(chosen, features.folder, in_force.knobs.score)
+        config = in_force.knobs.score
+        return score_users(chosen, features.folder, config, fingerprint(Home.at(), config))

@@ -31,6 +31,8 @@ from recengine.models import store
 from recengine.models.base import Model, OnProgress, silent
 from recengine.models.kernels.popular_first import Order, rows_of
 from recengine.models.kernels.similar import nearest_movies
+from recengine.rules.compiled import Compiled
+from recengine.rules.inforce import changed_by, compiled, keep
 from recengine.runtime.devices import resolved
 from recengine.variety.by_genre import BY_GENRE, recommend_by_genre
 from recengine.variety.lists import Lister
@@ -97,14 +99,19 @@ def score(
     snapshot, model = Snapshot.load(snapshot_folder), store.load(home, model_id)
     model.to(resolved(config.device))
     _check_same_data(con, home, snapshot, model_id)
-    batches = recommend(model, snapshot, config.top_n, on_progress=on_progress, switches=config)
+    rules = compiled(con, home, snapshot, config)
+    kept = rules.compiled if rules else None
+    batches = recommend(model, snapshot, config.top_n, on_progress=on_progress, switches=config, rules=kept)
     similar, generated_at = similar_movies(snapshot, config.similar_n), store.now()
     with transaction(con):
         lists_began = time.perf_counter()
         recommendations = _replace(con, "recommendations", RECOMMENDATIONS, batches)
         lists_seconds = time.perf_counter() - lists_began
-        _replace(con, "recommendations_by_genre", BY_GENRE, _by_genre(model, snapshot, config, on_progress))
+        _replace(
+            con, "recommendations_by_genre", BY_GENRE, _by_genre(model, snapshot, config, on_progress, kept)
+        )
         neighbours = _replace(con, "similar_movies", similar.schema, iter(similar.to_batches()))
+        keep(con, rules, changed_by(rules, Lister.of(model, snapshot, config), config.top_n))
         switches = _switches(store.manifest_of(home, model_id).prices, config)
         _replace_origin(con, (model_id, model.name), snapshot, config, generated_at, switches)
     report = ScoreReport(
@@ -129,6 +136,7 @@ def recommend(
     users: slice | NDArray[np.int64] = slice(None),
     on_progress: OnProgress = silent,
     switches: ScoreConfig | None = None,
+    rules: Compiled | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Top n unseen movies of a range of users, or of some, one Arrow batch per block.
 
@@ -142,6 +150,8 @@ def recommend(
         Range of user indices, all by default: a shard of the work; or ascending indices.
     switches : ScoreConfig, optional
         What makes lists other than the model's best scores; nothing by default.
+    rules : Compiled, optional
+        What lists keep.
 
     Yields
     ------
@@ -152,7 +162,8 @@ def recommend(
     lister = Lister.of(model, snapshot, switches or ScoreConfig())
     for start in range(0, len(chosen), BLOCK_USERS):
         block = chosen[start : start + BLOCK_USERS]
-        listed = lister.lists(block, min(n, snapshot.movies))
+        length = min(n, snapshot.movies)
+        listed = lister.lists(block, length) if rules is None else rules.lists(lister, block, length)
         kept = np.isfinite(listed.scores)  # (B, n); False where a user has rated nearly everything
         user_index, movie_index = block[kept.nonzero()[0]], listed.movies[kept]
         ranks = np.cumsum(kept, axis=1, dtype=np.int32)[kept]
@@ -218,12 +229,13 @@ def _predicted(
 
 
 def _by_genre(
-    model: Model, snapshot: Snapshot, config: ScoreConfig, on_progress: OnProgress
+    model: Model, snapshot: Snapshot, config: ScoreConfig, on_progress: OnProgress, rules: Compiled | None
 ) -> Iterator[pa.RecordBatch]:
     if not config.genre_n:
         return iter(())
     lister, stars = Lister.of(model, snapshot, config), partial(_predicted, model, snapshot)
-    return recommend_by_genre(lister, config.genre_n, stars, on_progress)
+    told = () if rules is None else (rules.excluded, rules.boosts)
+    return recommend_by_genre(lister, config.genre_n, stars, on_progress, *told)
 
 
 def _replace(

@@ -21,6 +21,7 @@ from flows.cli.options import (
     PopularityDebiasOption,
     RankByOption,
     RecencyOption,
+    RulesOption,
     ScaleOption,
     SeedOption,
     SetOption,
@@ -80,6 +81,7 @@ def run(
     calibration: CalibrationOption = None,
     popularity_debias: PopularityDebiasOption = None,
     rank_by: RankByOption = None,
+    rules: RulesOption = None,
     settings: SetOption = None,
 ) -> None:
     """The whole nightly flow, through Prefect: files in, published tables out."""
@@ -95,6 +97,7 @@ def run(
         "score.calibration": calibration,
         "score.popularity_debias": popularity_debias,
         "score.rank_by": rank_by,
+        "score.rules": rules,
         "ingest.max_bad_share": max_bad_share,
         "ingest.scale": scale,
         "publish.exports": exports(export),

@@ -42,6 +42,11 @@ def option(knob: str, **more: Any) -> Any:
     return typer.Option(flag, help=f"{field.description}{default}", show_default=False, **bounds, **more)
 
 
+def _whole_path(text: str) -> str:
+    """A path as another process can follow it."""
+    return str((user_path(text) or Path()).absolute())
+
+
 Format = Literal["table", "csv", "json"]
 
 HomeOption = Annotated[
@@ -67,6 +72,7 @@ DiversityOption = Annotated[float | None, option("score.diversity")]
 CalibrationOption = Annotated[float | None, option("score.calibration")]
 PopularityDebiasOption = Annotated[float | None, option("score.popularity_debias")]
 RankByOption = Annotated[float | None, option("score.rank_by")]
+RulesOption = Annotated[str | None, option("score.rules", parser=_whole_path, metavar="DIR")]
 ModelOption = Annotated[str | None, option("train.model")]
 RecencyOption = Annotated[Recency | None, option("train.recency")]
 SeedOption = Annotated[int | None, option("train.seed")]

@@ -24,6 +24,7 @@ from flows.cli.options import (
     PopularityDebiasOption,
     RankByOption,
     RecencyOption,
+    RulesOption,
     ScaleOption,
     SeedOption,
     SetOption,
@@ -132,6 +133,7 @@ def score(
     calibration: CalibrationOption = None,
     popularity_debias: PopularityDebiasOption = None,
     rank_by: RankByOption = None,
+    rules: RulesOption = None,
     settings: SetOption = None,
 ) -> None:
     """Score every user's unseen movies with a trained model."""
@@ -147,6 +149,7 @@ def score(
         "score.calibration": calibration,
         "score.popularity_debias": popularity_debias,
         "score.rank_by": rank_by,
+        "score.rules": rules,
     }
     in_force = knobs(home, settings, options)
     refuse_what_cannot_be(in_force)

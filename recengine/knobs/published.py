@@ -54,6 +54,24 @@ class ScoreConfig(StageConfig):
         description="Weight of predicted stars in the order of a list: 0 ranks the best movies by score, 1 by stars",
     )
 
+    rules: str = Field(
+        "",
+        max_length=4_000,
+        pattern=r"^[^\x00-\x1f]*$",
+        description="Folder of rules (exclude_*.sql, only_*.sql, boost_*.sql, cap_*.sql, pin_*.sql); when left "
+        "out rules/ in the home, where there is one",
+    )
+    rule_parameters: tuple[str, ...] = Field(
+        (),
+        max_length=50,
+        description="Values that rules take, each as name=value",
+    )
+
+    @field_validator("rule_parameters", mode="before")
+    @classmethod
+    def _may_be_one_line(cls, told: Any) -> Any:
+        return [one.strip() for one in told.split(",") if one.strip()] if isinstance(told, str) else told
+
     @property
     def switches(self) -> dict[str, float]:
         """What makes lists other than the model's best scores, by name, as far as it is on."""

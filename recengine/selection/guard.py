@@ -85,13 +85,13 @@ def guard_tables(
     GuardFailed
         Unless forced, with every objection.
     """
-    [(model, dataset, movies)] = con.execute(
-        "SELECT model, dataset, (SELECT count(*) FROM features.movies) FROM scores.origin"
-    ).fetchall()
+    [(model, dataset)] = con.execute("SELECT model, dataset FROM scores.origin").fetchall()
+    [(movies,)] = sqlfiles.run(con, "rules/films_for_all").fetchall()
     refuse_to_replace(home, dataset, force=force)
     refuse_other_movies(con, home, force=force)
     new = con.sql(_LISTS.format(table="scores.recommendations", users="core.users")).to_arrow_table()
-    old, old_model = _published(home, dataset)
+    [(rules,)] = sqlfiles.run(con, "rules/said", rules="scores.rules").fetchall()
+    old, old_model = _published(home, dataset, rules)
     why_empty = "" if new.num_rows else _why_empty(con, model)
     report = guard(new, old, config, movies=movies, model=model, old_model=old_model, why_empty=why_empty)
     if not report.ok and not force:
@@ -260,11 +260,19 @@ def _why_empty(con: duckdb.DuckDBPyConnection, model: str) -> str:
     return f"{model} recommends nothing, although {unrated:,} pairs of a user and a movie are unrated"
 
 
-def _published(home: Home, dataset: str) -> tuple[pa.Table | None, str | None]:
-    """The published lists and their model's name, None when they are another dataset's or not there."""
+def _published(home: Home, dataset: str, rules: str) -> tuple[pa.Table | None, str | None]:
+    """The published lists and their model's name; None when they are another dataset's, or kept other rules.
+
+    Who changes a rule wants other lists, so that what was published says nothing about the new ones.
+    """
     seen = current_publication(home)
     if seen is None or seen.dataset != dataset:
         return None, None
     with published(home.serving_link) as readers:
+        has_rules = readers.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'rules'").fetchall()
+        kept = sqlfiles.run(readers, "rules/said", rules="rules").fetchall()[0][0] if has_rules else ""
+        if kept != rules:
+            log.info("publish: the rules are others than the published lists', which are not compared with")
+            return None, None
         lists = readers.sql(_LISTS.format(table="recommendations", users="users")).to_arrow_table()
     return lists, seen.model

@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from recengine.models.base import OnProgress, silent
+from recengine.models.excluded import Boosts, Excluded
 from recengine.variety.lists import Lister
 
 BLOCK_ROWS = 2**22  # most rows of lists in memory at a time
@@ -30,7 +31,12 @@ Stars = Callable[[NDArray[np.int64], NDArray[np.int64]], pa.Array]
 
 
 def recommend_by_genre(
-    lister: Lister, n: int, stars: Stars, on_progress: OnProgress = silent
+    lister: Lister,
+    n: int,
+    stars: Stars,
+    on_progress: OnProgress = silent,
+    excluded: Excluded | None = None,
+    boosts: Boosts | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The n best unseen movies of each genre for every user; nothing where n is 0.
 
@@ -40,6 +46,8 @@ def recommend_by_genre(
     n : int
         Rows per user and genre; fewer only where fewer unseen movies of the genre exist.
     stars : callable
+    excluded, boosts
+        As ``Model.best`` takes them.
 
     Yields
     ------
@@ -56,7 +64,7 @@ def recommend_by_genre(
     size = max(1, min(BLOCK_USERS, BLOCK_ROWS // (len(genres) * n)))
     for start in range(0, snapshot.users, size):
         users = np.arange(start, min(start + size, snapshot.users))
-        lists = lister.by_genre(users, n)
+        lists = lister.by_genre(users, n, excluded, boosts)
         kept = lists.ids >= 0  # (B, G, n)
         place, genre, rank = kept.nonzero()
         user_index, movie_index = users[place], lists.ids[kept]

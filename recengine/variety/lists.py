@@ -24,6 +24,7 @@ from recengine.models.base import Model
 from recengine.models.excluded import Boosts, Excluded
 from recengine.models.kernels.topn import Lists, empty_lists
 from recengine.variety.own import Common, with_own_rows
+from recengine.variety.pins import pinned_of, with_pins
 from recengine.variety.scouts import Field, Search, are_scouts, found_by
 from recengine.variety.selection import Cap, Variety, select, tastes_of
 
@@ -100,6 +101,7 @@ class Lister:
         excluded: Excluded | None = None,
         boosts: Boosts | None = None,
         caps: Sequence[Cap] = (),
+        pins: csr_array | None = None,
     ) -> Listed:
         """The lists of users (B,), ascending.
 
@@ -111,8 +113,10 @@ class Lister:
         excluded, boosts
             As ``Model.best`` takes them.
         caps : sequence of Cap
+        pins : csr_array, shape (U, M), optional
+            Movies that lists begin with, by the stored values; none that a user may not get.
         """
-        if not (caps or self.rank_by or self.common or self.variety.applies):
+        if not (caps or pins is not None or self.rank_by or self.common or self.variety.applies):
             plain = self._pool(users, n, excluded, boosts)
             return Listed(*plain, np.zeros(plain.ids.shape, dtype=np.float32))
         listed = Listed(*empty_lists(len(users), n), np.zeros((len(users), n), dtype=np.float32))
@@ -120,14 +124,16 @@ class Lister:
         field = None
         if self.common is not None:
             field = self.common.scores if boosts is None else self.common.standardised
+        allowed = excluded or Excluded.rated_in(self.snapshot)
+        beside = allowed if pins is None else allowed.plus(pins)
         while len(left):
-            pool = self._pool(users[left], min(size, self.snapshot.movies), excluded, boosts)
+            pool = self._pool(users[left], min(size, self.snapshot.movies), beside, boosts)
             everybodys = None if field is None else field.mean
-            short = self._choose(users, left, pool, caps, everybodys, listed)
+            first = None if pins is None else pinned_of(pins, allowed, users[left])
+            short = self._choose(users, left, pool, caps, everybodys, listed, first)
             left, size = left[short] if size < self.snapshot.movies else left[:0], size * WIDER
         if field is not None and n >= ROWS_PER_OWN:
-            allowed = excluded or Excluded.rated_in(self.snapshot)
-            self._scout(users, Search(self.model, self.snapshot, allowed, boosts, caps), field, listed)
+            self._scout(users, Search(self.model, self.snapshot, beside, boosts, caps), field, listed)
         return listed
 
     def _scout(self, users: NDArray[np.int64], search: Search, field: Field, listed: Listed) -> None:
@@ -164,14 +170,18 @@ class Lister:
         caps: Sequence[Cap],
         everybodys: NDArray[np.float32] | None,
         listed: Listed,
+        first: Lists | None,
     ) -> NDArray[np.bool_]:
         """Fill some rows from their pools; which of them ran out."""
         own, n = users[rows], listed.movies.shape[1]
         ordered, place = self._by_stars(own, pool)
+        pinned = None
+        if first is not None:
+            pool, ordered, place, pinned = with_pins(first, pool, ordered, place)
         tastes = None
         if self.variety.calibration:
             tastes = tastes_of(self.snapshot.ratings[own], self.variety.genres)
-        chosen = select(ordered, n, caps=caps, variety=self.variety, tastes=tastes)
+        chosen = select(ordered, n, caps=caps, pinned=pinned, variety=self.variety, tastes=tastes)
         if everybodys is not None:
             chosen = with_own_rows(chosen, ordered, everybodys, n // ROWS_PER_OWN, caps)
         taken, at = chosen.places >= 0, np.maximum(chosen.places, 0)

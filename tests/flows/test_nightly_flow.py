@@ -29,7 +29,7 @@ pytestmark = pytest.mark.prefect
 
 ingesting = importlib.import_module("flows.ingest")
 
-STAGES = ["ingest files", "check for changes", "build features", "tune recipe", "reuse last verdict",
+STAGES = ["ingest files", "check for changes", "build features", "check rules", "tune recipe", "reuse last verdict",
           "judge-challenger", "judge-popularity", "select model", "fit model", "score users", "publish tables",
           "write report", "clean up"]  # fmt: skip
 

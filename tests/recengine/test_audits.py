@@ -39,7 +39,46 @@ def _one_film(ids: str) -> str:
 RECS = "published.recommendations"
 GENRES = "published.recommendations_by_genre"
 OF_A_GENRE = f"user_id = 1 AND genre = (SELECT min(genre) FROM {GENRES})"
+
+
+def _rule(kind: str, most: str, rows: str) -> str:
+    """A rule of which the lists know nothing, with the rows (user_id, movie_id, value) of a query."""
+    return (
+        f"INSERT INTO scores.rules (name, kind, per_user, most) VALUES ('{kind}_x', '{kind}', false, {most}); "
+        f"INSERT INTO scores.rule_rows BY NAME SELECT '{kind}_x' AS rule, * FROM ({rows})"
+    )
+
+
 FAULTS = [
+    Fault(
+        "excluded_is_not_listed",
+        _rule("exclude", "NULL", f"SELECT movie_id FROM {RECS} WHERE {A_LIST} AND rank = 2"),
+        "exclude_x excludes",
+    ),
+    Fault(
+        "excluded_is_not_listed",
+        _rule(
+            "exclude",
+            "NULL",
+            f"SELECT movie_id FROM published.popular_movies ANTI JOIN {RECS} USING (movie_id)",
+        ),
+        "popular_movies lists movie ",
+    ),
+    Fault(
+        "only_allowed_is_listed",
+        _rule("only", "NULL", "SELECT max(movie_id) AS movie_id FROM core.movies"),
+        "which only_x does not allow",
+    ),
+    Fault(
+        "caps_are_kept",
+        _rule("cap", "4", f"SELECT movie_id, 'any' AS value FROM {RECS} WHERE {A_LIST}"),
+        "user 1 has 5 movies of any, more than the 4 of cap_x",
+    ),
+    Fault(
+        "pinned_come_first",
+        _rule("pin", "NULL", f"SELECT movie_id FROM {RECS} WHERE {A_LIST} AND rank = 3"),
+        "has a pinned movie behind another",
+    ),
     Fault(
         "every_movie_is_known",
         f"UPDATE {RECS} SET movie_id = 999 WHERE {A_LIST} AND rank = 2",
@@ -60,12 +99,14 @@ FAULTS = [
         "UPDATE published.similar_movies SET similar_movie_id = 1 WHERE movie_id = 1",
         "movie 1 is its own neighbour",
     ),
-    Fault("every_user_has_n", f"DELETE FROM {RECS} WHERE {A_LIST} AND rank = 5", "user 1 has 4 rows, not 5"),
-    Fault("every_user_has_n", f"DELETE FROM {RECS} WHERE user_id = 3", "user 3 has 0 rows, not 5"),
+    Fault(
+        "every_user_has_n", f"DELETE FROM {RECS} WHERE {A_LIST} AND rank = 5", "user 1 has 4 rows, and movie "
+    ),
+    Fault("every_user_has_n", f"DELETE FROM {RECS} WHERE user_id = 3", "user 3 has 0 rows, and movie "),
     Fault(
         "every_user_has_n",
         f"INSERT INTO {RECS} SELECT * REPLACE (777 AS user_id) FROM {RECS} WHERE {A_LIST}",
-        "user 777 has 5 rows, not 0",
+        "user 777 is not known",
     ),
     Fault(
         "every_genre_has_n",

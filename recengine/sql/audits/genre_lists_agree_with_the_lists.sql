@@ -1,8 +1,10 @@
 -- What is in a user's list is in that of each of its genres, unless that one is full of movies with no lower score.
--- Only where nothing but the model made the lists: a switch takes better ones out of them, and changes their scores.
+-- Only where nothing but the model made the lists: a switch takes better ones out of them, and changes their
+-- scores, as a pin does.
 -- Both scores are of one model and differ in the last bits.
 WITH plain AS (
     SELECT genre_n FROM published.publication WHERE genre_n > 0 AND json_array_length(switches) = 0
+        AND NOT EXISTS (FROM scores.rules WHERE kind = 'pin')
 ),
 listed AS (
     SELECT user_id, movie_id, score, unnest(genres) AS genre

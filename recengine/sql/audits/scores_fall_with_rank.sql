@@ -1,4 +1,5 @@
--- Scores are finite and never rise with rank; equal scores are ordered by movie id.
+-- Scores are finite and never rise with rank; equal scores are ordered by movie id, but for
+-- movies that a rule pins, which stand in its order.
 WITH listed AS (
     SELECT 'user ' || user_id AS owner, rank, movie_id, score FROM published.recommendations
     UNION ALL
@@ -19,4 +20,5 @@ SELECT owner || ' rank ' || rank || ' has score ' || coalesce(score::VARCHAR, 'N
     || coalesce(score_before::VARCHAR, 'nothing') AS problem
 FROM neighbours
 WHERE score IS NULL OR NOT isfinite(score) OR score > score_before
-    OR (score = score_before AND movie_id < movie_before)
+    OR (score = score_before AND movie_id < movie_before AND movie_before NOT IN (
+        SELECT movie_id FROM scores.rules JOIN scores.rule_rows ON rule = name WHERE kind = 'pin'))

@@ -1,5 +1,5 @@
 -- Grain: one row per segment and rank: the list for a user nobody knows yet.
--- Reads: features.ratings, core.users. Writes: published.popular_movies.
+-- Reads: features.ratings, core.users, scores.barred. Writes: published.popular_movies.
 -- Segments: 'all', and one per gender and age band ('F 18-24') where both are known. The score is the share
 -- of the segment's users who rated the movie, pulled to everybody's share as if $prior_users more had joined.
 CREATE TABLE published.popular_movies (
@@ -54,7 +54,7 @@ final AS (
         (row_number() OVER (PARTITION BY segment ORDER BY score::FLOAT DESC, movie_id))::INTEGER AS rank,
         movie_id,
         score
-    FROM shares
+    FROM shares ANTI JOIN scores.barred USING (movie_id)
     QUALIFY rank <= $rows
 )
 SELECT *, score AS popularity FROM final ORDER BY segment, rank

@@ -1,0 +1,158 @@
+"""A folder of rules: one SQL file each, which is named by its kind and headed by what it is.
+
+``exclude_*.sql``, ``only_*.sql``, ``boost_*.sql``, ``cap_*.sql`` and ``pin_*.sql`` are queries over ``core.*`` and
+``features.*``. A value that a run may set stands in the query as ``$name``; ``-- parameter: name = value`` in the
+heading says what it is where the run says nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from recengine.errors import BadInput
+
+# What the rows of each kind are: columns that must be there, and those that may.
+COLUMNS = {
+    "exclude": (("movie_id",), ("user_id",)),
+    "only": (("movie_id",), ("user_id",)),
+    "boost": (("movie_id", "weight"), ("user_id",)),
+    "cap": (("movie_id", "value", "most"), ()),
+    "pin": (("movie_id",), ("user_id", "position")),
+}
+KINDS = tuple(COLUMNS)
+
+_PARAMETER = re.compile(r"^--\s*parameter:\s*(\w+)\s*=\s*(.+?)\s*$", re.MULTILINE)
+_COMMENT = re.compile(r"^--\s?(.*)$")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One file.
+
+    Attributes
+    ----------
+    path : Path
+    kind : str
+        One of ``KINDS``.
+    about : str
+        Its heading, in one line.
+    query : str
+        One SELECT.
+    parameters : dict of str to object
+        The values that its query takes.
+    """
+
+    path: Path
+    kind: str
+    about: str
+    query: str
+    parameters: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending."""
+        return self.path.stem
+
+
+def rules_in(folder: Path | None, told: Mapping[str, Any]) -> list[Rule]:
+    """The rules of a folder, by name; none where there is no folder.
+
+    Parameters
+    ----------
+    folder : Path or None
+    told : mapping of str to object
+        Values of parameters that the run sets.
+
+    Raises
+    ------
+    BadInput
+        A file of another name, one that is not one SELECT, a parameter without a value, a value that no rule takes.
+    """
+    if folder is None:
+        files = []
+    elif not folder.is_dir():
+        raise BadInput(f"{folder} is no folder of rules; give one with .sql files, or make it.")
+    else:
+        files = sorted(folder.glob("*.sql"))
+    rules = [_rule(file, told) for file in files]
+    unknown = sorted(set(told) - {name for rule in rules for name in rule.parameters})
+    if unknown:
+        raise BadInput(
+            f"No rule takes the parameter {unknown[0]}; leave it out, or write ${unknown[0]} in a rule."
+        )
+    return rules
+
+
+def fingerprint_of(rules: Sequence[Rule]) -> str:
+    """Of what the rules say: equal ones, with equal parameters, make equal lists of equal data."""
+    said = [(rule.name, rule.query, sorted(rule.parameters.items())) for rule in rules]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16] if rules else ""
+
+
+def parsed_parameters(told: Sequence[str]) -> dict[str, Any]:
+    """``name=value`` each; a value is a number, true, false or a JSON text where it reads as one, else a text."""
+    found = {}
+    for one in told:
+        name, equals, value = one.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise BadInput(f"{one!r} is no parameter of a rule; write name=value.")
+        found[name.strip()] = _value(value.strip())
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text.strip("'")
+
+
+def _rule(path: Path, told: Mapping[str, Any]) -> Rule:
+    kind = path.name.split("_", 1)[0]
+    if kind not in KINDS or "_" not in path.stem:
+        names = ", ".join(f"{kind}_*.sql" for kind in KINDS)
+        raise BadInput(f"{path} is no rule: its name must be one of {names}; rename it or take it away.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        statements = duckdb.extract_statements(text)
+    except (OSError, UnicodeDecodeError, duckdb.Error) as error:
+        raise BadInput(
+            f"{path} cannot be read as SQL ({_first_line(error)}); mend it or take it away."
+        ) from error
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise BadInput(f"{path} must be one SELECT and nothing else; mend it or take it away.")
+    values = {name: _value(value) for name, value in _PARAMETER.findall(text)}
+    wanted = set(statements[0].named_parameters)
+    values = {name: told.get(name, values.get(name)) for name in wanted}
+    for name in sorted(wanted):
+        if values[name] is None:
+            raise BadInput(
+                f"{path} takes the parameter {name}, which has no value; "
+                f"give it with --set score.rule_parameters={name}=VALUE, or in the file's heading as "
+                f"-- parameter: {name} = VALUE."
+            )
+    return Rule(path, kind, _heading(text), text.strip().rstrip(";").rstrip(), values)
+
+
+def _heading(text: str) -> str:
+    """The comment that the file begins with, but for its parameters."""
+    lines = []
+    for line in text.splitlines():
+        found = _COMMENT.match(line)
+        if not found:
+            break
+        if not _PARAMETER.match(line):
+            lines.append(found[1].strip())
+    return " ".join(line for line in lines if line)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,28 @@
+-- Grain: one row per rule that the lists keep.
+-- Reads: scores.rules. Writes: published.rules.
+CREATE TABLE published.rules (
+    name VARCHAR NOT NULL PRIMARY KEY,
+    kind VARCHAR NOT NULL,
+    about VARCHAR NOT NULL,
+    query VARCHAR NOT NULL,
+    parameters JSON NOT NULL,
+    per_user BOOLEAN NOT NULL,
+    most INTEGER,
+    rows_named BIGINT NOT NULL,
+    rows_unknown BIGINT NOT NULL,
+    lists_changed BIGINT NOT NULL,
+    ndcg_change DOUBLE
+);
+COMMENT ON TABLE published.rules IS 'One row is a rule that an operator gave, and that the lists keep: the audits have looked.';
+COMMENT ON COLUMN published.rules.name IS 'its file without .sql';
+COMMENT ON COLUMN published.rules.kind IS 'exclude: not these movies; only: none but these; boost: these rather or less; cap: at most so many of a value; pin: these first';
+COMMENT ON COLUMN published.rules.about IS 'what it is, in its author''s words';
+COMMENT ON COLUMN published.rules.query IS 'its SQL, over the private core and feature tables';
+COMMENT ON COLUMN published.rules.parameters IS 'the values its query took';
+COMMENT ON COLUMN published.rules.per_user IS 'whether it names users; else it is for everybody, and for popular_movies where it is an exclude or an only';
+COMMENT ON COLUMN published.rules.most IS 'of a cap: how many movies of one value a list may hold; NULL of another kind';
+COMMENT ON COLUMN published.rules.rows_named IS 'how many films, pairs of a user and a film, or of a film and a value it names';
+COMMENT ON COLUMN published.rules.rows_unknown IS 'how many rows of its query named no film or user of the data';
+COMMENT ON COLUMN published.rules.lists_changed IS 'how many users'' lists would be others without it; an estimate from 2,000 users where there are more';
+COMMENT ON COLUMN published.rules.ndcg_change IS 'what it changes nDCG by on the held-out newest ratings; NULL where that was not measured';
+INSERT INTO published.rules BY NAME SELECT * FROM scores.rules ORDER BY name
