@@ -117,7 +117,7 @@ def bytes_of_tables(published: Path) -> dict[str, tuple[int, int]]:
     """Rows and bytes of each table; the bytes of an empty file are taken off."""
     found = {}
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as con:
-        con.execute(f"ATTACH '{published}' AS published (READ_ONLY)")
+        con.execute(f"ATTACH {sqlfiles.path_literal(published)} AS published (READ_ONLY)")
         empty = _bytes_alone(con, Path(folder) / "empty.duckdb", "SELECT 1 AS one LIMIT 0")
         for table in tables.TABLES:
             size = _bytes_alone(con, Path(folder) / f"{table}.duckdb", f"FROM published.{table}")
@@ -127,7 +127,7 @@ def bytes_of_tables(published: Path) -> dict[str, tuple[int, int]]:
 
 
 def _bytes_alone(con: duckdb.DuckDBPyConnection, file: Path, query: str) -> int:
-    con.execute(f"ATTACH '{file}' AS alone (STORAGE_VERSION '{STORAGE_VERSION}')")
+    con.execute(f"ATTACH {sqlfiles.path_literal(file)} AS alone (STORAGE_VERSION '{STORAGE_VERSION}')")
     con.execute(f"CREATE TABLE alone.copied AS {query}")
     con.execute("DETACH alone")
     return file.stat().st_size

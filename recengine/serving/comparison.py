@@ -133,7 +133,7 @@ def _open(con: duckdb.DuckDBPyConnection, home: Home, name: str, version: str) -
     path = lists.sound(home, version)
     if path is None:
         raise BadInput(f"The lists of version {version} are damaged; compare with another version.")
-    sqlfiles.run(con, "diff/lists_kept", view=view, scan=sqlfiles.scan_of(path))
+    sqlfiles.run(con, "diff/lists_kept", view=view, records=f"read_parquet({sqlfiles.scan_of(path)})")
     return []
 
 

@@ -45,7 +45,6 @@ class Products(NamedTuple):
 
     Attributes
     ----------
-    start : int
     dense : ndarray of float32, shape (DENSE, H or M)
     share : ndarray of float32, shape (B, H)
     """
@@ -287,6 +286,7 @@ def _add_own(
 def show_again(
     user: int, rows: Pattern, everyone: NDArray[np.bool_], hidden: NDArray[np.bool_]
 ) -> None:  # pragma: no cover - compiled
+    """Let what a user's row hides be seen again, but for what nobody gets."""
     for entry in range(rows.indptr[user], rows.indptr[user + 1]):
         hidden[rows.columns[entry]] = everyone[rows.columns[entry]]
 

@@ -243,6 +243,7 @@ class Ranking:
             yield part, self._block(snapshot, users[part], boost), offer
 
     def rows(self, snapshot: Snapshot, users: NDArray[np.int64]) -> RatedRows:
+        """The warm movies that users rated, in the order of the movies here."""
         return rows_of(snapshot.ratings, snapshot.rated_at, self.order, users)
 
     def _block(

@@ -42,8 +42,15 @@ def test_unknown_user_gets_the_popular_movies(published_home: Home) -> None:
 
 def test_user_who_has_rated_everything_gets_nothing(home: Home) -> None:
     with warehouse(home.warehouse) as con:
-        con.execute("UPDATE core.users SET ratings = 60 WHERE user_id = 1")
-        con.execute("DELETE FROM scores.recommendations WHERE user_id = 1")
+        [(file,)] = con.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE table_name SIMILAR TO 'ratings_[0-9]+'"
+        ).fetchall()
+        con.execute(
+            f"INSERT INTO raw.{file} BY NAME SELECT 1 AS user_id, movie_id, 3 AS rating FROM core.movies "
+            "WHERE movie_id NOT IN (SELECT movie_id FROM features.ratings WHERE user_id = 1)"
+        )
+        for table in ("recommendations", "recommendations_by_genre"):
+            con.execute(f"DELETE FROM scores.{table} WHERE user_id = 1")
         publish.publish(con, home)
     assert reading.top(home, 1).empty
 
