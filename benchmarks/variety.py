@@ -1,8 +1,8 @@
 """What the lists' switches show, cost and take: ``python -m benchmarks.variety [DATA ...]``.
 
-For real data and generated data of MovieLens' sizes: the newest fifth of the ratings is held out, ``hybrid`` is fitted
-once, and every user's list is made plain and with each switch. ``25m`` alone, plain and with popularity debiased mildly,
-is a page of its own (7 minutes).
+For real data and generated data of MovieLens' sizes: the newest fifth of the ratings is held out, ``hybrid`` is
+fitted once, and every user's list is made plain and with each switch. ``25m`` alone, plain and with popularity
+debiased mildly, is a page of its own (7 minutes).
 """
 
 from __future__ import annotations
