@@ -21,7 +21,7 @@ from recengine.config import Home
 from recengine.errors import BadInput, NotReady
 from recengine.knobs.stages import PublishConfig
 from recengine.models import store
-from recengine.outcomes import lists
+from recengine.outcomes import hits, lists
 from recengine.runtime import access
 from recengine.runtime.durable import move
 from recengine.selection.guard import guard_tables
@@ -107,7 +107,7 @@ def publish(
     config = config or PublishConfig()
     subject, top_n = _scored(con)
     with only_publisher(home):
-        publications.settle(con, home)
+        _look_back(con, home, subject.dataset)
         figures = guard_tables(con, home, config.guard, force=force)
         version = new_version(home)
         building = home.serving / f"building-{version}.duckdb"
@@ -133,6 +133,12 @@ def publish(
     )
     _log_line(report)
     return report.model_copy(update={"failed_exports": export(home, path, config.exports)})
+
+
+def _look_back(con: duckdb.DuckDBPyConnection, home: Home, dataset: str) -> None:
+    """What became of earlier publications: which ones readers saw, and what came of their lists."""
+    publications.settle(con, home)
+    hits.count(con, home, dataset)
 
 
 def _show(con: duckdb.DuckDBPyConnection, home: Home, building: Path, version: str) -> Path:

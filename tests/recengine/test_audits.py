@@ -251,6 +251,22 @@ FAULTS = [
         "rows that are not the",
     ),
     Fault(
+        "outcomes_add_up",
+        "INSERT INTO published.outcomes VALUES ('20261101-020000-000', 'm', 'all', '2026-11-01', 2, 3, 4, 4 / 3, 3)",
+        "rank 2 on 2026-11-01 has 4 hits of 3 shown to 3 users",
+    ),
+    Fault(
+        "outcomes_add_up",
+        "INSERT INTO published.outcomes "
+        "SELECT '20261101-020000-000', 'm', 'all', '2026-11-01', 2, 3, 0, 0, 3 FROM range(2)",
+        "rank 2 on 2026-11-01 is counted 2 times",
+    ),
+    Fault(
+        "outcomes_add_up",
+        "INSERT INTO published.outcomes VALUES ('20261101-020000-000', 'm', 'all', '2026-10-31', 1, 3, 0, 0, 3)",
+        "rank 1 on 2026-10-31 has 0 hits of 3 shown",
+    ),
+    Fault(
         "changes_are_not_in_both",
         f"INSERT INTO published.changes SELECT user_id, movie_id, 'lost', 1, NULL FROM {RECS} WHERE {A_LIST}",
         "user 1 lost movie",

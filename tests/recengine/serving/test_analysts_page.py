@@ -42,11 +42,16 @@ def test_a_published_file_says_what_the_page_says(published_home: Home) -> None:
 
 @pytest.fixture(scope="module")
 def second(published_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home with a second version, whose lists are a row shorter."""
+    """A home with a second version, whose lists are a row shorter, and with outcomes of a day."""
     home = copy_of(published_home, tmp_path_factory.mktemp("second") / "home")
     with warehouse(home.warehouse) as con:
         con.execute("DELETE FROM scores.recommendations WHERE rank = 5")
         con.execute("UPDATE scores.origin SET top_n = 4")
+        con.execute(
+            "INSERT INTO ops.outcomes SELECT dataset, '20260301-020000-000', model_id, "
+            "'all', '2026-03-01', rank, 9, 1, 9 "
+            "FROM scores.origin, range(1, 5) AS ranks(rank)"
+        )
         publish.publish(con, home)
     return home
 
