@@ -21,7 +21,7 @@ from recengine.config import Home
 from recengine.errors import BadInput, NotReady
 from recengine.knobs.stages import PublishConfig
 from recengine.models import store
-from recengine.outcomes import hits, lists
+from recengine.outcomes import hits, lists, trend
 from recengine.runtime import access
 from recengine.runtime.durable import move
 from recengine.selection.guard import guard_tables
@@ -62,6 +62,7 @@ class PublishReport(BaseModel):
     seconds: float
     removed_versions: list[str] = []
     guard: dict[str, float] = {}
+    unusual: str = ""  # what the live hit rate says, where it is unlike before
     failed_exports: dict[str, str] = {}
 
 
@@ -107,13 +108,12 @@ def publish(
     config = config or PublishConfig()
     subject, top_n = _scored(con)
     with only_publisher(home):
-        _look_back(con, home, subject.dataset)
+        unusual = look_back(con, home, subject.dataset)
         figures = guard_tables(con, home, config.guard, force=force)
         version = new_version(home)
         building = home.serving / f"building-{version}.duckdb"
         metrics = store.manifest_of(home, str(subject.model_id)).figures
         users, rows = _build(con, home, building, version, metrics, config, reason)
-        _seal(building)
         confirm()
         history.add(con, "publishing", version, subject, reason, metrics, request)
         path = _show(con, home, building, version)
@@ -130,15 +130,22 @@ def publish(
         seconds=time.perf_counter() - began,
         removed_versions=removed,
         guard=figures,
+        unusual=unusual,
     )
     _log_line(report)
     return report.model_copy(update={"failed_exports": export(home, path, config.exports)})
 
 
-def _look_back(con: duckdb.DuckDBPyConnection, home: Home, dataset: str) -> None:
-    """What became of earlier publications: which ones readers saw, and what came of their lists."""
+def look_back(con: duckdb.DuckDBPyConnection, home: Home, dataset: str) -> str:
+    """Note which publications readers saw and what came of their lists; says where the live hit rate stands out.
+
+    The caller is the only publisher.
+    """
     publications.settle(con, home)
-    hits.count(con, home, dataset)
+    said = trend.unusual(con, dataset, hits.count(con, home, dataset))
+    if said:
+        log.warning("outcomes: %s", said)
+    return said
 
 
 def _show(con: duckdb.DuckDBPyConnection, home: Home, building: Path, version: str) -> Path:
@@ -209,12 +216,13 @@ def _build(
     config: PublishConfig,
     reason: str,
 ) -> tuple[int, int]:
-    """Write and audit the new file; returns its users and recommendation rows."""
+    """Write, audit and seal the new file; returns its users and recommendation rows."""
     fresh = fresh_database(con, building, "published", storage_version=STORAGE_VERSION)
     with fresh, _earlier(con, home) as before:
         write_tables(con, version, metrics, config, reason=reason, before=before)
         audit(con)
         [counts] = con.execute("SELECT users, recommendations FROM published.publication").fetchall()
+    _seal(building)
     return counts
 
 

@@ -59,12 +59,22 @@ ALERTING: dict[str, Any] = {
 
 
 def published(report: PublishReport, reason: str) -> None:
-    """Event: readers see new tables; and a message where they were not exported."""
+    """Event: readers see new tables; and a message where the live hit rate stands out, or they were not exported."""
     emit_event(
         "recengine.publication.published",
         resource=_resource("publication", report.version, report.dataset),
         payload=report.model_dump(mode="json", exclude={"path"}) | {"reason": reason},
     )
+    if report.unusual:
+        emit_event(
+            "recengine.outcomes.unusual",
+            resource=_resource("publication", report.version, report.dataset),
+            payload={"reason": report.unusual},
+        )
+        _post(
+            f"recengine: {report.dataset}: {report.unusual} Readers have version {report.version}. Next: see the "
+            "chart of hit rates in the report, and whether the ratings came in whole."
+        )
     if report.failed_exports:
         said = "; ".join(f"{name}: {problem}" for name, problem in report.failed_exports.items())
         _post(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recengine.evaluation.tradeoff import Tradeoff
+from recengine.outcomes.trend import DAYS, LEAST_USERS, Day, expected
 from recengine.serving.report.facts import METRICS
 from recengine.warehouse.history.trials import Trial
 
@@ -24,6 +26,24 @@ def metrics_over_time(history: list[dict[str, Any]]) -> Markup:
         axes.set_title(name, fontsize=9)
         axes.set_xticks([])
         axes.tick_params(labelsize=8)
+    return _svg(figure)
+
+
+def hit_rates(days: Sequence[Day]) -> Markup:
+    """The live hit rate day by day, with where each was expected after those before it."""
+    figure = Figure(figsize=(9, 2.6), layout="constrained")
+    axes = figure.subplots()
+    enough = [day for day in days if day.users >= LEAST_USERS]
+    for at, day in enumerate(enough):
+        usual = expected(enough[max(at - DAYS, 0) : at], day.shown)
+        if usual is not None:
+            axes.plot([str(day.day)] * 2, usual[1:], color="#aab4be", lw=4, alpha=0.6)
+    axes.plot([str(day.day) for day in days], [day.rate for day in days], "o-", ms=3)
+    axes.set_title(
+        "Share of the listed movies that were rated that day; grey: where it was expected", fontsize=9
+    )
+    axes.set_ylim(bottom=0)
+    axes.tick_params(axis="x", labelsize=7, rotation=60)
     return _svg(figure)
 
 

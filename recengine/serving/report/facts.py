@@ -13,6 +13,7 @@ import duckdb
 from recengine.config import Home
 from recengine.errors import NotReady
 from recengine.models import store
+from recengine.outcomes.trend import Day, days_of
 from recengine.serving.report.tunings import Tuned, tuning_of
 from recengine.serving.versions import current_version, versions
 from recengine.warehouse import sqlfiles
@@ -47,6 +48,8 @@ class Facts:
         The version before, if it is kept.
     tuned : Tuned or None
         The last tuning of the dataset's recipe, if there was one.
+    outcomes : tuple of Day
+        What came of the lists on the last days that have outcomes, oldest first.
     """
 
     publication: dict[str, Any]
@@ -58,6 +61,7 @@ class Facts:
     lists: dict[int, list[tuple[int, str | None, str | None]]]
     before: str | None
     tuned: Tuned | None = None
+    outcomes: tuple[Day, ...] = ()
 
 
 def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Facts:
@@ -109,6 +113,7 @@ def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Facts:
         lists=lists,
         before=before,
         tuned=tuning_of(con, publication["dataset"]),
+        outcomes=tuple(days_of(con, publication["dataset"], 3 * NIGHTS)),
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 
 from recengine.config import Home
 from recengine.errors import NotReady
+from recengine.outcomes.trend import Day
 from recengine.serving import report
 from recengine.warehouse.connection import memory
 from recengine.warehouse.history.trials import Trial, Tuning
@@ -60,6 +61,14 @@ def test_a_tuning_says_what_left_its_default_and_draws_its_trials() -> None:
     assert page.count("<svg") == 4
     assert report.page(replace(FACTS, tuned=report.Tuned(tuning, []))).count("<svg") == 3, "trials pruned"
     assert "<h2>Tuning" not in report.page(FACTS)
+
+
+def test_live_hit_rates_are_drawn_where_there_are_any() -> None:
+    days = tuple(Day(date(2026, 1, n), 1000, 50 + n, 100) for n in range(1, 20))
+    page = report.page(replace(FACTS, outcomes=days))
+    assert page.count("<svg") == 4
+    assert "<h2>What came of the lists" in page
+    assert "<h2>What came of the lists" not in report.page(FACTS)
 
 
 def test_what_is_new_in_a_list_is_marked() -> None:
