@@ -42,7 +42,7 @@ LOST = "Its process went down with the worker."
 _STANDING = "What is published stays; retry the run or wait for the next one."
 
 _MESSAGE = """\
-{"text": {{ ("recengine: the " ~ flow.name ~ " run " ~ flow_run.name ~ " crashed: "
+{"text": {{ ("recengine: the run " ~ flow_run.name ~ " crashed: "
              ~ event.resource["prefect.state-message"] ~ " " ~ flow_run|ui_url) | tojson }}}"""
 
 

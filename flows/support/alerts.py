@@ -43,7 +43,7 @@ def alert_of_failure(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any])
         monitoring.note(Home.at(), {}, failed=True)
     flow_run_logger(flow_run, flow).info("Readers still have %s.", _standing())
     _post(
-        f"recengine: the {flow.name} run {flow_run.name} {ended}: {reason} Readers still have {_standing()}. "
+        f"recengine: the run {flow_run.name} {ended}: {reason} Readers still have {_standing()}. "
         "Next: mend what it says, then retry the run (of its finished tasks, what still stands is kept): "
         f"{_address(flow_run)}"
     )

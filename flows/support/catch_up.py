@@ -25,7 +25,7 @@ def catch_up() -> None:
     A run that a person started waits for its turn and is never cancelled, and cancels none: its schedule's
     next point may ask for something else.
     """
-    deployment, run, flow = runtime.deployment.id, runtime.flow_run.id, runtime.flow_run.flow_name
+    deployment, run = runtime.deployment.id, runtime.flow_run.id
     if deployment is None or run is None:
         return
     with get_client(sync_client=True) as client:
@@ -33,7 +33,7 @@ def catch_up() -> None:
         if not this.auto_scheduled:
             return
         missed = [other for other in _overdue(client, deployment) if other.parameters == this.parameters]
-        why: State[None] = Cancelled(message=f"Missed; the {flow} run {this.name} catches up for it.")
+        why: State[None] = Cancelled(message=f"Missed; the run {this.name} catches up for it.")
         for other in missed:
             client.set_flow_run_state(other.id, why, force=True)
     if missed:

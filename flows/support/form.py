@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar
 from prefect import Flow
 
 from flows.support.alerts import ALERTING
+from flows.support.naming import run_name
 from recengine.config import Home, StageConfig
 from recengine.knobs.sources import InForce, Knobs, field_of, in_force, value_of
 from recengine.models.registry import ModelName
@@ -70,7 +71,7 @@ def form(name: str, *knobs: str) -> Callable[[Callable[..., Result]], FormFlow[R
         run.__doc__ = _documented(function, fields)
         run.fields = fields  # type: ignore[attr-defined]
         run.__signature__ = signature  # type: ignore[attr-defined]
-        return FormFlow(run, name=name, **ALERTING)
+        return FormFlow(run, name=name, flow_run_name=run_name, **ALERTING)
 
     return made
 

@@ -39,7 +39,7 @@ RETRIED: dict[str, Any] = {
 def run_lock() -> Iterator[None]:
     """Hold the home (``RECENGINE_HOME``) for this run alone; another run waits, and says for whom."""
     _send_log_lines()
-    with locked(Home.at(), f"the {runtime.flow_run.flow_name} run {runtime.flow_run.name}"):
+    with locked(Home.at(), f"the run {runtime.flow_run.name}"):
         stop_if_cancelled()  # it may have waited for hours
         look_over(Home.at())
         catch_up()

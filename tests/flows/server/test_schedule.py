@@ -53,7 +53,7 @@ def test_nights_missed_while_the_box_was_down_run_once(tmp_path: Path, demo: Pat
         [night] = [run for run in ended if run["state_name"] == "Published"]
         missed = [run["state"] for run in ended if run is not night]
         assert {(state["name"], state["message"]) for state in missed} == {
-            ("Cancelled", f"Missed; the nightly run {night['name']} catches up for it.")
+            ("Cancelled", f"Missed; the run {night['name']} catches up for it.")
         }
 
 

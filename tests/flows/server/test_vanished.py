@@ -91,5 +91,5 @@ def _one_message(told: Served, hook: Inbox, run: str, part: str) -> None:
     until(lambda: hook.messages, 60, "a message")
     [message] = hook.messages
     hook.messages.clear()
-    assert f"recengine: the nightly run {name} {part}" in message["text"]
+    assert f"recengine: the run {name} {part}" in message["text"]
     assert run in message["text"]

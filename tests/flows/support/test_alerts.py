@@ -44,7 +44,7 @@ def test_publication_keeping_and_failure(
     run, _ = start(client, nightly, source=str(tmp_path / "nowhere"))
     assert len(messages) == 2
     for part in (
-        f"the nightly run {run.name} failed",
+        f"the run {run.name} failed",
         "nowhere",
         f"Readers still have version {version}",
         "retry",
