@@ -146,7 +146,7 @@ def _night(night: Night, knobs: Knobs, watch: Watch, force: bool) -> State[Any]:
     tune_recipe(snapshot, knobs.tune, training, first=True, return_state=True)  # a red one costs no night
     watch.lap("tune")
     request = asked()  # with what that found
-    selection = evaluate_and_select(snapshot, training, scoring.switches, force)
+    selection = evaluate_and_select(snapshot, training, scoring, rules, force)
     watch.lap("select")
     if selection.action == "keep":
         return Completed(name="Kept", message=keep_published(load, selection, request))

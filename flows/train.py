@@ -11,6 +11,7 @@ from typing import Any
 from prefect import task
 
 from flows.features import build_features
+from flows.score import check_rules
 from flows.support import artifacts
 from flows.support.form import form
 from flows.support.result_cache import PER_PUBLICATION, cached
@@ -19,7 +20,7 @@ from recengine import train as training
 from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.knobs.sources import InForce, told_where
-from recengine.knobs.stages import Device, TrainConfig
+from recengine.knobs.stages import Device, ScoreConfig, TrainConfig
 from recengine.models import store
 from recengine.models.recipes import Recipe
 from recengine.runtime.devices import resolved
@@ -30,9 +31,9 @@ from recengine.selection.verdict import Selection
 
 
 @task(name="reuse last verdict", **cached(key=PER_PUBLICATION))
-def reuse_verdict(snapshot: Path, config: TrainConfig, switches: dict[str, float]) -> Selection | None:
+def reuse_verdict(snapshot: Path, config: TrainConfig, lists: ScoreConfig, rules: str) -> Selection | None:
     """The last night's verdict, where the data is large and has hardly grown since."""
-    reused = reuse.standing(Home.at(), Snapshot.load(snapshot), config, switches)
+    reused = reuse.standing(Home.at(), Snapshot.load(snapshot), config, lists)
     if reused:
         artifacts.judged({}, reused)
     return reused
@@ -44,10 +45,10 @@ def _still_judged(judgement: Judgement, parameters: dict[str, Any]) -> bool:
 
 @task(name="judge candidate", task_run_name="judge-{name}", **cached(_still_judged))
 def evaluate(
-    name: str, snapshot: Path, recipe: Recipe, config: TrainConfig, switches: dict[str, float]
+    name: str, snapshot: Path, recipe: Recipe, config: TrainConfig, lists: ScoreConfig, rules: str
 ) -> Judgement:
     """Fit one candidate on the ratings before the cut and measure its lists on those after it."""
-    return engine.judge(Home.at(), snapshot, recipe, config, switches)
+    return engine.judge(Home.at(), snapshot, recipe, config, lists)
 
 
 @task(name="select model", **cached(key=PER_PUBLICATION))
@@ -74,14 +75,15 @@ def fit(selection: Selection, snapshot: Path, device: Device) -> str:
 
 
 def evaluate_and_select(
-    snapshot: Path, config: TrainConfig, switches: dict[str, float], force: bool
+    snapshot: Path, config: TrainConfig, lists: ScoreConfig, rules: str, force: bool
 ) -> Selection:
     """Evaluate every candidate in its own branch, then select; not where the last verdict stands."""
-    if not force and (reused := reuse_verdict(snapshot, config, switches)):
+    if not force and (reused := reuse_verdict(snapshot, config, lists, rules)):
         return reused
     recipes = engine.candidates(Home.at(), snapshot, config)
     branches = {
-        name: evaluate.submit(name, snapshot, recipe, config, switches) for name, recipe in recipes.items()
+        name: evaluate.submit(name, snapshot, recipe, config, lists, rules)
+        for name, recipe in recipes.items()
     }
     return select({name: branch.result() for name, branch in branches.items()}, snapshot, config, force)
 
@@ -109,5 +111,6 @@ def train(*, in_force: InForce, force: bool = False) -> str | None:
         engine.asked_recipe(config)
     with run_lock():
         snapshot = build_features("what the warehouse holds").folder
-        selection = evaluate_and_select(snapshot, config, in_force.knobs.score.switches, force)
+        lists = in_force.knobs.score
+        selection = evaluate_and_select(snapshot, config, lists, check_rules(snapshot, lists), force)
         return fit(selection, snapshot, config.device) if selection.action == "publish" else None

@@ -107,12 +107,12 @@ def score(
         lists_began = time.perf_counter()
         recommendations = _replace(con, "recommendations", RECOMMENDATIONS, batches)
         lists_seconds = time.perf_counter() - lists_began
-        _replace(
-            con, "recommendations_by_genre", BY_GENRE, _by_genre(model, snapshot, config, on_progress, kept)
-        )
+        by_genre = _by_genre(model, snapshot, config, on_progress, kept)
+        _replace(con, "recommendations_by_genre", BY_GENRE, by_genre)
         neighbours = _replace(con, "similar_movies", similar.schema, iter(similar.to_batches()))
-        keep(con, rules, changed_by(rules, Lister.of(model, snapshot, config), config.top_n))
-        switches = _switches(store.manifest_of(home, model_id).prices, config)
+        prices = store.manifest_of(home, model_id).prices
+        keep(con, rules, changed_by(rules, Lister.of(model, snapshot, config), config.top_n), prices)
+        switches = _switches(prices, config)
         _replace_origin(con, (model_id, model.name), snapshot, config, generated_at, switches)
     report = ScoreReport(
         model_id=model_id,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ from pydantic import BaseModel
 
 from recengine.config import Home
 from recengine.dataset import Snapshot
-from recengine.knobs.stages import TrainConfig
+from recengine.knobs.stages import ScoreConfig, TrainConfig
 from recengine.models import make, store
 from recengine.models.base import Model, OnProgress, silent
+from recengine.rules.inforce import check
 from recengine.runtime.devices import resolved
 from recengine.selection.candidates import candidates, judge
 from recengine.selection.judgement import Judgement
@@ -45,7 +45,7 @@ def train(
     snapshot_folder: Path,
     config: TrainConfig,
     *,
-    switches: Mapping[str, float] | None = None,
+    lists: ScoreConfig | None = None,
     force: bool = False,
     on_progress: OnProgress = silent,
 ) -> TrainReport:
@@ -59,19 +59,26 @@ def train(
         The feature snapshot.
     config : TrainConfig
         Which recipe challenges, by which rules, and where tensors are computed.
-    switches : mapping of str to float, optional
-        From ``ScoreConfig.switches``: what they cost is measured beside.
+    lists : ScoreConfig, optional
+        What its switches and rules cost is measured beside; rules are looked at before anything is fitted.
     force : bool
         Train the challenger even where the gate objects.
     on_progress : callable
         Told how far it is.
+
+    Raises
+    ------
+    BadInput
+        A rule cannot be read or run, or they leave a user without any movie.
     """
     began = time.perf_counter()
     judgements: dict[str, Judgement] = {}
-    selection = None if force else standing(home, Snapshot.load(snapshot_folder), config, switches)
+    snapshot = Snapshot.load(snapshot_folder)
+    check(home, snapshot, lists)
+    selection = None if force else standing(home, snapshot, config, lists)
     if selection is None:
         judgements = {
-            name: judge(home, snapshot_folder, recipe, config, switches, on_progress=on_progress)
+            name: judge(home, snapshot_folder, recipe, config, lists, on_progress=on_progress)
             for name, recipe in candidates(home, snapshot_folder, config).items()
         }
         selection = select(judgements, config, force=force)

@@ -111,11 +111,9 @@ def train(
     with alone(home, "train") as chosen:
         with warehouse(chosen.warehouse) as con:
             folder = feature_stage.build(con, chosen).folder
-        training, switches = in_force.knobs.train, in_force.knobs.score.switches
+        training, lists = in_force.knobs.train, in_force.knobs.score
         with console.progress() as progress:
-            report = engine.train(
-                chosen, folder, training, switches=switches, force=force, on_progress=progress
-            )
+            report = engine.train(chosen, folder, training, lists=lists, force=force, on_progress=progress)
         if report.model_id is None:
             console.say(f"Nothing was trained: {report.selection.reason}")
             return

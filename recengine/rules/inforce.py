@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -17,8 +18,10 @@ from recengine.dataset import Snapshot
 from recengine.knobs.published import ScoreConfig
 from recengine.rules.compiled import Compiled
 from recengine.rules.files import Rule, fingerprint_of, parsed_parameters, rules_in
+from recengine.rules.prices import name_of, name_of_all
 from recengine.rules.running import ROWS, Ran, ran
 from recengine.variety.lists import Lister
+from recengine.warehouse.connection import warehouse
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +75,19 @@ def compiled(
     return InForce(snapshot, rows, arrays)
 
 
+def check(home: Home, snapshot: Snapshot, lists: ScoreConfig | None) -> None:
+    """Look at the rules in force, before anything is trained.
+
+    Raises
+    ------
+    BadInput
+        As ``compiled`` does.
+    """
+    if lists is not None and rules_of(home, lists):
+        with warehouse(home.warehouse) as con:
+            compiled(con, home, snapshot, lists)
+
+
 def changed_by(rules: InForce | None, lister: Lister, n: int) -> dict[str, int]:
     """How many users' lists would be others without each rule, by its name.
 
@@ -91,35 +107,73 @@ def changed_by(rules: InForce | None, lister: Lister, n: int) -> dict[str, int]:
     return found
 
 
-def keep(con: duckdb.DuckDBPyConnection, rules: InForce | None, changed: dict[str, int]) -> None:
-    """Replace the rules in ``scores.*`` by these, inside the caller's transaction, and say a line of each."""
-    con.execute("DELETE FROM scores.rules")
-    con.execute("DELETE FROM scores.rule_rows")
+def keep(
+    con: duckdb.DuckDBPyConnection,
+    rules: InForce | None,
+    changed: Mapping[str, int],
+    prices: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Replace the rules in ``scores.*`` by these, inside the caller's transaction, and say a line of each.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+    rules : InForce or None
+    changed : mapping of str to int
+        From ``changed_by``.
+    prices : sequence of mapping
+        From the model's manifest; a rule that none of them is of has no price.
+    """
+    for table in ("rules", "rule_rows", "rules_together"):
+        con.execute(f"DELETE FROM scores.{table}")
     if rules is None:
         return
     rows = pa.concat_tables(one.rows for one in rules.ran)
     con.register("rule_found", rows.cast(ROWS))
     con.execute("INSERT INTO scores.rule_rows BY NAME FROM rule_found")
     con.unregister("rule_found")
+    known = {price["what"]: price for price in prices}
+    if together := known.get(name_of_all([one.rule for one in rules.ran])):
+        told = json.dumps(dict(together) | {"what": "all rules"})
+        con.execute("INSERT INTO scores.rules_together VALUES (?)", [told])
     for one in rules.ran:
-        rule = one.rule
-        about = (
-            rule.name,
-            rule.kind,
-            rule.about,
-            rule.query,
-            json.dumps(rule.parameters),
-            one.per_user,
-            one.most,
-        )
-        figures = (len(one.rows), one.unknown, changed[rule.name])
-        con.execute(
-            "INSERT INTO scores.rules (name, kind, about, query, parameters, per_user, most, rows_named, "
-            "rows_unknown, lists_changed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [*about, *figures],
-        )
-        log.info(
-            "rules: %s names %s rows (%s of nothing known) and changes %s of %s lists",
-            rule.name,
-            *(f"{figure:,}" for figure in (*figures, rules.snapshot.users)),
-        )
+        row = _told(one, changed[one.rule.name], known.get(name_of(one.rule)))
+        names, marks = ", ".join(row), ", ".join("?" * len(row))
+        con.execute(f"INSERT INTO scores.rules ({names}) VALUES ({marks})", list(row.values()))
+        log.info("rules: %s", sentence_of(row, rules.snapshot.users))
+
+
+def _told(one: Ran, lists_changed: int, price: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A rule's row of ``scores.rules``."""
+    rule = one.rule
+    change = price["ndcg_change"] if price else (None, None, None)
+    without = (
+        next((v for name, v in price["without"].items() if name.startswith("ndcg@")), None) if price else None
+    )
+    return {
+        "name": rule.name,
+        "kind": rule.kind,
+        "about": rule.about,
+        "query": rule.query,
+        "parameters": json.dumps(rule.parameters),
+        "per_user": one.per_user,
+        "most": one.most,
+        "rows_named": len(one.rows),
+        "rows_unknown": one.unknown,
+        "lists_changed": lists_changed,
+        **dict(zip(("ndcg_change", "ndcg_change_low", "ndcg_change_high"), change, strict=True)),
+        "ndcg_without": without,
+    }
+
+
+def sentence_of(row: Mapping[str, Any], users: int) -> str:
+    """A rule's row of ``scores.rules`` in words: what it names, whose lists it changes, what that costs."""
+    unknown = f" ({row['rows_unknown']:,} of nothing known)" if row["rows_unknown"] else ""
+    cost = "what it costs was not measured"
+    if row["ndcg_change"] is not None:
+        low, high = row["ndcg_change_low"], row["ndcg_change_high"]
+        cost = f"nDCG@10 {row['ndcg_change']:+.4f} [{low:+.4f}, {high:+.4f}] of {row['ndcg_without']:.4f}"
+    return (
+        f"{row['name']} names {row['rows_named']:,} rows{unknown} and changes {row['lists_changed']:,} of "
+        f"{users:,} lists; {cost}"
+    )

@@ -6,16 +6,14 @@ Nothing that judges a candidate takes part in its training. ``recengine.selectio
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 
 from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.evaluation.bootstrap import Bootstrap
-from recengine.evaluation.pricing import listings_of
 from recengine.evaluation.slices import slices_of
 from recengine.evaluation.splits import sample_users
-from recengine.knobs.stages import TrainConfig
+from recengine.knobs.stages import ScoreConfig, TrainConfig
 from recengine.models.base import OnProgress, silent
 from recengine.models.recipes import (
     Recipe,
@@ -31,6 +29,7 @@ from recengine.selection import judgement
 from recengine.selection.champion import champion_of, recipe_of
 from recengine.selection.gate import POPULARITY
 from recengine.selection.judgement import Judgement, Measure
+from recengine.selection.priced import listings_of
 from recengine.warehouse.connection import warehouse
 from recengine.warehouse.history import trials
 
@@ -93,14 +92,22 @@ def judge(
     snapshot_folder: Path,
     recipe: Recipe,
     config: TrainConfig,
-    switches: Mapping[str, float] | None = None,
+    lists: ScoreConfig | None = None,
     *,
     on_progress: OnProgress = silent,
 ) -> Judgement:
-    """Fit a recipe on what is not held out, and measure its lists on what is; what switches cost is measured too."""
+    """Fit a recipe on what is not held out, and measure its lists on what is.
+
+    What the switches and rules of ``lists`` cost is measured too.
+
+    Raises
+    ------
+    BadInput
+        A rule cannot be read or run.
+    """
     gate, snapshot = config.gate, Snapshot.load(snapshot_folder)
     bootstrap = Bootstrap(draws=200, seed=gate.seed, confidence=gate.confidence)
-    listings = listings_of(switches or {}) if recipe.model != POPULARITY else {}
+    listings = listings_of(home, lists) if recipe.model != POPULARITY else {}
     return judgement.measure(
         home,
         snapshot,

@@ -9,7 +9,6 @@ passed, or the code is another; then a night judges and trains from nothing agai
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from datetime import timedelta
 
 import numpy as np
@@ -17,14 +16,15 @@ from numpy.typing import NDArray
 
 from recengine.config import Home
 from recengine.dataset import Snapshot
-from recengine.evaluation.pricing import Price, listings_of
-from recengine.knobs.stages import TrainConfig
+from recengine.evaluation.pricing import Price
+from recengine.knobs.stages import ScoreConfig, TrainConfig
 from recengine.models import store
 from recengine.models.base import Model, WarmStart
 from recengine.models.recipes import Recipe, same_recipe, understood
 from recengine.models.registry import code_of, kind_of, path_of
 from recengine.selection.candidates import challenger_of
 from recengine.selection.champion import champion_of
+from recengine.selection.priced import priced_of
 from recengine.selection.sketch import share_gone
 from recengine.selection.verdict import Selection
 
@@ -32,12 +32,12 @@ log = logging.getLogger(__name__)
 
 
 def standing(
-    home: Home, snapshot: Snapshot, config: TrainConfig, switches: Mapping[str, float] | None = None
+    home: Home, snapshot: Snapshot, config: TrainConfig, lists: ScoreConfig | None = None
 ) -> Selection | None:
     """The verdict that chose the published model, where it still stands; None where the gate has to judge.
 
     It does while the same recipe challenges under the same rules and by the same code, the data has hardly changed
-    since it was judged, and that is not long ago; and it knows what the switches cost that are on.
+    since it was judged, and that is not long ago; and it knows what the switches and rules in force cost.
     """
     champion = champion_of(home, snapshot.dataset)
     if snapshot.ratings.nnz < config.reuse.least_ratings or champion is None or champion.judged is None:
@@ -46,7 +46,7 @@ def standing(
     changed = _changed(champion, judged.ratings, snapshot)
     asked = challenger_of(home, snapshot.dataset, config)
     prices = [Price.model_validate(price) for price in champion.prices]
-    wanted = listings_of(switches or {}).keys()
+    wanted = priced_of(home, lists)
     ended = _ended(champion, judged, changed, asked, config)
     if unknown := sorted(wanted - {price.what for price in prices}):
         ended = ended or f"nothing says what {', '.join(unknown)} costs"

@@ -1,5 +1,5 @@
 -- Grain: one row, this file.
--- Reads: scores.origin, ops.scale, published.*. Writes: published.publication.
+-- Reads: scores.origin, scores.rules_together, ops.scale, published.*. Writes: published.publication.
 CREATE TABLE published.publication (
     version VARCHAR PRIMARY KEY,
     dataset VARCHAR NOT NULL,
@@ -12,6 +12,7 @@ CREATE TABLE published.publication (
     scale VARCHAR,
     metrics JSON NOT NULL,
     switches JSON NOT NULL,
+    rules_price JSON,
     generated_at TIMESTAMP WITH TIME ZONE NOT NULL,
     duckdb_version VARCHAR NOT NULL,
     torch_version VARCHAR NOT NULL,
@@ -32,6 +33,7 @@ COMMENT ON COLUMN published.publication.recommendations IS 'rows in recommendati
 COMMENT ON COLUMN published.publication.scale IS 'of the ratings, such as 1-5/1: lowest, highest, step; implicit where there are none';
 COMMENT ON COLUMN published.publication.metrics IS 'what was measured, with when, on what and on how many users';
 COMMENT ON COLUMN published.publication.switches IS 'what made the lists other than the model''s best scores (diversity, calibration, popularity_debias, rank_by), each with what it costs on held-out ratings, where that was measured: figures without it and changed by it; [] where nothing did';
+COMMENT ON COLUMN published.publication.rules_price IS 'what the rules of the table rules cost together on held-out ratings: figures without them and changed by them; NULL where there are none or that was not measured';
 COMMENT ON COLUMN published.publication.generated_at IS 'when the lists were scored';
 COMMENT ON COLUMN published.publication.duckdb_version IS 'what wrote it';
 COMMENT ON COLUMN published.publication.torch_version IS 'what wrote it';
@@ -52,6 +54,7 @@ SELECT
     (SELECT scale FROM ops.scale) AS scale,
     $metrics::JSON AS metrics,
     coalesce(switches, '[]') AS switches,
+    (SELECT price FROM scores.rules_together) AS rules_price,
     generated_at AT TIME ZONE 'UTC' AS generated_at,
     version() AS duckdb_version,
     $torch_version AS torch_version,

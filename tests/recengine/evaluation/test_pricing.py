@@ -68,8 +68,7 @@ def test_a_night_keeps_its_prices_and_a_publication_tells_them(tmp_path, loaded_
     home = engine_homes.copy_of(loaded_home, tmp_path / "home")
     [folder] = home.snapshots.iterdir()
     config = ScoreConfig(diversity=0.4)
-    switches = config.switches
-    trained = train.train(home, folder, TrainConfig(model="ease"), switches=switches, force=True)
+    trained = train.train(home, folder, TrainConfig(model="ease"), lists=config, force=True)
     assert trained.model_id is not None
     [price] = trained.selection.prices
     assert price.what == "diversity 0.4"

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from engine_homes import published
 
-from recengine import features, publish, score
+from recengine import features, publish, score, train
 from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.errors import BadInput
-from recengine.knobs.stages import ScoreConfig
+from recengine.knobs.stages import ScoreConfig, TrainConfig
 from recengine.models import store
 from recengine.rules.inforce import compiled, fingerprint
+from recengine.selection.priced import priced_of
 from recengine.serving import queries
 from recengine.upkeep.forget import forget
 from recengine.warehouse.connection import warehouse
@@ -107,6 +108,62 @@ def test_rules_that_leave_nothing_are_refused_and_what_was_scored_stays(home: Ho
                 ScoreConfig(top_n=5, genre_n=2),
             )
         assert con.execute("FROM scores.recommendations ORDER BY ALL").fetchall() == before
+
+
+def test_a_night_prices_each_rule_and_all_together_and_a_reader_sees_it(home: Home) -> None:
+    in_home(
+        home,
+        cap_genres="SELECT movie_id, unnest(genres) AS value, 1 AS most FROM core.movies",
+        boost_none="SELECT movie_id, 0 AS weight FROM core.movies",
+    )
+    [folder] = home.snapshots.iterdir()
+    config = ScoreConfig(top_n=5, genre_n=2)
+    done = train.train(home, folder, TrainConfig(model="ease"), lists=config, force=True)
+    assert done.model_id is not None
+    named = {price.what.rpartition(" ")[0]: price for price in done.selection.prices}
+    assert list(named) == ["rule boost_none", "rule cap_genres", "all rules"]
+    assert named["rule boost_none"].ndcg_change == (0, 0, 0)
+    capped = named["rule cap_genres"]
+    assert capped.changed["intra_list_diversity@10"] > capped.without["intra_list_diversity@10"]
+    assert named["all rules"].changed == capped.changed
+    with warehouse(home.warehouse) as con:
+        score.score(con, home, folder, done.model_id, config)
+    published(home)
+    told = queries.sql(home, "SELECT * FROM rules ORDER BY name").set_index("name")
+    figures = told[["ndcg_change", "ndcg_change_low", "ndcg_change_high"]]
+    assert figures.loc["cap_genres"].tolist() == list(capped.ndcg_change)
+    assert told["ndcg_without"].tolist() == [capped.without["ndcg@10"]] * 2
+    assert told["lists_changed"]["boost_none"] == 0
+    [together] = queries.sql(home, "SELECT rules_price->>'what' AS what FROM publication")["what"]
+    assert together == "all rules"
+
+
+def test_another_query_under_the_same_name_has_no_price_and_ends_a_verdict(home: Home) -> None:
+    in_home(home, exclude_some="SELECT 9 AS movie_id")
+    before = priced_of(home, ScoreConfig())
+    [folder] = home.snapshots.iterdir()
+    done = train.train(home, folder, TrainConfig(model="ease"), lists=ScoreConfig(), force=True)
+    assert done.model_id is not None
+    assert {price.what for price in done.selection.prices} == before
+    in_home(home, exclude_some="SELECT 7 AS movie_id")
+    assert not before & priced_of(home, ScoreConfig())
+    with warehouse(home.warehouse) as con:
+        score.score(con, home, folder, done.model_id, ScoreConfig(top_n=5))
+        assert con.execute("SELECT ndcg_change FROM scores.rules").fetchall() == [(None,)]
+        assert not con.execute("FROM scores.rules_together").fetchall()
+
+
+def test_training_looks_at_the_rules_before_it_fits_anything(home: Home) -> None:
+    [folder] = home.snapshots.iterdir()
+    models = sorted(home.models.iterdir())
+    for text, said in (
+        ("SELECT 1 AS film", "gives the columns film"),
+        ("SELECT 0 AS movie_id", "leave 40 of 40"),
+    ):
+        in_home(home, only_odd=text)
+        with pytest.raises(BadInput, match=said):
+            train.train(home, folder, TrainConfig(model="ease"), lists=ScoreConfig(), force=True)
+    assert sorted(home.models.iterdir()) == models
 
 
 def test_who_is_forgotten_is_named_by_no_rule(home: Home) -> None:
