@@ -125,6 +125,7 @@ def show_published(home: Home) -> None:
     from recengine.serving import queries as reading
 
     first = int(reading.sql(home, "SELECT min(user_id) AS user_id FROM recommendations")["user_id"][0])
+    _show_rules(home)
     console.show_list(reading.top(home, first), f"Recommendations for user {first}")
     link = home.serving_link
     print(
@@ -132,3 +133,17 @@ def show_published(home: Home) -> None:
             user=first, home=console.shell(home.root), link=console.shell(link), literal=repr(str(link))
         )
     )
+
+
+def _show_rules(home: Home) -> None:
+    """What each rule of the published lists names, changes and costs; nothing where there are none."""
+    import pandas as pd
+
+    from recengine.serving import queries as reading
+    from recengine.serving import report
+
+    with reading.serving(home) as con:
+        rules = report.rules_in(con, con.execute("SELECT current_database()").fetchall()[0][0])
+        publication = con.execute("FROM publication").df().iloc[0].to_dict()
+    if rows := report.rule_rows(rules, publication):
+        console.show(pd.DataFrame(rows, columns=report.RULE_HEADER), "table", "Rules")

@@ -179,7 +179,7 @@ The whole page, with charts: {for_markdown(str(page))} on the worker's machine, 
 
 {_table(("Version", "Model", *report.METRICS, "Measured"), [_metrics_row(entry) for entry in history])}
 
-{_prices(facts)}## Coverage and popularity, by tenth of the catalogue (1: most rated)
+{_rules(facts)}{_prices(facts)}## Coverage and popularity, by tenth of the catalogue (1: most rated)
 
 {_table(("Tenth", "Of ratings", "Of recommendations", "Of its movies in any list"), _tenths(facts))}
 
@@ -201,6 +201,11 @@ def _sum_up(shown: str | list[dict[str, Any]], key: str, description: str) -> No
     )
     with get_client(sync_client=True) as client:
         client.create_artifact(made)
+
+
+def _rules(facts: report.Facts) -> str:
+    rows = report.rule_rows(facts.rules, facts.publication)
+    return f"## Rules\n\n{_table(report.RULE_HEADER, rows)}\n\n" if rows else ""
 
 
 def _prices(facts: report.Facts) -> str:

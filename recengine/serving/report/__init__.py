@@ -7,12 +7,14 @@ script, no link to anywhere, so it can be mailed or kept.
 from recengine.serving.report.facts import METRICS, NIGHTS, Facts, gather, load_rows, measured
 from recengine.serving.report.prices import PRICE_HEADER, price_rows
 from recengine.serving.report.rendering import page, write
+from recengine.serving.report.rules import RULE_HEADER, rule_rows, rules_in
 from recengine.serving.report.tunings import Tuned, tuning_of
 
 __all__ = [
     "METRICS",
     "NIGHTS",
     "PRICE_HEADER",
+    "RULE_HEADER",
     "Facts",
     "Tuned",
     "gather",
@@ -20,6 +22,8 @@ __all__ = [
     "measured",
     "page",
     "price_rows",
+    "rule_rows",
+    "rules_in",
     "tuning_of",
     "write",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -14,6 +14,7 @@ from recengine.config import Home
 from recengine.errors import NotReady
 from recengine.models import store
 from recengine.outcomes.trend import Day, days_of
+from recengine.serving.report.rules import rules_in
 from recengine.serving.report.tunings import Tuned, tuning_of
 from recengine.serving.versions import current_version, versions
 from recengine.warehouse import sqlfiles
@@ -48,6 +49,8 @@ class Facts:
         The version before, if it is kept.
     tuned : Tuned or None
         The last tuning of the dataset's recipe, if there was one.
+    rules : list of dict
+        The rows of the table ``rules``.
     outcomes : tuple of Day
         What came of the lists on the last days that have outcomes, oldest first.
     """
@@ -61,6 +64,7 @@ class Facts:
     lists: dict[int, list[tuple[int, str | None, str | None]]]
     before: str | None
     tuned: Tuned | None = None
+    rules: list[dict[str, Any]] = field(default_factory=list)
     outcomes: tuple[Day, ...] = ()
 
 
@@ -87,6 +91,7 @@ def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Facts:
         [publication] = _rows(con.execute("FROM published.publication"))
         publication["metrics"] = json.loads(publication["metrics"])
         popularity = _rows(sqlfiles.run(con, "report/popularity"))
+        rules = rules_in(con)
         lists = _lists(con, before is not None)
     history = _rows(sqlfiles.run(con, "report/history", {"n": NIGHTS}))
     for entry in history:
@@ -113,6 +118,7 @@ def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Facts:
         lists=lists,
         before=before,
         tuned=tuning_of(con, publication["dataset"]),
+        rules=rules,
         outcomes=tuple(days_of(con, publication["dataset"], 3 * NIGHTS)),
     )
 

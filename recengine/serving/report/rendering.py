@@ -15,6 +15,7 @@ from recengine.serving.escaping import for_html
 from recengine.serving.report import charts
 from recengine.serving.report.facts import METRICS, NIGHTS, Facts, gather, load_rows, measured
 from recengine.serving.report.prices import PRICE_HEADER, price_rows
+from recengine.serving.report.rules import RULE_HEADER, rule_rows
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,8 @@ def page(facts: Facts) -> str:
             history=[_history_row(entry) for entry in facts.history],
             prices=price_rows(about),
             price_header=PRICE_HEADER,
+            rules=rule_rows(facts.rules, about),
+            rule_header=RULE_HEADER,
             charts=charts,
         )
     )

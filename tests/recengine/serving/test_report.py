@@ -84,3 +84,20 @@ def test_a_page_is_the_same_each_time() -> None:
 def test_nothing_published_is_said(tmp_path: object) -> None:
     with pytest.raises(NotReady, match="Nothing is published"):
         report.gather(memory(), Home.at(str(tmp_path)))
+
+
+def test_rules_are_told_with_what_they_change_and_cost() -> None:
+    rule = {"name": "cap_x", "about": "At most <3>.", "rows_named": 1234, "rows_unknown": 5, "lists_changed": 2,
+            "ndcg_change": -0.01, "ndcg_change_low": -0.02, "ndcg_change_high": 0.0, "ndcg_without": 0.1}  # fmt: skip
+    unpriced = rule | {"name": "pin_y", "ndcg_change": None}
+    price = '{"what": "all rules", "without": {"ndcg@10": 0.1}, "ndcg_change": [-0.03, -0.04, -0.02]}'
+    publication = FACTS.publication | {"rules_price": price}
+    assert report.rule_rows([rule, unpriced], publication) == [
+        ("cap_x", "At most <3>.", "1,234", "5", "2 of 2 users", "-0.0100 (-10.0%) [-0.0200, +0.0000]"),
+        ("pin_y", "At most <3>.", "1,234", "5", "2 of 2 users", "not measured"),
+        ("all rules", "together", "", "", "", "-0.0300 (-30.0%) [-0.0400, -0.0200]"),
+    ]
+    page = report.page(replace(FACTS, publication=publication, rules=[rule]))
+    assert "<h2>Rules</h2>" in page
+    assert "At most &lt;3&gt;." in page
+    assert "<h2>Rules</h2>" not in report.page(FACTS)
