@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +21,7 @@ from recengine.runtime import durable
 
 FIVE_STARS = (1.0, 5.0)
 GENRE_LIKED_FROM = 3.0  # the article counts a user's movies rated at least three stars, per genre
+SHARD_RATINGS = 5_000_000  # 80 MB of ratings and their times
 YEARS_PER_AGE = 100.0  # the column "age" is scaled so that 100 years are 1
 SECONDS_PER_MONTH = 365.2425 / 12 * 86_400
 
@@ -64,6 +66,8 @@ class Snapshot:
         declared categories ("director=Lynch").
     liked_from : float
         The rating from which on a movie counts as liked: 3 of 1..5 stars, and its like on other scales.
+    shard_ratings : int
+        Ratings in a shard of users, about: see ``shards``.
     """
 
     fingerprint: str
@@ -80,6 +84,7 @@ class Snapshot:
     user_columns: tuple[str, ...]
     movie_columns: tuple[str, ...]
     liked_from: float = GENRE_LIKED_FROM
+    shard_ratings: int = SHARD_RATINGS
 
     @property
     def users(self) -> int:
@@ -90,6 +95,17 @@ class Snapshot:
     def movies(self) -> int:
         """Number of movies M."""
         return len(self.movie_ids)
+
+    @property
+    def shards(self) -> list[slice]:
+        """Ranges of users for work that is done shard by shard, at least one.
+
+        A user belongs to the shard in which their first rating falls: shards hold ``shard_ratings`` and at most the
+        rest of one user more, and do not change when users come behind them.
+        """
+        falls_in = np.asarray(self.ratings.indptr[:-1], dtype=np.int64) // self.shard_ratings
+        starts = [0, *(np.flatnonzero(np.diff(falls_in)) + 1).tolist(), self.users]
+        return [slice(first, last) for first, last in pairwise(starts)]
 
     @property
     def implicit(self) -> bool:
@@ -170,8 +186,9 @@ class Snapshot:
             registration_months=registration_months(ratings, rated_at),
         )
 
-    def of_users(self, users: NDArray[np.int64]) -> Self:
+    def of_users(self, users: NDArray[np.int64] | slice) -> Self:
         """The snapshot as if only some users existed, ascending (B,), numbered anew; all movies stay."""
+        users = np.arange(self.users)[users] if isinstance(users, slice) else users
         ratings = self.ratings[users]
         lengths, starts = np.diff(ratings.indptr), np.asarray(self.ratings.indptr, dtype=np.int64)[users]
         places = np.repeat(starts - ratings.indptr[:-1], lengths) + np.arange(ratings.nnz)
@@ -224,7 +241,15 @@ class Snapshot:
             for part in ("data", "indices", "indptr"):
                 np.save(folder / f"{name}.{part}.npy", getattr(matrix, part))
         shapes = {name: list(getattr(self, name).shape) for name in _CSR_FIELDS}
-        plain = ("fingerprint", "dataset", "scale", "liked_from", "user_columns", "movie_columns")
+        plain = (
+            "fingerprint",
+            "dataset",
+            "scale",
+            "liked_from",
+            "shard_ratings",
+            "user_columns",
+            "movie_columns",
+        )
         manifest = {"shapes": shapes} | {name: getattr(self, name) for name in plain}
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
 

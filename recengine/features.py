@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import shutil
 import time
 from pathlib import Path
@@ -19,8 +20,8 @@ from pydantic import BaseModel
 from scipy.sparse import csr_array
 
 from recengine.config import Home
-from recengine.dataset import MOVIE_GROUPS, SECONDS_PER_MONTH, USER_GROUPS, Snapshot
-from recengine.errors import NotReady
+from recengine.dataset import MOVIE_GROUPS, SECONDS_PER_MONTH, SHARD_RATINGS, USER_GROUPS, Snapshot
+from recengine.errors import BadInput, NotReady
 from recengine.movielens.scale import IMPLICIT_RATING, Scale
 from recengine.runtime.durable import new_folder
 from recengine.runtime.identity import code_identity
@@ -31,6 +32,7 @@ from recengine.warehouse.transaction import transaction
 log = logging.getLogger(__name__)
 
 BATCH_ROWS = 1_000_000
+SHARDED_BY = "RECENGINE_SHARD_RATINGS"
 
 # In the order they build on each other.
 _TABLES = (
@@ -119,7 +121,25 @@ def fingerprint_of(con: duckdb.DuckDBPyConnection) -> str:
     data = contents.input_of(con)
     if data is None:
         raise NotReady("Nothing has been ingested yet", "run `recengine ingest` first")
-    return hashlib.sha256(f"{data} {code_identity()}".encode()).hexdigest()[:16]
+    size = shard_ratings()
+    sharded = (
+        "" if size == SHARD_RATINGS else f" in shards of {size}"
+    )  # sums of weights change with their order
+    return hashlib.sha256(f"{data} {code_identity()}{sharded}".encode()).hexdigest()[:16]
+
+
+def shard_ratings() -> int:
+    """Ratings in a shard of users: ``RECENGINE_SHARD_RATINGS`` where set; a part of the data, never of a cluster.
+
+    Raises
+    ------
+    BadInput
+        It is no positive number.
+    """
+    asked = os.environ.get(SHARDED_BY) or str(SHARD_RATINGS)
+    if not asked.isdecimal() or not 1 <= int(asked) < 2**62:
+        raise BadInput(f"{SHARDED_BY} is {asked!r}; give a number of ratings, such as {SHARD_RATINGS}.")
+    return int(asked)
 
 
 def snapshot(con: duckdb.DuckDBPyConnection) -> Snapshot:
@@ -162,6 +182,7 @@ def _read(con: duckdb.DuckDBPyConnection) -> Snapshot:
         dataset=dataset,
         scale=scale,
         liked_from=liked,
+        shard_ratings=shard_ratings(),
         user_ids=user_ids,
         movie_ids=movie_ids,
         ratings=ratings,

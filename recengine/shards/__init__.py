@@ -1,0 +1,1 @@
+"""Shards of users: parts of a snapshot that can be worked on alone and put together in their order."""
