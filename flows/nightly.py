@@ -86,6 +86,7 @@ def write_report(version: str) -> str:
     "train.judged_ratings",
     "score.similar_n",
     "score.genre_n",
+    "score.reasons",
     "score.diversity",
     "score.calibration",
     "score.popularity_debias",

@@ -50,6 +50,7 @@ def check_rules(snapshot: Path, config: ScoreConfig) -> str:
     "score.similar_n",
     "score.genre_n",
     "score.device",
+    "score.reasons",
     "score.diversity",
     "score.calibration",
     "score.popularity_debias",

@@ -29,6 +29,7 @@ from recengine.evaluation.pricing import listings_of
 from recengine.knobs.stages import ScoreConfig
 from recengine.models import store
 from recengine.models.base import Model, OnProgress, silent
+from recengine.models.explaining import REASONS, Explaining, Hearer
 from recengine.models.kernels.popular_first import Order, rows_of
 from recengine.models.kernels.similar import nearest_movies
 from recengine.rules.compiled import Compiled
@@ -37,6 +38,7 @@ from recengine.runtime.devices import resolved
 from recengine.variety.by_genre import BY_GENRE, recommend_by_genre
 from recengine.variety.lists import Lister
 from recengine.warehouse.history import contents
+from recengine.warehouse.streaming import replace_rows
 from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
@@ -72,9 +74,11 @@ class ScoreReport(BaseModel):
     users: int
     recommendations: int
     similar_movies: int
+    reasons: int = 0
     generated_at: datetime
     megabytes: float
     lists_seconds: float
+    reasons_seconds: float = 0.0
     seconds: float
 
 
@@ -101,28 +105,31 @@ def score(
     _check_same_data(con, home, snapshot, model_id)
     rules = compiled(con, home, snapshot, config)
     kept = rules.compiled if rules else None
-    batches = recommend(model, snapshot, config.top_n, on_progress=on_progress, switches=config, rules=kept)
+    why = Explaining(snapshot, config.reasons, kept.boosts if kept else None)
+    batches = recommend(model, snapshot, config.top_n, slice(None), on_progress, config, kept, why.hear)
     similar, generated_at = similar_movies(snapshot, config.similar_n), store.now()
     with transaction(con):
         lists_began = time.perf_counter()
-        recommendations = _replace(con, "recommendations", RECOMMENDATIONS, batches)
+        recommendations = replace_rows(con, "scores.recommendations", RECOMMENDATIONS, batches)
         lists_seconds = time.perf_counter() - lists_began
+        reasons = replace_rows(con, "scores.reasons", REASONS, why.batches())
         by_genre = _by_genre(model, snapshot, config, on_progress, kept)
-        _replace(con, "recommendations_by_genre", BY_GENRE, by_genre)
-        neighbours = _replace(con, "similar_movies", similar.schema, iter(similar.to_batches()))
-        prices = store.manifest_of(home, model_id).prices
-        keep(con, rules, changed_by(rules, Lister.of(model, snapshot, config), config.top_n), prices)
-        switches = _switches(prices, config)
-        _replace_origin(con, (model_id, model.name), snapshot, config, generated_at, switches)
+        replace_rows(con, "scores.recommendations_by_genre", BY_GENRE, by_genre)
+        neighbours = replace_rows(con, "scores.similar_movies", similar.schema, iter(similar.to_batches()))
+        made_by = store.manifest_of(home, model_id)
+        keep(con, rules, changed_by(rules, Lister.of(model, snapshot, config), config.top_n), made_by.prices)
+        _replace_origin(con, made_by, snapshot, config, generated_at, why.said)
     report = ScoreReport(
         model_id=model_id,
         snapshot=snapshot.fingerprint,
         users=snapshot.users,
         recommendations=recommendations,
         similar_movies=neighbours,
+        reasons=reasons,
         generated_at=generated_at,
         megabytes=recommendations * 28 / 1e6,
         lists_seconds=lists_seconds,
+        reasons_seconds=why.seconds,
         seconds=time.perf_counter() - began,
     )
     _log_line(report)
@@ -137,6 +144,7 @@ def recommend(
     on_progress: OnProgress = silent,
     switches: ScoreConfig | None = None,
     rules: Compiled | None = None,
+    heard: Hearer | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Top n unseen movies of a range of users, or of some, one Arrow batch per block.
 
@@ -152,6 +160,8 @@ def recommend(
         What makes lists other than the model's best scores; nothing by default.
     rules : Compiled, optional
         What lists keep.
+    heard : callable, optional
+        Told of every block: the model that made it, its users and their lists.
 
     Yields
     ------
@@ -164,6 +174,8 @@ def recommend(
         block = chosen[start : start + BLOCK_USERS]
         length = min(n, snapshot.movies)
         listed = lister.lists(block, length) if rules is None else rules.lists(lister, block, length)
+        if heard is not None:
+            heard(lister.model, block, listed)
         kept = np.isfinite(listed.scores)  # (B, n); False where a user has rated nearly everything
         user_index, movie_index = block[kept.nonzero()[0]], listed.movies[kept]
         ranks = np.cumsum(kept, axis=1, dtype=np.int32)[kept]
@@ -238,30 +250,6 @@ def _by_genre(
     return recommend_by_genre(lister, config.genre_n, stars, on_progress, *told)
 
 
-def _replace(
-    con: duckdb.DuckDBPyConnection, table: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]
-) -> int:
-    """Replace a table's rows by a stream of batches; DuckDB pulls them as it writes."""
-    con.execute(f"DELETE FROM scores.{table}")
-    raised: list[Exception] = []
-    con.register("scored", pa.RecordBatchReader.from_batches(schema, _noting(batches, raised)))
-    try:
-        row = con.execute(f"INSERT INTO scores.{table} SELECT * FROM scored").fetchall()
-    except duckdb.Error as error:  # the transaction is lost, and the registration with it
-        raise (raised or [error])[0] from error
-    con.unregister("scored")
-    return int(row[0][0])
-
-
-def _noting(batches: Iterator[pa.RecordBatch], raised: list[Exception]) -> Iterator[pa.RecordBatch]:
-    """The same batches; what making one raised is noted, because DuckDB would pass on only its text."""
-    try:
-        yield from batches
-    except Exception as error:
-        raised.append(error)
-        raise
-
-
 def _replace_origin(
     con: duckdb.DuckDBPyConnection,
     model: tuple[str, str],
@@ -269,15 +257,16 @@ def _replace_origin(
     config: ScoreConfig,
     generated_at: datetime,
     switches: list[dict[str, Any]],
+    reasons: str,
 ) -> None:
     """Say where the rows in ``scores.*`` come from."""
     about = (*model, snapshot.dataset, snapshot.fingerprint, contents.input_of(con))
     con.execute("DELETE FROM scores.origin")
     con.execute(
         "INSERT INTO scores.origin "
-        "(model_id, model, dataset, snapshot, input_fingerprint, top_n, genre_n, generated_at, switches) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [*about, config.top_n, config.genre_n, generated_at, json.dumps(switches)],
+        "(model_id, model, dataset, snapshot, input_fingerprint, top_n, genre_n, generated_at, switches, reasons) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [*about, config.top_n, config.genre_n, generated_at, json.dumps(switches), reasons],
     )
 
 

@@ -68,6 +68,7 @@ SourceOption = Annotated[
     Path | None, typer.Option("--source", parser=user_path, help="MovieLens folder or zip of your own")
 ]
 TopNOption = Annotated[int | None, option("score.top_n")]
+ReasonsOption = Annotated[int | None, option("score.reasons")]
 DiversityOption = Annotated[float | None, option("score.diversity")]
 CalibrationOption = Annotated[float | None, option("score.calibration")]
 PopularityDebiasOption = Annotated[float | None, option("score.popularity_debias")]

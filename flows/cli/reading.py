@@ -1,4 +1,4 @@
-"""The reader's side: ``top``, ``sql``, ``status``, ``diff``, ``models``."""
+"""The reader's side: ``top``, ``why``, ``sql``, ``status``, ``diff``, ``models``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     app.command(context_settings={"ignore_unknown_options": True})(top)  # -5 may be a user
+    app.command(context_settings={"ignore_unknown_options": True})(why)
     for command in (sql, status, diff, models):
         app.command()(command)
 
@@ -38,6 +39,21 @@ def top(
         console.show_list(frame, title)
     else:
         console.show(frame, form)
+
+
+def why(
+    user: Annotated[str, typer.Argument(help="User id")],
+    movie: Annotated[int | None, typer.Argument(help="Movie id; all of the list when left out")] = None,
+    form: FormatOption = "table",
+    home: HomeOption = None,
+) -> None:
+    """What is among the reasons of a user's recommendations: the parts of the scores that speak most for them."""
+    from recengine.serving import reasons
+
+    frame = reasons.why(use(home), user, movie)
+    if form == "table":
+        frame = reasons.to_read(frame)
+    console.show(frame, form, f"Among the reasons for what user {user} is recommended")
 
 
 def sql(

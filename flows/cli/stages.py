@@ -23,6 +23,7 @@ from flows.cli.options import (
     NightDatasetOption,
     PopularityDebiasOption,
     RankByOption,
+    ReasonsOption,
     RecencyOption,
     RulesOption,
     ScaleOption,
@@ -127,6 +128,7 @@ def score(
     top_n: TopNOption = None,
     home: HomeOption = None,
     device: DeviceOption = None,
+    reasons: ReasonsOption = None,
     diversity: DiversityOption = None,
     calibration: CalibrationOption = None,
     popularity_debias: PopularityDebiasOption = None,
@@ -143,6 +145,7 @@ def score(
     options = {
         "score.top_n": top_n,
         "score.device": device,
+        "score.reasons": reasons,
         "score.diversity": diversity,
         "score.calibration": calibration,
         "score.popularity_debias": popularity_debias,

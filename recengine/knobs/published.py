@@ -26,6 +26,12 @@ class ScoreConfig(StageConfig):
         le=100,
         description="Recommendations per user within each genre (recommendations_by_genre); 0 makes none",
     )
+    reasons: int = Field(
+        3,
+        ge=0,
+        le=20,
+        description="Reasons per recommendation that are told by themselves, beside the rest; 0 makes none",
+    )
     device: Device = Field("cpu", description="Where users are scored: as device of training")
     diversity: float = Field(
         0.0,

@@ -66,10 +66,10 @@ def top(home: Home, user: int | str, n: int | None = None) -> pd.DataFrame:
     if isinstance(user, str) and not _NUMBER.fullmatch(user) and not home.serving_link.exists():
         raise _no_user(user)
     with serving(home) as con:
-        return sqlfiles.run(con, "reading/top", {"user_id": _id_of(con, user), "n": n or 1000}).df()
+        return sqlfiles.run(con, "reading/top", {"user_id": id_of(con, user), "n": n or 1000}).df()
 
 
-def _id_of(con: duckdb.DuckDBPyConnection, user: int | str) -> int | None:
+def id_of(con: duckdb.DuckDBPyConnection, user: int | str) -> int | None:
     """The id that a user's key stands for; None for a key that nobody has."""
     if isinstance(user, int):
         return user

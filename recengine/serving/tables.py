@@ -24,7 +24,7 @@ CONTRACT = 2
 
 # In the order they are written: each reads rows of those before it, at most.
 TABLES = (
-    *("movies", "users", "ratings", "recommendations", "recommendations_by_genre", "changes"),
+    *("movies", "users", "ratings", "recommendations", "recommendations_by_genre", "changes", "reasons"),
     *("similar_movies", "popular_movies", "outcomes", "rules", "publications", "publication"),
 )
 
@@ -33,7 +33,7 @@ VIEWS = {
     f"{table}_detailed": (table, "movies")
     for table in TABLES
     if table not in ("movies", "users", "outcomes", "rules", "publications", "publication")
-}
+} | {"reasons_detailed": ("reasons", "recommendations", "movies")}
 
 EARLIER = "earlier"  # what the version before is attached as
 

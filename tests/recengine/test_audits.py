@@ -226,6 +226,28 @@ FAULTS = [
         "movie 4 has the film 999, which is no film of its own",
     ),
     Fault(
+        "reasons_add_up",
+        f"UPDATE published.reasons SET part = part + 1e-3 WHERE {A_LIST} AND rank = 2 AND kind = 'rest'",
+        "user 1 rank 2 has score ",
+    ),
+    Fault("reasons_add_up", f"DELETE FROM published.reasons WHERE {A_LIST} AND rank = 3", "reasons of NULL"),
+    Fault(
+        "reasons_add_up",
+        f"UPDATE published.reasons SET reason = reason + 1 WHERE {A_LIST} AND rank = 1",
+        "of them the rest",
+    ),
+    Fault(
+        "reasons_are_the_users",
+        "UPDATE published.reasons SET kind = 'movie', because_movie_id = r.movie_id FROM published.recommendations "
+        "AS r WHERE reasons.user_id = r.user_id AND reasons.rank = r.rank AND r.rank = 1 AND reason = 1",
+        ", which the user has not rated",
+    ),
+    Fault(
+        "reasons_are_the_users",
+        f"UPDATE published.reasons SET share = -0.5 WHERE {A_LIST} AND rank = 1 AND kind <> 'rest'",
+        "reason 1 has share -0.5",
+    ),
+    Fault(
         "relevance_is_a_share",
         f"UPDATE {RECS} SET relevance = 0.5 WHERE {A_LIST} AND rank = 1",
         "user 1 rank 1 has relevance 0.5",

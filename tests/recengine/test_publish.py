@@ -106,6 +106,8 @@ def test_failed_audit_moves_nothing(home: Home) -> None:
 def test_guard_stops_broken_tables_unless_forced(home: Home) -> None:
     first = published(home)
     with warehouse(home.warehouse) as con:
+        con.execute("UPDATE scores.origin SET reasons = 'off'")
+        con.execute("DELETE FROM scores.reasons")
         for table in ("recommendations", "recommendations_by_genre"):
             con.execute(f"UPDATE scores.{table} SET score = score * 1000")
         with pytest.raises(GuardFailed, match="mean score moved"):

@@ -64,6 +64,8 @@ def test_no_error_and_no_mixed_version_in_fifty_publications(home: Home, tmp_pat
     with warehouse(home.warehouse) as con:
 
         def publish_marked(i: int) -> None:
+            con.execute("UPDATE scores.origin SET reasons = 'off'")
+            con.execute("DELETE FROM scores.reasons")
             for table in ("recommendations", "recommendations_by_genre"):
                 con.execute(f"UPDATE scores.{table} SET score = {10 * i} - rank")
             con.execute(

@@ -19,7 +19,8 @@ CREATE TABLE published.publication (
     recengine_version VARCHAR NOT NULL,
     contract INTEGER NOT NULL,
     previous_version VARCHAR,
-    genre_n INTEGER NOT NULL
+    genre_n INTEGER NOT NULL,
+    reasons VARCHAR NOT NULL
 );
 COMMENT ON TABLE published.publication IS 'One row: this file.';
 COMMENT ON COLUMN published.publication.version IS 'its name, begins with the date and time; what recengine rollback takes';
@@ -41,6 +42,7 @@ COMMENT ON COLUMN published.publication.recengine_version IS 'what wrote it';
 COMMENT ON COLUMN published.publication.contract IS 'version of what readers may rely on; it grows when a table or column goes, or changes its type or meaning';
 COMMENT ON COLUMN published.publication.previous_version IS 'what readers saw before it, which changes compares with; NULL where they saw nothing or another dataset';
 COMMENT ON COLUMN published.publication.genre_n IS 'rows per user and genre in recommendations_by_genre; 0 where that is not asked for';
+COMMENT ON COLUMN published.publication.reasons IS 'exact: the table reasons has them; off: nobody asked for them; else why the table is empty';
 INSERT INTO published.publication BY NAME
 SELECT
     $version AS version,
@@ -61,5 +63,6 @@ SELECT
     $recengine_version AS recengine_version,
     $contract AS contract,
     $previous_version AS previous_version,
-    coalesce(genre_n, 0) AS genre_n
+    coalesce(genre_n, 0) AS genre_n,
+    coalesce(reasons, 'off') AS reasons
 FROM scores.origin

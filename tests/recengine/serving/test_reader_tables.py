@@ -89,6 +89,8 @@ def test_relevance_is_the_share_of_the_best(changed: Home) -> None:
 
 def test_relevance_below_and_without_zero(home: Home) -> None:
     with warehouse(home.warehouse) as con:
+        con.execute("UPDATE scores.origin SET reasons = 'off'")
+        con.execute("DELETE FROM scores.reasons")
         con.execute("UPDATE scores.recommendations SET score = 2 - rank WHERE user_id = 1")
         con.execute("UPDATE scores.recommendations SET score = -rank WHERE user_id = 2")
         publish.publish(con, home)
