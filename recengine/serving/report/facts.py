@@ -45,6 +45,8 @@ class Facts:
         Per tenth of the catalogue, most rated first: share_of_ratings, share_of_lists, coverage.
     lists : dict of int to list of tuple
         Per user (rank, movie now, movie before or None).
+    among : dict of (int, int) to str
+        Per user and rank what is among the reasons, in words; empty without reasons.
     before : str or None
         The version before, if it is kept.
     tuned : Tuned or None
@@ -66,6 +68,7 @@ class Facts:
     tuned: Tuned | None = None
     rules: list[dict[str, Any]] = field(default_factory=list)
     outcomes: tuple[Day, ...] = ()
+    among: dict[tuple[int, int], str] = field(default_factory=dict)
 
 
 def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Facts:
@@ -92,7 +95,7 @@ def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Facts:
         publication["metrics"] = json.loads(publication["metrics"])
         popularity = _rows(sqlfiles.run(con, "report/popularity"))
         rules = rules_in(con)
-        lists = _lists(con, before is not None)
+        lists, among = _lists(con, before is not None), _among(con)
     history = _rows(sqlfiles.run(con, "report/history", {"n": NIGHTS}))
     for entry in history:
         entry["metrics"] = json.loads(entry["metrics"])
@@ -117,6 +120,7 @@ def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Facts:
         popularity=popularity,
         lists=lists,
         before=before,
+        among=among,
         tuned=tuning_of(con, publication["dataset"]),
         rules=rules,
         outcomes=tuple(days_of(con, publication["dataset"], 3 * NIGHTS)),
@@ -150,6 +154,15 @@ def _lists(
     for user, rank in sorted(new | old):
         by_user.setdefault(user, []).append((rank, new.get((user, rank)), old.get((user, rank))))
     return by_user
+
+
+def _among(con: duckdb.DuckDBPyConnection) -> dict[tuple[int, int], str]:
+    """What speaks for the movies in the lists; nothing of a version from before there were reasons."""
+    there = "FROM duckdb_tables() WHERE database_name = 'published' AND table_name = 'reasons'"
+    if not con.execute(there).fetchone():
+        return {}
+    found = sqlfiles.run(con, "report/reasons", {"n": USERS}).fetchall()
+    return {(user, rank): among for user, rank, among in found}
 
 
 def _before(con: duckdb.DuckDBPyConnection, home: Home, version: str) -> str | None:

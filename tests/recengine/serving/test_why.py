@@ -90,3 +90,15 @@ def test_why(home: Home) -> None:
         reasons.why(home, user, 999)
     with pytest.raises(BadInput, match="User 77777 has no list"):
         reasons.why(home, 77777)
+
+
+def test_the_report_says_what_is_among_the_reasons(home: Home) -> None:
+    night(home)
+    with warehouse(home.warehouse) as con:
+        facts = gather(con, home)
+    [(user, title)] = rows(
+        home,
+        "SELECT user_id, because_title FROM reasons_detailed WHERE kind = 'movie' ORDER BY user_id, rank, reason LIMIT 1",
+    )
+    assert any(title in among for (owner, _), among in facts.among.items() if owner == user)
+    assert title in escaped(report.render(facts))
