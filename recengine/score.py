@@ -32,6 +32,7 @@ from recengine.models.base import Model, OnProgress, silent
 from recengine.models.explaining import REASONS, Explaining, Hearer
 from recengine.models.kernels.popular_first import Order, rows_of
 from recengine.models.kernels.similar import nearest_movies
+from recengine.models.store import Manifest
 from recengine.rules.compiled import Compiled
 from recengine.rules.inforce import changed_by, compiled, keep
 from recengine.runtime.devices import resolved
@@ -100,9 +101,7 @@ def score(
         The model gave a score that is not finite; the scored tables stay as they were.
     """
     began = time.perf_counter()
-    snapshot, model = Snapshot.load(snapshot_folder), store.load(home, model_id)
-    model.to(resolved(config.device))
-    _check_same_data(con, home, snapshot, model_id)
+    snapshot, model = _loaded(con, home, snapshot_folder, model_id, config.device)
     rules = compiled(con, home, snapshot, config)
     kept = rules.compiled if rules else None
     why = Explaining(snapshot, config.reasons, kept.boosts if kept else None)
@@ -113,8 +112,7 @@ def score(
         recommendations = replace_rows(con, "scores.recommendations", RECOMMENDATIONS, batches)
         lists_seconds = time.perf_counter() - lists_began
         reasons = replace_rows(con, "scores.reasons", REASONS, why.batches())
-        by_genre = _by_genre(model, snapshot, config, on_progress, kept)
-        replace_rows(con, "scores.recommendations_by_genre", BY_GENRE, by_genre)
+        _replace_by_genre(con, model, snapshot, config, on_progress, kept)
         neighbours = replace_rows(con, "scores.similar_movies", similar.schema, iter(similar.to_batches()))
         made_by = store.manifest_of(home, model_id)
         keep(con, rules, changed_by(rules, Lister.of(model, snapshot, config), config.top_n), made_by.prices)
@@ -220,7 +218,12 @@ def is_scored(con: duckdb.DuckDBPyConnection, report: ScoreReport) -> bool:
     return origin == [(report.model_id, report.snapshot, report.generated_at)]
 
 
-def _check_same_data(con: duckdb.DuckDBPyConnection, home: Home, snapshot: Snapshot, model_id: str) -> None:
+def _loaded(
+    con: duckdb.DuckDBPyConnection, home: Home, folder: Path, model_id: str, device: str
+) -> tuple[Snapshot, Model]:
+    """A snapshot and a model, both of the data that the warehouse holds."""
+    snapshot, model = Snapshot.load(folder), store.load(home, model_id)
+    model.to(resolved(device))
     if features.fingerprint_of(con) != snapshot.fingerprint:
         raise NotReady("The warehouse was loaded anew since the features were built", "run the stages again")
     if store.manifest_of(home, model_id).snapshot != snapshot.fingerprint:
@@ -228,6 +231,7 @@ def _check_same_data(con: duckdb.DuckDBPyConnection, home: Home, snapshot: Snaps
             f"The model {model_id} was trained on other data than the warehouse holds",
             "run `recengine train`, or score with one that `recengine models` lists for this data",
         )
+    return snapshot, model
 
 
 def _predicted(
@@ -240,33 +244,48 @@ def _predicted(
     return pa.array(stars.astype(np.float32))
 
 
-def _by_genre(
-    model: Model, snapshot: Snapshot, config: ScoreConfig, on_progress: OnProgress, rules: Compiled | None
-) -> Iterator[pa.RecordBatch]:
-    if not config.genre_n:
-        return iter(())
+def _replace_by_genre(
+    con: duckdb.DuckDBPyConnection,
+    model: Model,
+    snapshot: Snapshot,
+    config: ScoreConfig,
+    on_progress: OnProgress,
+    rules: Compiled | None,
+) -> None:
     lister, stars = Lister.of(model, snapshot, config), partial(_predicted, model, snapshot)
     told = () if rules is None else (rules.excluded, rules.boosts)
-    return recommend_by_genre(lister, config.genre_n, stars, on_progress, *told)
+    batches = (
+        recommend_by_genre(lister, config.genre_n, stars, on_progress, *told) if config.genre_n else iter(())
+    )
+    replace_rows(con, "scores.recommendations_by_genre", BY_GENRE, batches)
 
 
 def _replace_origin(
     con: duckdb.DuckDBPyConnection,
-    model: tuple[str, str],
+    made_by: Manifest,
     snapshot: Snapshot,
     config: ScoreConfig,
     generated_at: datetime,
-    switches: list[dict[str, Any]],
     reasons: str,
 ) -> None:
     """Say where the rows in ``scores.*`` come from."""
-    about = (*model, snapshot.dataset, snapshot.fingerprint, contents.input_of(con))
+    model, data = (made_by.model_id, made_by.model), (snapshot.dataset, snapshot.fingerprint)
+    switches = json.dumps(_switches(made_by.prices, config))
     con.execute("DELETE FROM scores.origin")
     con.execute(
         "INSERT INTO scores.origin "
         "(model_id, model, dataset, snapshot, input_fingerprint, top_n, genre_n, generated_at, switches, reasons) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [*about, config.top_n, config.genre_n, generated_at, json.dumps(switches), reasons],
+        [
+            *model,
+            *data,
+            contents.input_of(con),
+            config.top_n,
+            config.genre_n,
+            generated_at,
+            switches,
+            reasons,
+        ],
     )
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from recengine.dataset import Snapshot
 from recengine.models.base import Model
 from recengine.models.excluded import Boosts
-from recengine.models.reasons import ATTRIBUTE, KINDS, MOVIE, VARIETY, Reasons
+from recengine.models.reasons import ATTRIBUTE, KINDS, MOVIE, RULE, VARIETY, Reasons
 
 REASONS = pa.schema(
     [
@@ -112,7 +112,10 @@ class Explaining:
         if found is None:
             return None
         if heard.varied is not None:
-            found = found.plus(VARIETY, heard.varied[part])
+            varied, scores = heard.varied[part], heard.scores[part]
+            pinned = np.isnan(varied)
+            found = found.plus(VARIETY, np.where(pinned, 0, varied))
+            found = found.plus(RULE, np.where(pinned, scores - found.totals, 0)) if pinned.any() else found
         return _rows(self.snapshot, users, found, np.isfinite(heard.scores[part]))
 
 

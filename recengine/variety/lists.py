@@ -44,7 +44,8 @@ class Listed(NamedTuple):
     movies : ndarray of int64, shape (B, n)
         Movie index; -1 where nothing is left.
     varied : ndarray of float32, shape (B, n)
-        What the choice added to the model's score or took from it; 0 where nothing was chosen.
+        What the choice added to the model's score or took from it; 0 where nothing was chosen, NaN of a pin, whose
+        score is not the model's.
     """
 
     scores: NDArray[np.float32]
@@ -138,10 +139,10 @@ class Lister:
 
     def _scout(self, users: NDArray[np.int64], search: Search, field: Field, listed: Listed) -> None:
         """Give the last rows of scouts to what they find; a list with fewer rows than asked stays."""
-        whole = (listed.movies >= 0).all(axis=1)
-        scouts = np.flatnonzero(whole & are_scouts(self.snapshot.user_ids[users], self.scouts))
         n = listed.movies.shape[1]
         first = n - n // ROWS_PER_OWN
+        whole = (listed.movies >= 0).all(axis=1) & ~np.isnan(listed.varied[:, first:]).any(axis=1)  # of pins
+        scouts = np.flatnonzero(whole & are_scouts(self.snapshot.user_ids[users], self.scouts))
         for found in found_by(search, users[scouts], listed.movies[scouts, :first], n - first, field):
             rows = scouts[found.rows]
             scores = np.minimum(found.values, listed.scores[rows, first - 1 : first])
@@ -189,6 +190,10 @@ class Lister:
         listed.scores[rows] = chosen.scores
         listed.movies[rows] = np.where(taken, np.take_along_axis(ordered.ids, at, axis=1), -1)
         listed.varied[rows] = np.where(taken, chosen.scores - np.where(taken, before, 0), 0)
+        if pinned is not None:
+            listed.varied[rows] = np.where(
+                taken & np.take_along_axis(pinned, at, axis=1), np.nan, listed.varied[rows]
+            )
         return chosen.ran_out
 
     def _by_stars(self, users: NDArray[np.int64], pool: Lists) -> tuple[Lists, NDArray[np.int64]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from html import escape
+from pathlib import Path
+
 import engine_homes
 import pytest
 
@@ -10,6 +13,7 @@ from recengine.config import Home
 from recengine.errors import BadInput, NotReady
 from recengine.knobs.stages import ScoreConfig
 from recengine.serving import reasons
+from recengine.serving.report import gather, page
 from recengine.warehouse.connection import published, warehouse
 
 
@@ -66,6 +70,25 @@ def test_what_switches_do_is_a_reason(home: Home, switches: dict[str, float]) ->
     assert off < 1e-5
 
 
+RULES = {
+    "boost_one.sql": "SELECT 2 AS user_id, movie_id, 0.7 AS weight FROM core.movies UNION ALL SELECT 3, 1, 2.0",
+    "pin_two.sql": "SELECT unnest([5, 6]) AS movie_id",
+}
+
+
+@pytest.mark.parametrize("switches", [{}, {"diversity": 0.3}, {"popularity_debias": 0.3}], ids=str)
+def test_what_rules_do_is_a_reason(home: Home, tmp_path: Path, switches: dict[str, float]) -> None:
+    for name, query in RULES.items():
+        (tmp_path / name).write_text(query)
+    night(home, reasons=20, rules=str(tmp_path), **switches)
+    [(off, explained)] = rows(home, SUMS)
+    assert off < 1e-5
+    assert explained == len(rows(home, LISTS))
+    ruled = rows(home, "SELECT DISTINCT user_id FROM reasons WHERE kind = 'rule' ORDER BY ALL")
+    assert ruled
+    assert (2,) in ruled
+
+
 def test_a_model_without_exact_parts_publishes_none_and_says_so(home: Home) -> None:
     night(home, "sae")
     [(said, found)] = rows(home, "SELECT reasons, (SELECT count(*) FROM reasons) FROM publication")
@@ -96,9 +119,7 @@ def test_the_report_says_what_is_among_the_reasons(home: Home) -> None:
     night(home)
     with warehouse(home.warehouse) as con:
         facts = gather(con, home)
-    [(user, title)] = rows(
-        home,
-        "SELECT user_id, because_title FROM reasons_detailed WHERE kind = 'movie' ORDER BY user_id, rank, reason LIMIT 1",
-    )
+    query = "SELECT user_id, because_title FROM reasons_detailed WHERE kind = 'movie' ORDER BY ALL LIMIT 1"
+    [(user, title)] = rows(home, query)
     assert any(title in among for (owner, _), among in facts.among.items() if owner == user)
-    assert title in escaped(report.render(facts))
+    assert escape(title) in page(facts)
