@@ -56,7 +56,6 @@ RECOMMENDATIONS = pa.schema(
     ]
 )
 
-
 SIMILAR_MOVIES = pa.schema(
     [
         ("movie_id", pa.int64()),
@@ -296,12 +295,6 @@ def _switches(prices: list[dict[str, Any]], config: ScoreConfig) -> list[dict[st
 
 
 def _log_line(report: ScoreReport) -> None:
-    log.info(
-        "score: %s, %s rows for %s users, %.1f MB, lists in %.2f s, with similar movies in %.2f s",
-        report.model_id,
-        f"{report.recommendations:,}",
-        f"{report.users:,}",
-        report.megabytes,
-        report.lists_seconds,
-        report.seconds,
-    )
+    rows = f"{report.recommendations:,} rows for {report.users:,} users, {report.megabytes:.1f} MB"
+    took = f"lists in {report.lists_seconds:.2f} s, with similar movies in {report.seconds:.2f} s"
+    log.info("score: %s, %s, %s", report.model_id, rows, took)
