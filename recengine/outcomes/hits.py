@@ -17,6 +17,7 @@ import duckdb
 from recengine.config import Home
 from recengine.outcomes import lists
 from recengine.warehouse import sqlfiles
+from recengine.warehouse.history import outcomes
 from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
@@ -63,13 +64,7 @@ def count(
         for version in dict.fromkeys(one.version for one in live):
             times = [one for one in live if one.version == version]
             _count_version(con, home, dataset, times, days, now)
-        con.execute(
-            "DELETE FROM ops.outcome_days WHERE dataset = ? AND list_contains(?::DATE[], day)",
-            [dataset, days],
-        )
-        con.executemany(
-            "INSERT INTO ops.outcome_days VALUES (?, ?, ?, ?)", [[dataset, *row] for row in changed]
-        )
+        outcomes.note_days(con, dataset, changed)
     log.info("outcomes: ratings of %s days were joined with the lists of their time", f"{len(days):,}")
     return days
 
@@ -95,10 +90,6 @@ def _count_version(
     path = lists.sound(home, version) if touched else None
     if path is None:
         return
-    con.execute(
-        "DELETE FROM ops.outcomes WHERE dataset = ? AND version = ? AND list_contains(?::DATE[], day)",
-        [dataset, version, touched],
-    )
     about: dict[str, object] = {
         "dataset": dataset,
         "version": version,
@@ -108,4 +99,4 @@ def _count_version(
         "first": touched[0],
         "now": now,
     }
-    sqlfiles.run(con, "outcomes/count", about, lists=sqlfiles.scan_of(path))
+    outcomes.count(con, path, about)

@@ -112,7 +112,7 @@ def test_the_gate_keeps_what_is_published(client: SyncPrefectClient, home: Home,
     assert (state.name, state.is_completed()) == ("Kept", True)
     assert "not better than popularity" in str(state.message)
     assert current_version(home) == before
-    assert set(tasks_of(client, run, expected=10)) == {*STAGES[:8], "keep published tables", "clean up"}
+    assert set(tasks_of(client, run, expected=10)) == {*STAGES[:9], "keep published tables", "clean up"}
     _, state = start(client, nightly, source=str(hits), model="ease", top_n=9)
     assert state.name == "Unchanged", "the same question on the same data is answered already"
 
@@ -132,7 +132,8 @@ def test_a_retry_goes_on_after_the_last_finished_task(
     assert run.run_count == 2
     names = {name: task.state_name for name, task in tasks_of(client, run).items()}
     assert names.pop("tune recipe") == "Skipped", "it looks again"
-    done.remove("tune recipe")
+    assert names.pop("check rules") == "Completed", "they are files, which may have changed"
+    done = [stage for stage in done if stage not in {"tune recipe", "check rules"}]
     assert names == dict.fromkeys(done, "Cached") | dict.fromkeys(STAGES[-3:], "Completed")
 
 

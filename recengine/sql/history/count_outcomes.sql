@@ -13,7 +13,7 @@ made AS (
 active AS (SELECT DISTINCT user_id, day FROM made),
 reached AS (
     SELECT user_id, day, coalesce(variant, 'all') AS variant, model_id, movies
-    FROM read_parquet({lists}) JOIN active USING (user_id)
+    FROM {lists} JOIN active USING (user_id)
 ),
 groups AS (SELECT variant, model_id, day, count(*) AS users FROM reached GROUP BY ALL),
 shown AS (
