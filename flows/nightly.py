@@ -34,6 +34,7 @@ from recengine.serving import continuity, monitoring, report
 from recengine.serving.continuity import Night, named
 from recengine.serving.monitoring import Watch
 from recengine.serving.retention import RetentionReport, prune
+from recengine.variety.variants import variants_of
 from recengine.warehouse.history.loads import LoadReport
 
 
@@ -91,6 +92,7 @@ def write_report(version: str) -> str:
     "score.calibration",
     "score.popularity_debias",
     "score.rank_by",
+    "score.variants",
     "score.rules",
     "score.rule_parameters",
     "publish.popular_rows",
@@ -117,6 +119,7 @@ def nightly(
     """
     with told_where(in_force):
         asked_recipe(in_force.knobs.train)
+        variants_of(in_force.knobs.train.model, in_force.knobs.score)
     top_n = None if in_force.origin("score.top_n") == DEFAULT else in_force.knobs.score.top_n
     asked = Night(dataset=named(dataset), source=source, limits=in_force.knobs.ingest, top_n=top_n)
     with run_lock(), monitoring.watched(Home.at()) as watch:

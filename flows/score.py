@@ -55,6 +55,7 @@ def check_rules(snapshot: Path, config: ScoreConfig) -> str:
     "score.calibration",
     "score.popularity_debias",
     "score.rank_by",
+    "score.variants",
     "score.rules",
     "score.rule_parameters",
 )

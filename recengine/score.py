@@ -6,14 +6,12 @@ and the model's folders can do a share of the work; ``score`` does all of it and
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -21,24 +19,22 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from recengine import features
+from recengine import features, origin
 from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.errors import NotReady
-from recengine.evaluation.pricing import listings_of
 from recengine.knobs.stages import ScoreConfig
 from recengine.models import store
 from recengine.models.base import Model, OnProgress, silent
 from recengine.models.explaining import REASONS, Explaining, Hearer
 from recengine.models.kernels.popular_first import Order, rows_of
 from recengine.models.kernels.similar import nearest_movies
-from recengine.models.store import Manifest
 from recengine.rules.compiled import Compiled
 from recengine.rules.inforce import changed_by, compiled, keep
 from recengine.runtime.devices import resolved
 from recengine.variety.by_genre import BY_GENRE, recommend_by_genre
 from recengine.variety.lists import Lister
-from recengine.warehouse.history import contents
+from recengine.variety.side_by_side import lister_of
 from recengine.warehouse.streaming import replace_rows
 from recengine.warehouse.transaction import transaction
 
@@ -114,8 +110,8 @@ def score(
         _replace_by_genre(con, model, snapshot, config, on_progress, kept)
         neighbours = replace_rows(con, "scores.similar_movies", similar.schema, iter(similar.to_batches()))
         made_by = store.manifest_of(home, model_id)
-        keep(con, rules, changed_by(rules, Lister.of(model, snapshot, config), config.top_n), made_by.prices)
-        _replace_origin(con, made_by, snapshot, config, generated_at, why.said)
+        keep(con, rules, changed_by(rules, lister_of(model, snapshot, config), config.top_n), made_by.prices)
+        origin.replace(con, made_by, snapshot, config, generated_at, why.said)
     report = ScoreReport(
         model_id=model_id,
         snapshot=snapshot.fingerprint,
@@ -166,13 +162,14 @@ def recommend(
         Columns of ``RECOMMENDATIONS``, ordered by user and rank.
     """
     chosen = np.arange(snapshot.users)[users]
-    lister = Lister.of(model, snapshot, switches or ScoreConfig())
+    lister = lister_of(model, snapshot, switches or ScoreConfig())
     for start in range(0, len(chosen), BLOCK_USERS):
         block = chosen[start : start + BLOCK_USERS]
         length = min(n, snapshot.movies)
         listed = lister.lists(block, length) if rules is None else rules.lists(lister, block, length)
         if heard is not None:
-            heard(lister.model, block, listed)
+            for part, rows in lister.parts(block):
+                heard(part.model, block[rows], listed.of(rows))
         kept = np.isfinite(listed.scores)  # (B, n); False where a user has rated nearly everything
         user_index, movie_index = block[kept.nonzero()[0]], listed.movies[kept]
         ranks = np.cumsum(kept, axis=1, dtype=np.int32)[kept]
@@ -213,8 +210,7 @@ def similar_movies(snapshot: Snapshot, n: int) -> pa.Table:
 
 def is_scored(con: duckdb.DuckDBPyConnection, report: ScoreReport) -> bool:
     """Whether ``scores.*`` still holds what ``score`` reported."""
-    origin = con.execute("SELECT model_id, snapshot, generated_at FROM scores.origin").fetchall()
-    return origin == [(report.model_id, report.snapshot, report.generated_at)]
+    return origin.is_of(con, report.model_id, report.snapshot, report.generated_at)
 
 
 def _loaded(
@@ -257,41 +253,6 @@ def _replace_by_genre(
         recommend_by_genre(lister, config.genre_n, stars, on_progress, *told) if config.genre_n else iter(())
     )
     replace_rows(con, "scores.recommendations_by_genre", BY_GENRE, batches)
-
-
-def _replace_origin(
-    con: duckdb.DuckDBPyConnection,
-    made_by: Manifest,
-    snapshot: Snapshot,
-    config: ScoreConfig,
-    generated_at: datetime,
-    reasons: str,
-) -> None:
-    """Say where the rows in ``scores.*`` come from."""
-    model, data = (made_by.model_id, made_by.model), (snapshot.dataset, snapshot.fingerprint)
-    switches = json.dumps(_switches(made_by.prices, config))
-    con.execute("DELETE FROM scores.origin")
-    con.execute(
-        "INSERT INTO scores.origin "
-        "(model_id, model, dataset, snapshot, input_fingerprint, top_n, genre_n, generated_at, switches, reasons) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            *model,
-            *data,
-            contents.input_of(con),
-            config.top_n,
-            config.genre_n,
-            generated_at,
-            switches,
-            reasons,
-        ],
-    )
-
-
-def _switches(prices: list[dict[str, Any]], config: ScoreConfig) -> list[dict[str, Any]]:
-    """What made these lists other than the model's best, with what the holdout says that it costs."""
-    known = {price["what"]: price for price in prices}
-    return [known.get(name, {"what": name}) for name in listings_of(config.switches)]
 
 
 def _log_line(report: ScoreReport) -> None:

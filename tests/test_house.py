@@ -36,7 +36,7 @@ CIRCLES: set[str] = set()
 
 STAGES = {"ingest", "features", "tune", "train", "score", "publish"}
 ENGINE = {
-    *(f"{name}.py" for name in ("__init__", "config", "errors", "dataset", *STAGES)), "py.typed",
+    *(f"{name}.py" for name in ("__init__", "config", "errors", "dataset", "origin", *STAGES)), "py.typed",
     "knobs", "movielens", "synthetic", "warehouse", "models", "evaluation", "tuning", "selection", "serving",
     "runtime", "upkeep", "library", "testing", "variety", "outcomes", "rules", "shards", "sql",
 }  # fmt: skip

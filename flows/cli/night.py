@@ -29,6 +29,7 @@ from flows.cli.options import (
     SourceOption,
     TakesExports,
     TopNOption,
+    VariantsOption,
     exports,
     knobs,
     refuse_what_cannot_be,
@@ -83,6 +84,7 @@ def run(
     calibration: CalibrationOption = None,
     popularity_debias: PopularityDebiasOption = None,
     rank_by: RankByOption = None,
+    variants: VariantsOption = None,
     rules: RulesOption = None,
     settings: SetOption = None,
 ) -> None:
@@ -100,6 +102,7 @@ def run(
         "score.calibration": calibration,
         "score.popularity_debias": popularity_debias,
         "score.rank_by": rank_by,
+        "score.variants": variants,
         "score.rules": rules,
         "ingest.max_bad_share": max_bad_share,
         "ingest.scale": scale,

@@ -73,6 +73,7 @@ DiversityOption = Annotated[float | None, option("score.diversity")]
 CalibrationOption = Annotated[float | None, option("score.calibration")]
 PopularityDebiasOption = Annotated[float | None, option("score.popularity_debias")]
 RankByOption = Annotated[float | None, option("score.rank_by")]
+VariantsOption = Annotated[str | None, option("score.variants", metavar="MODEL,MODEL+SWITCH")]
 RulesOption = Annotated[str | None, option("score.rules", parser=_whole_path, metavar="DIR")]
 ModelOption = Annotated[str | None, option("train.model")]
 RecencyOption = Annotated[Recency | None, option("train.recency")]
@@ -169,7 +170,7 @@ def knobs(home: Path | None, set_options: Sequence[str] | None, options: Mapping
 
 
 def refuse_what_cannot_be(in_force: InForce) -> None:
-    """A model, a knob of it, an export or a device that is not there is told before anything is made.
+    """A model, a knob of it, a variant, an export or a device that is not there is told before anything is made.
 
     Raises
     ------
@@ -179,9 +180,11 @@ def refuse_what_cannot_be(in_force: InForce) -> None:
     from recengine.runtime.devices import resolved
     from recengine.selection.candidates import asked_recipe
     from recengine.serving.exports import check
+    from recengine.variety.variants import variants_of
 
     with told_where(in_force):
         asked_recipe(in_force.knobs.train)
+    variants_of(in_force.knobs.train.model, in_force.knobs.score)
     check(in_force.knobs.publish.exports)
     for device in (in_force.knobs.train.device, in_force.knobs.score.device):
         resolved(device)

@@ -32,6 +32,7 @@ from flows.cli.options import (
     SourceOption,
     TakesExports,
     TopNOption,
+    VariantsOption,
     alone,
     exports,
     knobs,
@@ -133,6 +134,7 @@ def score(
     calibration: CalibrationOption = None,
     popularity_debias: PopularityDebiasOption = None,
     rank_by: RankByOption = None,
+    variants: VariantsOption = None,
     rules: RulesOption = None,
     settings: SetOption = None,
 ) -> None:
@@ -150,6 +152,7 @@ def score(
         "score.calibration": calibration,
         "score.popularity_debias": popularity_debias,
         "score.rank_by": rank_by,
+        "score.variants": variants,
         "score.rules": rules,
     }
     in_force = knobs(home, settings, options)

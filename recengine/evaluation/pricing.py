@@ -5,7 +5,7 @@ Anything that makes other lists of a fitted model can be priced: a switch of ``S
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,21 @@ def listings_of(switches: Mapping[str, float]) -> dict[str, Listing]:
     if len(named) > 1:
         named[", ".join(named)] = dict(switches)
     return {name: switched(weights) for name, weights in named.items()}
+
+
+def told(prices: Sequence[dict[str, Any]], kinds: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
+    """What made lists other than the model's best, with what the holdout says that it costs, where it was measured.
+
+    Parameters
+    ----------
+    prices : sequence of dict
+        As a model's manifest has them.
+    kinds : sequence of mapping of str to float
+        The switches of each kind of lists.
+    """
+    known = {price["what"]: price for price in prices}
+    names = dict.fromkeys(name for switches in kinds for name in listings_of(switches))
+    return [known.get(name, {"what": name}) for name in names]
 
 
 def switched(weights: Mapping[str, float]) -> Listing:

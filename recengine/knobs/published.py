@@ -60,6 +60,13 @@ class ScoreConfig(StageConfig):
         description="Weight of predicted stars in the order of a list: 0 ranks the best movies by score, 1 by stars",
     )
 
+    variants: str = Field(
+        "",
+        max_length=500,
+        pattern=r"^[\w.:+=, -]*$",
+        description="Kinds of lists side by side, each for its share of the users: the model, alone or with "
+        "switches, such as hybrid,hybrid+diversity or hybrid,hybrid+rank_by=0.3; empty makes one kind",
+    )
     rules: str = Field(
         "",
         max_length=4_000,

@@ -17,6 +17,7 @@ from recengine.models.excluded import Boosts, Excluded
 from recengine.rules.running import Ran
 from recengine.variety.lists import Listed, Lister
 from recengine.variety.selection import Cap
+from recengine.variety.side_by_side import SideBySide
 
 BLOCK_USERS = 4096  # looked at together for who is left without a movie
 
@@ -61,7 +62,7 @@ class Compiled:
         excluded = Excluded(snapshot.ratings, everyone, others, only, limited)
         return cls(excluded, _boosts(snapshot, rules), _caps(snapshot, rules), _pins(snapshot, rules))
 
-    def lists(self, lister: Lister, users: NDArray[np.int64], n: int) -> Listed:
+    def lists(self, lister: Lister | SideBySide, users: NDArray[np.int64], n: int) -> Listed:
         """The lists of users (B,), ascending, which keep these rules."""
         return lister.lists(users, n, self.excluded, self.boosts, self.caps, self.pins)
 

@@ -21,6 +21,7 @@ from recengine.rules.files import Rule, fingerprint_of, parsed_parameters, rules
 from recengine.rules.prices import name_of, name_of_all
 from recengine.rules.running import ROWS, Ran, ran
 from recengine.variety.lists import Lister
+from recengine.variety.side_by_side import SideBySide
 from recengine.warehouse.connection import warehouse
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ def check(home: Home, snapshot: Snapshot, lists: ScoreConfig | None) -> None:
             compiled(con, home, snapshot, lists)
 
 
-def changed_by(rules: InForce | None, lister: Lister, n: int) -> dict[str, int]:
+def changed_by(rules: InForce | None, lister: Lister | SideBySide, n: int) -> dict[str, int]:
     """How many users' lists would be others without each rule, by its name.
 
     Of more than ``LOOKED_AT`` users as many are looked at, spread evenly over the ids; their share is taken for all.

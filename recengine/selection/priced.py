@@ -10,6 +10,7 @@ from recengine.knobs.published import ScoreConfig
 from recengine.rules import prices
 from recengine.rules.inforce import rules_of
 from recengine.rules.running import ran
+from recengine.variety.variants import kinds_of
 from recengine.warehouse.connection import warehouse
 
 
@@ -25,7 +26,7 @@ def priced_of(home: Home, lists: ScoreConfig | None) -> set[str]:
         return set()
     rules = rules_of(home, lists)
     named = {prices.name_of(rule) for rule in rules} | ({prices.name_of_all(rules)} if rules else set())
-    return named | switched(lists.switches).keys()
+    return named | _switched(lists).keys()
 
 
 def listings_of(home: Home, lists: ScoreConfig | None) -> dict[str, Listing]:
@@ -38,9 +39,14 @@ def listings_of(home: Home, lists: ScoreConfig | None) -> dict[str, Listing]:
     """
     if lists is None:
         return {}
-    found = switched(lists.switches)
+    found = _switched(lists)
     rules = rules_of(home, lists)
     if rules:
         with warehouse(home.warehouse) as con:
             found |= prices.listings_of(ran(con, rules))
     return found
+
+
+def _switched(lists: ScoreConfig) -> dict[str, Listing]:
+    """The switches of all kinds of lists, each kind's by themselves and together."""
+    return {name: made for kind in kinds_of(lists) for name, made in switched(kind.switches).items()}

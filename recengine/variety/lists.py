@@ -10,7 +10,7 @@ A share of the users, as large as the weight, shows movies of the whole catalogu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -51,6 +51,10 @@ class Listed(NamedTuple):
     scores: NDArray[np.float32]
     movies: NDArray[np.int64]
     varied: NDArray[np.float32]
+
+    def of(self, rows: NDArray[np.int64]) -> Listed:
+        """The lists of some of the users, by their rows."""
+        return Listed(self.scores[rows], self.movies[rows], self.varied[rows])
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,10 @@ class Lister:
         common = Common.of(shown, snapshot) if config.popularity_debias else None
         rank_by = 0.0 if snapshot.implicit else config.rank_by
         return cls(shown, snapshot, variety, rank_by, common, min(config.popularity_debias, 1.0))
+
+    def parts(self, users: NDArray[np.int64]) -> Iterator[tuple[Self, NDArray[np.int64]]]:
+        """Whose lists are made how: all rows of users (B,) by this lister."""
+        yield self, np.arange(len(users))
 
     def lists(
         self,

@@ -20,6 +20,7 @@ from recengine.dataset import Snapshot
 from recengine.models.base import Model
 from recengine.models.excluded import Boosts, Excluded
 from recengine.models.kernels.topn import Lists
+from recengine.variety.drawn import SCOUT, SLICE_OF_MOVIE, SLICE_OF_USER, drawn
 from recengine.variety.selection import Cap, select
 
 GROUPS, FINER = 16, 16  # slices whose best are searched together, and of each of these
@@ -62,7 +63,7 @@ class Search(NamedTuple):
 
 def are_scouts(user_ids: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
     """Which users are: about such a share, the same ones every time, and more of them where the share is larger."""
-    return _drawn(user_ids, 1) < share * 2.0**32
+    return drawn(user_ids, SCOUT) < share * 2.0**32
 
 
 def found_by(
@@ -84,8 +85,8 @@ def found_by(
     """
     snapshot = search.snapshot
     slices = GROUPS * FINER
-    wanted = _drawn(snapshot.user_ids[users], 2) % slices
-    there = _drawn(snapshot.movie_ids, 3) % slices
+    wanted = drawn(snapshot.user_ids[users], SLICE_OF_USER) % slices
+    there = drawn(snapshot.movie_ids, SLICE_OF_MOVIE) % slices
     size = min(kept.shape[1] + own + snapshot.movies // (BEST * GROUPS), snapshot.movies)
     for group in np.unique(wanted // FINER):
         rows = np.flatnonzero(wanted // FINER == group)
@@ -124,12 +125,3 @@ def _chosen(
     places = np.sort(places, axis=1)[enough]  # the pool is in the order of its scores
     values, ids = (np.take_along_axis(each[enough], places, axis=1) for each in pool)
     return Found(rows[enough], ids, values)
-
-
-def _drawn(ids: NDArray[np.int64], salt: int) -> NDArray[np.int64]:
-    """Numbers of 0 .. 2**32 that look drawn, always the same of an id (the finaliser of splitmix64)."""
-    with np.errstate(over="ignore"):
-        mixed = ids.astype(np.uint64) + np.uint64(salt) * np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return (mixed >> np.uint64(32)).astype(np.int64)

@@ -51,6 +51,18 @@ def _rule(kind: str, most: str, rows: str) -> str:
 
 FAULTS = [
     Fault(
+        "variants_are_those_of_the_hash",
+        f"UPDATE {RECS} SET variant = 'hybrid' WHERE {A_LIST}",
+        "user 1 has variant hybrid, not NULL",
+    ),
+    Fault(
+        "variants_are_those_of_the_hash",
+        "UPDATE published.publication SET variants = ['a', 'b']; "
+        f"UPDATE {RECS} SET variant = CASE WHEN user_id IN (1, 4, 5, 6, 8) THEN 'a' ELSE 'b' END WHERE user_id < 8 "
+        f"OR user_id = 8; UPDATE {RECS} SET variant = 'a' WHERE user_id = 7; DELETE FROM {RECS} WHERE user_id > 8",
+        "user 7 has variant a, not b",
+    ),
+    Fault(
         "excluded_is_not_listed",
         _rule("exclude", "NULL", f"SELECT movie_id FROM {RECS} WHERE {A_LIST} AND rank = 2"),
         "exclude_x excludes",

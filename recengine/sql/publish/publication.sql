@@ -20,7 +20,8 @@ CREATE TABLE published.publication (
     contract INTEGER NOT NULL,
     previous_version VARCHAR,
     genre_n INTEGER NOT NULL,
-    reasons VARCHAR NOT NULL
+    reasons VARCHAR NOT NULL,
+    variants VARCHAR[] NOT NULL
 );
 COMMENT ON TABLE published.publication IS 'One row: this file.';
 COMMENT ON COLUMN published.publication.version IS 'its name, begins with the date and time; what recengine rollback takes';
@@ -43,6 +44,7 @@ COMMENT ON COLUMN published.publication.contract IS 'version of what readers may
 COMMENT ON COLUMN published.publication.previous_version IS 'what readers saw before it, which changes compares with; NULL where they saw nothing or another dataset';
 COMMENT ON COLUMN published.publication.genre_n IS 'rows per user and genre in recommendations_by_genre; 0 where that is not asked for';
 COMMENT ON COLUMN published.publication.reasons IS 'exact: the table reasons has them; off: nobody asked for them; else why the table is empty';
+COMMENT ON COLUMN published.publication.variants IS 'kinds of lists side by side, as recommendations.variant names them; [] where there is one kind';
 INSERT INTO published.publication BY NAME
 SELECT
     $version AS version,
@@ -64,5 +66,6 @@ SELECT
     $contract AS contract,
     $previous_version AS previous_version,
     coalesce(genre_n, 0) AS genre_n,
-    coalesce(reasons, 'off') AS reasons
+    coalesce(reasons, 'off') AS reasons,
+    coalesce(variants, []) AS variants
 FROM scores.origin

@@ -16,6 +16,7 @@ from recengine.models.excluded import Boosts, Excluded
 from recengine.models.propensity import factors_of
 from recengine.variety import lists as variety
 from recengine.variety import scouts
+from recengine.variety.drawn import SLICE_OF_MOVIE, SLICE_OF_USER, drawn
 from recengine.variety.lists import Lister
 from recengine.variety.selection import Cap
 
@@ -179,11 +180,11 @@ def test_scouts_show_movies_of_the_whole_catalogue(
     field, rated = lister.common.scores, small.ratings.toarray() > 0
     every = lister.model.ranked(small, slice(0, small.users)).numpy()
     whole = are & (without.movies >= 0).all(axis=1)
-    slices = scouts._drawn(small.movie_ids, 3) % 4
+    slices = drawn(small.movie_ids, SLICE_OF_MOVIE) % 4
     for user in np.flatnonzero(whole):
         free = ~rated[user]
         free[listed.movies[user, :9]] = False
-        free &= slices == scouts._drawn(small.user_ids[[user]], 2) % 4
+        free &= slices == drawn(small.user_ids[[user]], SLICE_OF_USER) % 4
         if free.any():
             above = np.where(free, (every[user] - field.mean) / field.spread, -np.inf)
             assert listed.movies[user, 9] == above.argmax()
