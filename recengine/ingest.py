@@ -16,17 +16,18 @@ from pathlib import Path
 
 import duckdb
 
-from recengine.errors import BadSource, RecengineError, TooManyBadRows, legible
+from recengine.errors import BadInput, BadSource, RecengineError, TooManyBadRows, legible
 from recengine.knobs.stages import IngestConfig
-from recengine.movielens import core_tables, scaling
+from recengine.movielens import core_tables, description, scaling
 from recengine.movielens.accounts import check_ratings_add_up, one
 from recengine.movielens.facts import FileFacts, facts_of, stamp_of
 from recengine.movielens.files import FileLoad, load_file, quarantine_left_out
 from recengine.movielens.layouts import Source
 from recengine.movielens.reader import PARSER_VERSION
 from recengine.warehouse import erasure, sqlfiles
-from recengine.warehouse.history import contents, files, forgotten, loads
+from recengine.warehouse.history import contents, files, forgotten, loads, rules_of_data
 from recengine.warehouse.history.loads import LoadReport
+from recengine.warehouse.sqlfolder import named_texts_in
 from recengine.warehouse.transaction import transaction
 
 # A clock may be a little ahead; a rating from the day after tomorrow is wrong.
@@ -73,6 +74,7 @@ def ingest(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig)
                 loads.fill_from_last_load(con, report)
             else:
                 _load(con, source, facts, config, report)
+            rules_of_data.replace(con, _rules(source))
             report.seconds = time.perf_counter() - began
             loads.add(con, report, started_at)
     except Exception as error:
@@ -92,13 +94,24 @@ def input_fingerprint(source: Source, facts: dict[str, FileFacts], config: Inges
 
 
 def is_loaded(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConfig) -> bool:
-    """Whether the core tables say what the source's files say now: a load would change nothing."""
+    """Whether the warehouse says what the source's files say now: a load would change nothing."""
     facts = {file.name: facts_of(file.path) for file in source.files}
-    return contents.input_of(con) == input_fingerprint(source, facts, config)
+    same_data = contents.input_of(con) == input_fingerprint(source, facts, config)
+    return same_data and rules_of_data.kept(con) == _rules(source)
+
+
+def _rules(source: Source) -> list[tuple[str, str]]:
+    """Path and text of each rule that comes with the data."""
+    try:
+        texts = named_texts_in(source.rules) if source.rules else []
+    except BadInput as error:
+        described = source.folder / description.FILE_NAME
+        raise BadSource(described, f"its rules cannot be read: {error}"[:-1], "mend rules in it") from error
+    return [(legible(path), text) for path, text in texts]
 
 
 def _reading(source: Source, config: IngestConfig) -> str:
-    said = source.description.model_dump_json(exclude={"name"}) if source.description else ""
+    said = source.description.model_dump_json(exclude={"name", "rules"}) if source.description else ""
     described = hashlib.sha256(said.encode()).hexdigest()[:12] if said else "no description"
     return (
         f"{source.layout.name} {scaling.reading_key(source, config.scale)} {config.earliest_year} "

@@ -72,7 +72,7 @@ class ScoreConfig(StageConfig):
         max_length=4_000,
         pattern=r"^[^\x00-\x1f]*$",
         description="Folder of rules (exclude_*.sql, only_*.sql, boost_*.sql, cap_*.sql, pin_*.sql); when left "
-        "out rules/ in the home, where there is one",
+        "out the one that the data's dataset.toml names, else rules/ in the home, where there is one",
     )
     rule_parameters: tuple[str, ...] = Field(
         (),

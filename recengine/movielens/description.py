@@ -29,6 +29,13 @@ def _below_the_folder(pattern: str) -> str:
     return pattern
 
 
+def _folder(name: str) -> str:
+    try:
+        return _below_the_folder(name)
+    except ValueError:
+        raise ValueError("must be a folder below that of dataset.toml") from None
+
+
 def _separator(text: str) -> str:
     if not 1 <= len(text) <= 4 or not _NO_SEPARATORS.isdisjoint(text):
         raise ValueError('must be 1 to 4 characters, such as ";" or "\\t", without quotes and line breaks')
@@ -170,6 +177,8 @@ class Description(_Strict):
         Import path or entry point of a class that reads the data: see ``foreign``.
     options : dict
         What that class is told.
+    rules : str, optional
+        A folder of rules that lists of this data keep (``recengine.rules``), below that of the ``dataset.toml``.
     ratings, movies, users : optional
         Where each is found; one that is left out is recognised by the usual names.
     """
@@ -179,6 +188,7 @@ class Description(_Strict):
     liked_from: Annotated[float, Field(allow_inf_nan=False, strict=False)] | None = None
     reader: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     options: dict[str, Any] = {}
+    rules: Annotated[str, Field(min_length=1, max_length=4_000), AfterValidator(_folder)] | None = None
     ratings: Ratings | None = None
     movies: Movies | None = None
     users: Users | None = None

@@ -61,3 +61,9 @@ class Source:
     files: tuple[SourceFile, ...]
     description: Description | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def rules(self) -> Path | None:
+        """The folder of rules that the ``dataset.toml`` names."""
+        named = self.description.rules if self.description else None
+        return self.folder / named if named else None

@@ -17,7 +17,8 @@ from typing import Any
 
 import duckdb
 
-from recengine.errors import BadInput
+from recengine.errors import BadInput, legible
+from recengine.warehouse.sqlfolder import Text, texts_in
 
 # What the rows of each kind are: columns that must be there, and those that may.
 COLUMNS = {
@@ -59,15 +60,20 @@ class Rule:
     @property
     def name(self) -> str:
         """The file's name without its ending."""
-        return self.path.stem
+        return legible(self.path.stem)
 
 
 def rules_in(folder: Path | None, told: Mapping[str, Any]) -> list[Rule]:
-    """The rules of a folder, by name; none where there is no folder.
+    """The rules of a folder; none where there is no folder. As ``rules_of`` for the rest."""
+    return rules_of([] if folder is None else texts_in(folder), told)
+
+
+def rules_of(texts: Sequence[Text], told: Mapping[str, Any]) -> list[Rule]:
+    """The rules that files are.
 
     Parameters
     ----------
-    folder : Path or None
+    texts : sequence of Text
     told : mapping of str to object
         Values of parameters that the run sets.
 
@@ -76,13 +82,7 @@ def rules_in(folder: Path | None, told: Mapping[str, Any]) -> list[Rule]:
     BadInput
         A file of another name, one that is not one SELECT, a parameter without a value, a value that no rule takes.
     """
-    if folder is None:
-        files = []
-    elif not folder.is_dir():
-        raise BadInput(f"{folder} is no folder of rules; give one with .sql files, or make it.")
-    else:
-        files = sorted(folder.glob("*.sql"))
-    rules = [_rule(file, told) for file in files]
+    rules = [_rule(one, told) for one in texts]
     unknown = sorted(set(told) - {name for rule in rules for name in rule.parameters})
     if unknown:
         raise BadInput(
@@ -115,15 +115,15 @@ def _value(text: str) -> Any:
         return text.strip("'")
 
 
-def _rule(path: Path, told: Mapping[str, Any]) -> Rule:
+def _rule(one: Text, told: Mapping[str, Any]) -> Rule:
+    path, text = one
     kind = path.name.split("_", 1)[0]
     if kind not in KINDS or "_" not in path.stem:
         names = ", ".join(f"{kind}_*.sql" for kind in KINDS)
         raise BadInput(f"{path} is no rule: its name must be one of {names}; rename it or take it away.")
     try:
-        text = path.read_text(encoding="utf-8-sig")
         statements = duckdb.extract_statements(text)
-    except (OSError, UnicodeDecodeError, duckdb.Error) as error:
+    except duckdb.Error as error:
         raise BadInput(
             f"{path} cannot be read as SQL ({_first_line(error)}); mend it or take it away."
         ) from error
@@ -139,7 +139,14 @@ def _rule(path: Path, told: Mapping[str, Any]) -> Rule:
                 f"give it with --set score.rule_parameters={name}=VALUE, or in the file's heading as "
                 f"-- parameter: {name} = VALUE."
             )
-    return Rule(path, kind, _heading(text), text.strip().rstrip(";").rstrip(), values)
+    return Rule(path, kind, _heading(text), _query(text), values)
+
+
+def _query(text: str) -> str:
+    """A text's one statement with the comments before and in it, without the semicolon and what follows it."""
+    written = text.encode()
+    ends = (at for at, _ in duckdb.tokenize(text) if written[at : at + 1] == b";")
+    return written[: next(ends, len(written))].decode().strip()
 
 
 def _heading(text: str) -> str:

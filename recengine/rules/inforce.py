@@ -16,13 +16,16 @@ import pyarrow as pa
 from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.knobs.published import ScoreConfig
+from recengine.rules import files
 from recengine.rules.compiled import Compiled
-from recengine.rules.files import Rule, fingerprint_of, parsed_parameters, rules_in
+from recengine.rules.files import Rule, fingerprint_of, parsed_parameters
 from recengine.rules.prices import name_of, name_of_all
 from recengine.rules.running import ROWS, Ran, ran
 from recengine.variety.lists import Lister
 from recengine.variety.side_by_side import SideBySide
 from recengine.warehouse.connection import warehouse
+from recengine.warehouse.history import rules_of_data
+from recengine.warehouse.sqlfolder import Text, named_texts_in, texts_in
 
 log = logging.getLogger(__name__)
 
@@ -39,17 +42,26 @@ class InForce:
 
 
 def rules_of(home: Home, config: ScoreConfig) -> list[Rule]:
-    """The rules that a config names, else those of the home.
+    """The rules of the folder that a config names, else those that came with the data, else those of the home.
 
     Raises
     ------
     BadInput
-        As ``rules_in`` does.
+        As ``files.rules_of`` does, or the folder holds none.
     """
     told = parsed_parameters(config.rule_parameters)
+    if config.rules:
+        return files.rules_of(named_texts_in(Path(config.rules).expanduser()), told)
     own = home.root / "rules"
-    folder = Path(config.rules).expanduser() if config.rules else own if own.is_dir() else None
-    return rules_in(folder, told)
+    texts = _of_the_data(home) or (texts_in(own) if own.is_dir() else [])
+    return files.rules_of(texts, told)
+
+
+def _of_the_data(home: Home) -> list[Text]:
+    if not home.warehouse.exists():
+        return []
+    with warehouse(home.warehouse) as con:
+        return [Text(Path(path), text) for path, text in rules_of_data.kept(con)]
 
 
 def fingerprint(home: Home, config: ScoreConfig) -> str:
