@@ -25,14 +25,23 @@ CONTRACT = 2
 # In the order they are written: each reads rows of those before it, at most.
 TABLES = (
     *("movies", "users", "ratings", "recommendations", "recommendations_by_genre", "changes", "reasons"),
-    *("similar_movies", "popular_movies", "outcomes", "rules", "publications", "publication"),
+    *(
+        "similar_movies",
+        "popular_movies",
+        "outcomes",
+        "outcomes_by_variant",
+        "rules",
+        "publications",
+        "publication",
+    ),
 )
 
 # Each view with the tables that it shows: the first that has a column explains it.
 VIEWS = {
     f"{table}_detailed": (table, "movies")
     for table in TABLES
-    if table not in ("movies", "users", "outcomes", "rules", "publications", "publication")
+    if table not in ("movies", "users", "rules", "publications", "publication")
+    and not table.startswith("outcomes")
 } | {"reasons_detailed": ("reasons", "recommendations", "movies")}
 
 EARLIER = "earlier"  # what the version before is attached as

@@ -301,6 +301,12 @@ FAULTS = [
         "rank 1 on 2026-10-31 has 0 hits of 3 shown",
     ),
     Fault(
+        "variants_are_compared_as_they_came_out",
+        "INSERT INTO published.outcomes_by_variant "
+        "VALUES ('m+x', 'm', '2026-11-01', '2026-11-01', 3, 3, 1, 2, 1 / 3, 2 / 3, -1 / 3, NULL, NULL)",
+        "variant m+x against m has 1 and 2 hits, not as in outcomes",
+    ),
+    Fault(
         "changes_are_not_in_both",
         f"INSERT INTO published.changes SELECT user_id, movie_id, 'lost', 1, NULL FROM {RECS} WHERE {A_LIST}",
         "user 1 lost movie",

@@ -14,7 +14,7 @@ from recengine.config import Home
 from recengine.errors import NotReady
 from recengine.models import store
 from recengine.outcomes.trend import Day, days_of
-from recengine.serving.report.rules import rules_in
+from recengine.serving.report.rules import rows_in, rules_in
 from recengine.serving.report.tunings import Tuned, tuning_of
 from recengine.serving.versions import current_version, versions
 from recengine.warehouse import sqlfiles
@@ -55,6 +55,8 @@ class Facts:
         The rows of the table ``rules``.
     outcomes : tuple of Day
         What came of the lists on the last days that have outcomes, oldest first.
+    compared : list of dict
+        The rows of the table ``outcomes_by_variant``.
     """
 
     publication: dict[str, Any]
@@ -68,6 +70,7 @@ class Facts:
     tuned: Tuned | None = None
     rules: list[dict[str, Any]] = field(default_factory=list)
     outcomes: tuple[Day, ...] = ()
+    compared: list[dict[str, Any]] = field(default_factory=list)
     among: dict[tuple[int, int], str] = field(default_factory=dict)
 
 
@@ -94,15 +97,11 @@ def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Facts:
         [publication] = _rows(con.execute("FROM published.publication"))
         publication["metrics"] = json.loads(publication["metrics"])
         popularity = _rows(sqlfiles.run(con, "report/popularity"))
-        rules = rules_in(con)
+        rules, compared = rules_in(con), rows_in(con, "outcomes_by_variant")
         lists, among = _lists(con, before is not None), _among(con)
     history = _rows(sqlfiles.run(con, "report/history", {"n": NIGHTS}))
     for entry in history:
         entry["metrics"] = json.loads(entry["metrics"])
-    reasons = con.execute(
-        "SELECT reason FROM ops.publications WHERE version = ? AND action IN ('published', 'found')",
-        [version],
-    ).fetchone()
     loads = _rows(
         con.execute(
             "FROM ops.loads WHERE input_fingerprint = ? AND status <> 'failed' "
@@ -113,7 +112,7 @@ def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Facts:
     stored = (home.models / publication["model_id"]).exists()
     return Facts(
         publication=publication,
-        reason=reasons[0] if reasons else "",
+        reason=_reason(con, version),
         load=loads[0] if loads else {},
         history=history,
         curve=store.manifest_of(home, publication["model_id"]).history if stored else [],
@@ -124,6 +123,7 @@ def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Facts:
         tuned=tuning_of(con, publication["dataset"]),
         rules=rules,
         outcomes=tuple(days_of(con, publication["dataset"], 3 * NIGHTS)),
+        compared=compared,
     )
 
 
@@ -142,6 +142,13 @@ _LOADED = (
     *("ratings", "movies", "users", "users_without_attributes", "repeated_ratings", "quarantined"),
     "scale_evidence",
 )
+
+
+def _reason(con: duckdb.DuckDBPyConnection, version: str) -> str:
+    """Why a version was published, where that is known."""
+    query = "SELECT reason FROM ops.publications WHERE version = ? AND action IN ('published', 'found')"
+    found = con.execute(query, [version]).fetchone()
+    return found[0] if found else ""
 
 
 def _lists(

@@ -16,6 +16,7 @@ from recengine.serving.report import charts
 from recengine.serving.report.facts import METRICS, NIGHTS, Facts, gather, load_rows, measured
 from recengine.serving.report.prices import PRICE_HEADER, price_rows
 from recengine.serving.report.rules import RULE_HEADER, rule_rows
+from recengine.serving.report.variants import VARIANT_HEADER, variant_rows
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ def page(facts: Facts) -> str:
             price_header=PRICE_HEADER,
             rules=rule_rows(facts.rules, about),
             rule_header=RULE_HEADER,
+            variants=variant_rows(facts.compared),
+            variant_header=VARIANT_HEADER,
             charts=charts,
         )
     )

@@ -20,12 +20,17 @@ def rules_in(con: duckdb.DuckDBPyConnection, database: str = "published") -> lis
     database : str
         What it calls the file.
     """
-    table = [database, "rules"]
+    return rows_in(con, "rules", database)
+
+
+def rows_in(con: duckdb.DuckDBPyConnection, table: str, database: str = "published") -> list[dict[str, Any]]:
+    """The rows of a published file's table, by all columns; none where it has no such table."""
+    asked = [database, table]
     if not con.execute(
-        "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND table_name = ?", table
+        "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND table_name = ?", asked
     ).fetchall():
         return []
-    found = con.execute(f'SELECT * FROM "{database}".rules ORDER BY name')
+    found = con.execute(f'SELECT * FROM "{database}".{table} ORDER BY ALL')
     names = [column[0] for column in found.description or ()]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 

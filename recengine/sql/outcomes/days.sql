@@ -4,7 +4,7 @@
 WITH groups AS (
     SELECT day, sum(shown)::BIGINT AS shown, sum(hits)::BIGINT AS hits, any_value(users) AS users
     FROM ops.outcomes WHERE dataset = $dataset AND day < $before
-    GROUP BY day, version, variant, model_id
+    GROUP BY day, version, variant, model_id, user_group
 ),
 days AS (
     SELECT day, sum(shown)::BIGINT AS shown, sum(hits)::BIGINT AS hits, sum(users)::BIGINT AS users

@@ -22,6 +22,8 @@ COMMENT ON COLUMN published.outcomes.hits IS 'of these rows, those whose user ra
 COMMENT ON COLUMN published.outcomes.hit_rate IS 'hits / shown';
 COMMENT ON COLUMN published.outcomes.users IS 'users of the variant, with a list, who rated anything that day while the list was live; the same at every rank';
 INSERT INTO published.outcomes BY NAME
-SELECT version, model_id, variant, day, rank, shown, hits, hits / shown AS hit_rate, users
+SELECT version, model_id, variant, day, rank,
+    sum(shown)::BIGINT AS shown, sum(hits)::BIGINT AS hits, sum(hits) / sum(shown) AS hit_rate, sum(users)::BIGINT AS users
 FROM ops.outcomes SEMI JOIN scores.origin USING (dataset)
+GROUP BY version, model_id, variant, day, rank
 ORDER BY version, variant, model_id, day, rank

@@ -28,7 +28,7 @@ def plant(con: duckdb.DuckDBPyConnection, hits: Sequence[int], users: int = 1000
         day = FIRST + timedelta(days=night)
         for rank in (1, 2):
             row = ["tiny", f"{day:%Y%m%d}-020000-000", "m", "all", day, rank, users, count, users]
-            con.execute("INSERT INTO ops.outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            con.execute("INSERT INTO ops.outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", row)
     return FIRST + timedelta(days=len(hits))
 
 
@@ -38,8 +38,8 @@ STEADY = [50, 52, 48, 51, 49, 50, 53, 47, 50, 52, 48, 50, 51, 49]
 def test_days_add_up_ranks_and_versions(con: duckdb.DuckDBPyConnection) -> None:
     after = plant(con, [50, 40])
     con.execute(
-        "INSERT INTO ops.outcomes VALUES ('tiny', '20260302-150000-000', 'm', 'all', '2026-03-02', 1, 30, 3, 30), "
-        "('other', '20260302-150000-000', 'm', 'all', '2026-03-02', 1, 7, 7, 7)"
+        "INSERT INTO ops.outcomes VALUES ('tiny', '20260302-150000-000', 'm', 'all', '2026-03-02', 1, 30, 3, 30, 0), "
+        "('other', '20260302-150000-000', 'm', 'all', '2026-03-02', 1, 7, 7, 7, 0)"
     )
     found = trend.days_of(con, "tiny", 14, before=after)
     assert found == [Day(FIRST, 2000, 100, 1000), Day(date(2026, 3, 2), 2030, 83, 1030)]

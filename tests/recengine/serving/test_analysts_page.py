@@ -48,9 +48,9 @@ def second(published_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Ho
         con.execute("DELETE FROM scores.recommendations WHERE rank = 5")
         con.execute("UPDATE scores.origin SET top_n = 4")
         con.execute(
-            "INSERT INTO ops.outcomes SELECT dataset, '20260301-020000-000', model_id, "
-            "'all', '2026-03-01', rank, 9, 1, 9 "
-            "FROM scores.origin, range(1, 5) AS ranks(rank)"
+            "INSERT INTO ops.outcomes "
+            "SELECT dataset, '20260301-020000-000', model_id, variant, '2026-03-01', rank, 9, 1, 9, 0 "
+            "FROM scores.origin, range(1, 5) AS ranks(rank), unnest(['m', 'm+diversity']) AS variants(variant)"
         )
         publish.publish(con, home)
     return home

@@ -71,6 +71,23 @@ def test_live_hit_rates_are_drawn_where_there_are_any() -> None:
     assert "<h2>What came of the lists" not in report.page(FACTS)
 
 
+def test_variants_are_told_beside_a_plainer_one() -> None:
+    one = {"variant": "m+<x>", "against": "m", "first_day": date(2026, 1, 2), "last_day": date(2026, 1, 9),
+           "shown": 12345, "shown_against": 9000, "hit_rate": 0.0123, "hit_rate_against": 0.01,
+           "difference": 0.0023, "difference_low": -0.0001, "difference_high": 0.0047}  # fmt: skip
+    few = one | {"difference_low": None, "difference_high": None}
+    page = report.page(replace(FACTS, compared=[one, few]))
+    assert "m+&lt;x&gt;" in page
+    for part in (
+        "2026-01-02 to 2026-01-09",
+        "1.23% of 12,345",
+        "+0.23% [-0.01%, +0.47%]",
+        "+0.23% (too few hits",
+    ):
+        assert part in page, part
+    assert "<h2>Variants" not in report.page(FACTS)
+
+
 def test_what_is_new_in_a_list_is_marked() -> None:
     cells = re.findall(r"<td class=new>([^<]*)<", report.page(FACTS))
     assert cells == ["Comes $x^2$", "&lt;script&gt;x&lt;/script&gt;"]
