@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -83,7 +84,11 @@ class ScoreConfig(StageConfig):
     @field_validator("rule_parameters", mode="before")
     @classmethod
     def _may_be_one_line(cls, told: Any) -> Any:
-        return [one.strip() for one in told.split(",") if one.strip()] if isinstance(told, str) else told
+        if not isinstance(told, str):
+            return told
+        # A comma parts values only where another name= follows: a value may be a list.
+        parts = re.split(r",(?=\s*\w+\s*=)", told)
+        return [one.strip(" ,") for one in parts if one.strip(" ,")]
 
     @property
     def switches(self) -> dict[str, float]:

@@ -56,7 +56,7 @@ class Compiled:
             elif one.rule.kind == "only" and not one.per_user:
                 everyone |= ~np.isin(np.arange(snapshot.movies), movies)
             elif one.rule.kind == "only":
-                named = np.isin(snapshot.user_ids, one.rows["user_id"].to_numpy())
+                named = np.isin(snapshot.user_ids, one.users)
                 limits.append((named, _matrix(snapshot, users, movies, np.ones(len(movies)))))
         limited, only = _limits(snapshot, limits)
         excluded = Excluded(snapshot.ratings, everyone, others, only, limited)

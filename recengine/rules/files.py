@@ -30,6 +30,7 @@ COLUMNS = {
 }
 KINDS = tuple(COLUMNS)
 
+_NAME = re.compile(rf"({'|'.join(KINDS)})_.+\.(?i:sql)", re.DOTALL)
 _PARAMETER = re.compile(r"^--\s*parameter:\s*(\w+)\s*=\s*(.+?)\s*$", re.MULTILINE)
 _COMMENT = re.compile(r"^--\s?(.*)$")
 
@@ -80,9 +81,12 @@ def rules_of(texts: Sequence[Text], told: Mapping[str, Any]) -> list[Rule]:
     Raises
     ------
     BadInput
-        A file of another name, one that is not one SELECT, a parameter without a value, a value that no rule takes.
+        A file of another name, one that is not one SELECT, a parameter without a value, a value that no query takes.
     """
     rules = [_rule(one, told) for one in texts]
+    names = [rule.name for rule in rules]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise BadInput(f"Two rules are called {twice[0]}; rename one of the files.")
     unknown = sorted(set(told) - {name for rule in rules for name in rule.parameters})
     if unknown:
         raise BadInput(
@@ -110,17 +114,24 @@ def parsed_parameters(told: Sequence[str]) -> dict[str, Any]:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse)
     except ValueError:
-        return text.strip("'")
+        quoted = len(text) > 1 and text[0] == text[-1] == "'"
+        return text[1:-1].replace("''", "'") if quoted else text
+
+
+def _refuse(constant: str) -> None:
+    """No number is NaN or infinite in JSON, whatever Python says."""
+    raise ValueError(constant)
 
 
 def _rule(one: Text, told: Mapping[str, Any]) -> Rule:
     path, text = one
-    kind = path.name.split("_", 1)[0]
-    if kind not in KINDS or "_" not in path.stem:
+    if not _NAME.fullmatch(path.name) or not legible(path.name).isprintable():
         names = ", ".join(f"{kind}_*.sql" for kind in KINDS)
-        raise BadInput(f"{path} is no rule: its name must be one of {names}; rename it or take it away.")
+        raise BadInput(
+            f"{_printable(path)} is no rule: its name must be one of {names}; rename it or take it away."
+        )
     try:
         statements = duckdb.extract_statements(text)
     except duckdb.Error as error:
@@ -129,9 +140,20 @@ def _rule(one: Text, told: Mapping[str, Any]) -> Rule:
         ) from error
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise BadInput(f"{path} must be one SELECT and nothing else; mend it or take it away.")
-    values = {name: _value(value) for name, value in _PARAMETER.findall(text)}
-    wanted = set(statements[0].named_parameters)
-    values = {name: told.get(name, values.get(name)) for name in wanted}
+    values = _values(path, text, set(statements[0].named_parameters), told)
+    return Rule(path, path.name.split("_", 1)[0], _heading(text), _query(text), values)
+
+
+def _values(path: Path, text: str, wanted: set[str], told: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the parameters that a query takes."""
+    own = {name: _value(value) for name, value in _PARAMETER.findall(text)}
+    if numbered := sorted(name for name in wanted if name.isdigit()):
+        raise BadInput(f"{path} takes a parameter by its place, {numbered[0]}; give it a name, as in $years.")
+    if unused := sorted(own.keys() - wanted):
+        raise BadInput(
+            f"{path} says what {unused[0]} is, and its query takes no ${unused[0]}; mend one of the two."
+        )
+    values = {name: told.get(name, own.get(name)) for name in wanted}
     for name in sorted(wanted):
         if values[name] is None:
             raise BadInput(
@@ -139,14 +161,21 @@ def _rule(one: Text, told: Mapping[str, Any]) -> Rule:
                 f"give it with --set score.rule_parameters={name}=VALUE, or in the file's heading as "
                 f"-- parameter: {name} = VALUE."
             )
-    return Rule(path, kind, _heading(text), _query(text), values)
+    return values
 
 
 def _query(text: str) -> str:
-    """A text's one statement with the comments before and in it, without the semicolon and what follows it."""
-    written = text.encode()
-    ends = (at for at, _ in duckdb.tokenize(text) if written[at : at + 1] == b";")
-    return written[: next(ends, len(written))].decode().strip()
+    """A text's one statement, with the comments before it, without semicolons and what follows the last of them."""
+    written, began, begins, ends = text.encode(), False, 0, None
+    for at, kind in duckdb.tokenize(text):
+        if written[at : at + 1] != b";":
+            began = began or kind != duckdb.token_type.comment
+        elif not began:
+            begins = at + 1
+        else:
+            ends = at
+            break
+    return written[begins:ends].decode().strip()
 
 
 def _heading(text: str) -> str:
@@ -159,6 +188,10 @@ def _heading(text: str) -> str:
         if not _PARAMETER.match(line):
             lines.append(found[1].strip())
     return " ".join(line for line in lines if line)
+
+
+def _printable(path: Path) -> str:
+    return "".join(letter if letter.isprintable() else "·" for letter in legible(path))
 
 
 def _first_line(error: BaseException) -> str:

@@ -21,6 +21,7 @@ from recengine.rules.compiled import Compiled
 from recengine.rules.files import Rule, fingerprint_of, parsed_parameters
 from recengine.rules.prices import name_of, name_of_all
 from recengine.rules.running import ROWS, Ran, ran
+from recengine.runtime.paths import user_path
 from recengine.variety.lists import Lister
 from recengine.variety.side_by_side import SideBySide
 from recengine.warehouse.connection import warehouse
@@ -50,8 +51,8 @@ def rules_of(home: Home, config: ScoreConfig) -> list[Rule]:
         As ``files.rules_of`` does, or the folder holds none.
     """
     told = parsed_parameters(config.rule_parameters)
-    if config.rules:
-        return files.rules_of(named_texts_in(Path(config.rules).expanduser()), told)
+    if folder := user_path(config.rules):
+        return files.rules_of(named_texts_in(folder), told)
     own = home.root / "rules"
     texts = _of_the_data(home) or (texts_in(own) if own.is_dir() else [])
     return files.rules_of(texts, told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,8 @@ def rule_of(small: Snapshot, kind: str, seed: int, per_user: bool, most: int = 2
     frame = pa.table(rows, schema=ROWS).to_pandas().drop_duplicates(["user_id", "movie_id", "value"])
     table = pa.Table.from_pandas(frame, schema=ROWS, preserve_index=False)
     rule = Rule(Path(f"{kind}_{seed}.sql"), kind, "", "", {})
-    return Ran(rule, table, per_user, most if kind == "cap" else None, 0)
+    named = np.array([user for user in users if user is not None], dtype=np.int64)
+    return Ran(rule, table, per_user, most if kind == "cap" else None, 0, named)
 
 
 def plain_list(model: Model, small: Snapshot, rules: list[Ran], user: int) -> list[int]:
@@ -126,9 +128,18 @@ def test_they_are_those_of_a_plain_search(
 
 def test_who_is_left_without_any_movie_is_told_before_anything_is_trained(small: Snapshot) -> None:
     nothing = rule_of(small, "only", 1, False)
-    empty = Ran(nothing.rule, nothing.rows.slice(0, 0), False, None, 0)
+    empty = Ran(nothing.rule, nothing.rows.slice(0, 0), False, None, 0, np.zeros(0, dtype=np.int64))
     with pytest.raises(
         BadInput, match=r"The rules only_1 leave 40 of 40 users without any movie, user 1 for one"
     ):
         Compiled.over(small, [empty]).check_everybody_has_a_movie(small, [empty])
     Compiled.over(small, [nothing]).check_everybody_has_a_movie(small, [nothing])
+
+
+def test_a_user_with_nothing_but_unknown_movies_is_left_without_one(small: Snapshot) -> None:
+    one = rule_of(small, "only", 1, True)
+    user = int(small.user_ids[1])  # whom no row of the rule names
+    assert user not in one.users
+    other = replace(one, users=np.append(one.users, user))
+    with pytest.raises(BadInput, match=f"only_1 leave 1 of 40 users without any movie, user {user} for one"):
+        Compiled.over(small, [other]).check_everybody_has_a_movie(small, [other])
