@@ -1,4 +1,4 @@
-"""Prefect's database under the home: one that is damaged is set aside before a server starts on it."""
+"""Prefect's database under the home: a damaged one is set aside, a new one laid out, before a server starts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,22 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from flows.server import ready
 from recengine.config import Home
 from recengine.runtime import durable
+
+
+def prepare(home: Home) -> str | None:
+    """Set a damaged one aside, and where there is none give the home the one that is ready made.
+
+    Returns
+    -------
+    str or None
+        The sentence that says that one was damaged.
+    """
+    said = set_aside_if_damaged(home)
+    ready.lay_out(home)
+    return said
 
 
 def set_aside_if_damaged(home: Home) -> str | None:

@@ -86,7 +86,7 @@ def server() -> Iterator[None]:
         yield
         return
     home = Home.at()
-    database.set_aside_if_damaged(home)
+    database.prepare(home)
     os.environ[auth.CLIENT] = credentials = f"recengine:{secrets.token_urlsafe(24)}"
     output = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the server lives; pages of traceback are for nobody
     with socket.create_server(("127.0.0.1", 0)) as listening:

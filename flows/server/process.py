@@ -19,7 +19,7 @@ def main() -> None:
     generated = None if os.environ.get(AUTH) else auth.generated(Home.at())
     if generated is not None:
         os.environ[AUTH] = generated
-    database.set_aside_if_damaged(Home.at())
+    database.prepare(Home.at())
     from prefect.server.api.server import create_app  # reads the settings when it is imported
     from prefect.settings import get_current_settings
 

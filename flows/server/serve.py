@@ -126,7 +126,7 @@ def serve(
         address = address_of(host, port)
         try:
             say("Starting the Prefect server ...")
-            if damaged := database.set_aside_if_damaged(home):
+            if damaged := database.prepare(home):
                 say(damaged)
             server.start()
             _wait_for_health(server, address, stop)

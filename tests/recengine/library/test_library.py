@@ -52,7 +52,9 @@ def published(home: Home, table: str, columns: str) -> pd.DataFrame:
 
 def test_a_folder_gives_the_published_lists(hybrid_home: Home, data: recengine.Dataset) -> None:
     lists = recengine.recommend(recengine.fit(data, **QUICK))
-    expected = published(hybrid_home, "recommendations", "* EXCLUDE (model_id, generated_at, relevance, variant)")
+    expected = published(
+        hybrid_home, "recommendations", "* EXCLUDE (model_id, generated_at, relevance, variant)"
+    )
     pd.testing.assert_frame_equal(lists, expected, check_exact=True)
     near = published(hybrid_home, "similar_movies", "* EXCLUDE (similarity)")
     pd.testing.assert_frame_equal(recengine.similar(data, n=5), near, check_exact=True)
@@ -61,7 +63,9 @@ def test_a_folder_gives_the_published_lists(hybrid_home: Home, data: recengine.D
 def test_a_home_gives_its_published_lists(hybrid_home: Home) -> None:
     recommender = recengine.load(hybrid_home.root)
     assert recommender.model.name == "hybrid"
-    expected = published(hybrid_home, "recommendations", "* EXCLUDE (model_id, generated_at, relevance, variant)")
+    expected = published(
+        hybrid_home, "recommendations", "* EXCLUDE (model_id, generated_at, relevance, variant)"
+    )
     pd.testing.assert_frame_equal(recengine.recommend(recommender), expected, check_exact=True)
 
 
