@@ -84,7 +84,7 @@ def build(con: duckdb.DuckDBPyConnection, home: Home) -> FeatureReport:
     folder = home.snapshots / fingerprint
     if not con.execute(
         "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'features' AND table_name = 'movies'"
-    ).fetchone():
+    ).fetchall():
         shutil.rmtree(folder, ignore_errors=True)  # of a warehouse that was lost: its tables are read too
     built = not folder.exists()
     if built:

@@ -114,6 +114,7 @@ def test_build_twice_does_no_work(tmp_path: Path) -> None:
     stamps = {file: file.stat().st_mtime_ns for file in first.folder.iterdir()}
     con.execute("DROP VIEW features.interactions")  # would be made again if anything were done
     second = features.build(con, home)
+    assert con.sql("SELECT 1").fetchall() == [(1,)]  # nothing that was begun is unfinished
     assert (first.built, second.built) == (True, False)
     assert (first.fingerprint, first.folder) == (second.fingerprint, second.folder)
     assert {file: file.stat().st_mtime_ns for file in second.folder.iterdir()} == stamps

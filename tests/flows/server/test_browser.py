@@ -75,7 +75,7 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
     form = page.locator("form")
     for text in ("Recommendations per user", "demo is generated on the spot",
                  "Seed of everything random", "Largest share of unusable rows"):  # fmt: skip
-        expect(form.get_by_text(text)).to_be_visible()
+        expect(form.get_by_text(text).first).to_be_visible()
     top_n = field(page, "top_n")
     assert (top_n.input_value(), top_n.get_attribute("min"), top_n.get_attribute("max")) == (
         "10",

@@ -65,6 +65,13 @@ def test_what_is_named_twice_or_not_there(tmp_path: Path, con: duckdb.DuckDBPyCo
     assert one.unknown == 4
 
 
+def test_a_film_of_two_ids_is_preferred_once(tmp_path: Path, con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("INSERT INTO features.twins VALUES (20, 10)")
+    query = "FROM (VALUES (10, 0.5), (20, 0.5), (20, 0.25)) AS t(movie_id, weight)"
+    one = ran_of(tmp_path, con, "boost_some.sql", query)
+    assert one.rows.select(["movie_id", "weight"]).to_pylist() == [{"movie_id": 10, "weight": 0.75}]
+
+
 MISTAKES = {
     "hide_x.sql": ("SELECT 1 AS movie_id", "is no rule: its name must be one of exclude_"),
     "exclude.sql": ("SELECT 1 AS movie_id", "is no rule: its name must be one of exclude_"),
