@@ -1,0 +1,70 @@
+"""The engine of many boxes: a Ray task per shard. The only module that imports Ray, and only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from recengine.engine.base import Result, ShardFailed, Task
+from recengine.errors import BadInput
+
+RETRIES = 2
+
+
+class Ray:
+    """Runs each task on one CPU of a cluster; a task whose worker or node is lost, or that fails, is tried again.
+
+    Parameters
+    ----------
+    address : str
+        ``local`` (workers of this box, started here), ``auto`` (the cluster this box belongs to) or ``ray://...``.
+    retries : int
+        How often a task is tried again.
+    options : Any
+        Further arguments of ``ray.init``.
+
+    Raises
+    ------
+    BadInput
+        Where Ray is not installed, or no cluster answers at the address.
+    """
+
+    def __init__(self, address: str = "local", retries: int = RETRIES, **options: Any) -> None:
+        self.retries = retries
+        self._ray = _installed()
+        try:
+            self._ray.init(address=address, log_to_driver=False, ignore_reinit_error=True, **options)
+        except (ConnectionError, ValueError) as problem:
+            raise BadInput(
+                f"No Ray cluster answers at {address}; start one (ray start --head) or use local."
+            ) from problem
+
+    def map(self, work: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
+        """Results in the order of ``tasks``, whichever ends first; see ``Engine.map``."""
+        remote = self._ray.remote(num_cpus=1, max_retries=self.retries, retry_exceptions=True)(work)
+        pending = [remote.remote(task) for task in tasks]
+        return [self._result(shard, reference) for shard, reference in enumerate(pending)]
+
+    def _result(self, shard: int, reference: Any) -> Any:
+        try:
+            return self._ray.get(reference)
+        except self._ray.exceptions.RayError as problem:
+            cause = getattr(problem, "cause", None) or problem
+            said = f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'lost'}"
+            raise ShardFailed(shard, self.retries + 1, said) from problem
+
+    def close(self) -> None:
+        """Leave the cluster; one that was started here ends."""
+        self._ray.shutdown()
+
+
+def _installed() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
+    try:
+        return importlib.import_module("ray")
+    except ImportError as problem:
+        raise BadInput(
+            "The engine ray needs Ray, which is not installed: pip install 'ray==2.60.0' here and on every node."
+        ) from problem
