@@ -93,91 +93,102 @@ def strongest(model: Linear, asked: Asked, k: int) -> Reasons:
 
 @COMPILED
 def _keep(
-    part: float, kind: int, about: int, found: Reasons, user: int, at: int
+    parts: NDArray[np.float64],
+    kind: int,
+    about: NDArray[np.int32],
+    scale: float,
+    found: Reasons,
+    place: tuple[int, int],
 ) -> None:  # pragma: no cover - compiled
-    """Put a part among a score's strongest, or into its rest."""
-    parts = found.parts[user, at]
-    found.sizes[user, at] += abs(part)
-    place = len(parts)
-    while place > 0 and part > parts[place - 1]:
-        place -= 1
-    if place == len(parts):
-        found.rest[user, at] += part
-        return
-    found.rest[user, at] += parts[-1]
-    for other in range(len(parts) - 1, place, -1):
-        parts[other] = parts[other - 1]
-        found.kinds[user, at, other] = found.kinds[user, at, other - 1]
-        found.about[user, at, other] = found.about[user, at, other - 1]
-    parts[place] = part
-    found.kinds[user, at, place] = kind
-    found.about[user, at, place] = about
+    """Put the strongest of a score's parts, (P,), of things (P,), among those found, and the others into its rest."""
+    user, at = place
+    kept, kinds, abouts = found.parts[user, at], found.kinds[user, at], found.about[user, at]
+    last = len(kept) - 1
+    least = kept[last] if last >= 0 else np.inf
+    total, size, before = 0.0, 0.0, kept.sum()
+    for i in range(len(parts)):
+        part = parts[i] * scale
+        total += part
+        size += abs(part)
+        if part > least:
+            to = last
+            while to > 0 and part > kept[to - 1]:
+                kept[to], kinds[to], abouts[to] = kept[to - 1], kinds[to - 1], abouts[to - 1]
+                to -= 1
+            kept[to], kinds[to], abouts[to] = part, kind, about[i]
+            least = kept[last]
+    found.rest[user, at] += total + before - kept.sum()
+    found.sizes[user, at] += size
 
 
 @COMPILED
 def _low_rank(
-    user: int, own: NDArray[np.float64], model: Linear, asked: Asked, first: int, size: int
+    model: Linear, rated: NDArray[np.int32], columns: NDArray[np.int64], times: NDArray[np.float64]
 ) -> NDArray[np.float64]:  # pragma: no cover - compiled
-    """What each rated movie's code adds to some targets, (rated, size)."""
+    """What each rated movie's code adds to some targets, (targets, rated)."""
     k = model.factors.shape[1]
-    if not k or not len(own):
-        return np.zeros((len(own), size))
+    own = np.zeros((len(rated), k))
+    for entry in range(len(rated)):
+        if rated[entry] < len(model.factors):
+            own[entry] = model.factors[rated[entry]]
     normal = np.dot(own.T, own)
     for i in range(k):
         for j in range(k):
             normal[i, j] += model.base[i, j]
         normal[i, i] += model.ridge[0] * len(own) + model.ridge[1]
-    toward = np.empty((k, size))
-    for at in range(size):
-        column = asked.columns[user, first + at]
+    toward = np.empty((k, len(columns)))
+    for at in range(len(columns)):
         for i in range(k):
             toward[i, at] = -model.centre[i]
-            if 0 <= column < len(model.factors):
-                toward[i, at] += model.factors[column, i] * asked.times[user, first + at]
-    parts: NDArray[np.float64] = np.dot(own, np.linalg.solve(normal, toward)) * model.low_rank
+            if 0 <= columns[at] < len(model.factors):
+                toward[i, at] += model.factors[columns[at], i] * times[at]
+    parts: NDArray[np.float64] = np.dot(np.linalg.solve(normal, toward).T, own.T) * model.low_rank
     return parts
+
+
+@COMPILED
+def _of_weights(
+    rows: tuple[NDArray[np.float32], NDArray[np.float64]],
+    inputs: NDArray[np.int32],
+    columns: NDArray[np.int64],
+    times: NDArray[np.float64],
+    parts: NDArray[np.float64],
+) -> None:  # pragma: no cover - compiled
+    """Add what inputs' weights and their means say of some targets to parts (targets, inputs)."""
+    weights, means = rows
+    height, width = weights.shape
+    there, much = np.zeros(len(columns), dtype=np.int64), np.zeros(len(columns))
+    for at in range(len(columns)):
+        if 0 <= columns[at] < width:
+            there[at], much[at] = columns[at], times[at]
+    for entry in range(len(inputs)):
+        row = inputs[entry]
+        if row < height:
+            own, mean = weights[row], means[row]
+            for at in range(len(columns)):
+                parts[at, entry] += own[there[at]] * much[at] - mean
 
 
 @COMPILED
 def _explain(
     start: int, stop: int, model: Linear, asked: Asked, found: Reasons
 ) -> None:  # pragma: no cover - compiled
-    head, width = model.weights.shape
     for user in range(start, stop):
-        begin, end = asked.rated.indptr[user], asked.rated.indptr[user + 1]
-        own = np.zeros((end - begin, model.factors.shape[1]))
-        for entry in range(begin, end):
-            if asked.rated.columns[entry] < len(model.factors):
-                own[entry - begin] = model.factors[asked.rated.columns[entry]]
+        rated = asked.rated.columns[asked.rated.indptr[user] : asked.rated.indptr[user + 1]]
+        begin, end = asked.inputs.indptr[user], asked.inputs.indptr[user + 1]
+        others = asked.inputs.columns[begin:end]
         for first in range(0, asked.columns.shape[1], TARGETS):
-            size = min(TARGETS, asked.columns.shape[1] - first)
-            parts = _low_rank(user, own, model, asked, first, size)
-            for entry in range(begin, end):
-                movie = asked.rated.columns[entry]
-                for at in range(size):
-                    column = asked.columns[user, first + at]
-                    if column < 0:
-                        continue
-                    part = parts[entry - begin, at]
-                    if movie < head:
-                        part -= model.means[movie]
-                        if column < width:
-                            part += model.weights[movie, column] * asked.times[user, first + at]
-                    _keep(part * asked.scales[user], MOVIE, movie, found, user, first + at)
-        _explain_inputs(user, model, asked, found)
-
-
-@COMPILED
-def _explain_inputs(
-    user: int, model: Linear, asked: Asked, found: Reasons
-) -> None:  # pragma: no cover - compiled
-    for entry in range(asked.inputs.indptr[user], asked.inputs.indptr[user + 1]):
-        row = asked.inputs.columns[entry]
-        for at in range(asked.columns.shape[1]):
-            column = asked.columns[user, at]
-            if column < 0:
-                continue
-            part = -model.input_means[row]
-            if column < model.inputs.shape[1]:
-                part += model.inputs[row, column] * asked.times[user, at]
-            _keep(part * asked.values[entry] * asked.scales[user], ATTRIBUTE, row, found, user, at)
+            columns = asked.columns[user, first : first + TARGETS]
+            times = asked.times[user, first : first + TARGETS]
+            parts = np.zeros((len(columns), len(rated)))
+            if model.factors.shape[1] and len(rated):
+                parts = _low_rank(model, rated, columns, times)
+            _of_weights((model.weights, model.means), rated, columns, times, parts)
+            besides = np.zeros((len(columns), len(others)))
+            _of_weights((model.inputs, model.input_means), others, columns, times, besides)
+            for at in range(len(columns)):
+                if columns[at] >= 0:
+                    place = (user, first + at)
+                    _keep(parts[at], MOVIE, rated, asked.scales[user], found, place)
+                    weighed = besides[at] * asked.values[begin:end]
+                    _keep(weighed, ATTRIBUTE, others, asked.scales[user], found, place)
