@@ -21,13 +21,16 @@ from recengine.models.parts.biases import BiasConfig, Biases
 from recengine.models.parts.closed_form import (
     TOO_LITTLE_MEMORY,
     add_features,
+    mean_count,
     solvable,
     user_weights,
     zero_diagonal_ridge,
 )
 from recengine.models.parts.ranking_reasons import named
+from recengine.models.popularity import counts_of
 from recengine.models.reasons import POPULARITY, Reasons
 from recengine.models.shared import part_of
+from recengine.models.spread import OverShards, Plan, total
 from recengine.runtime.resources import MEMORY_LIMIT
 
 log = logging.getLogger(__name__)
@@ -49,7 +52,7 @@ class EaseConfig(ModelConfig):
     biases: BiasConfig = Field(BiasConfig(), description="Predicted stars")
 
 
-class Ease(Model):
+class Ease(OverShards, Model):
     """Each movie's column reconstructed from the other movies and the user's attributes, by ridge regression.
 
     Input row of a user: 1 for each rated movie, a 1, then the attributes. Each genre (and release-year bin)
@@ -84,31 +87,32 @@ class Ease(Model):
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Sum the Gram matrix and solve; the biases for predicted stars are fitted beside it."""
         on_progress("solving", 0, 1)
-        inputs = self._attributes(snapshot)  # (U, A)
+        beside = self._attributes(snapshot).shape[1]
         wanted = min(self.config.most_movies, snapshot.movies)
-        head = min(wanted, max(solvable() - inputs.shape[1], 0))
+        head = min(wanted, max(solvable() - beside, 0))
         if head < wanted:
             log.warning(TOO_LITTLE_MEMORY, self.name, f"{head:,}", f"{wanted:,}", MEMORY_LIMIT)
-        counts = np.bincount(snapshot.ratings.indices, minlength=snapshot.movies)
+        counts = total(snapshot, counts_of, {}, self.spread)
         self.shares = (counts / max(snapshot.users, 1)).astype(np.float32)
         self.covered = np.sort(np.argsort(-counts, kind="stable")[:head])
         self.weights = zero_diagonal_ridge(
-            self._gram(snapshot, inputs), self.config.ridge, outputs=head, device=device
+            self._gram(snapshot), self.config.ridge, outputs=head, device=device
         )
         self.biases.fit(snapshot)
         on_progress("solving", 1, 1)
         return self
 
-    def _gram(self, snapshot: Snapshot, inputs: csr_array) -> NDArray[np.float32]:
+    def _gram(self, snapshot: Snapshot) -> NDArray[np.float32]:
         """Pairs of movies, the genres' rows, and the attributes with both, (H + A, H + A)."""
-        config, head = self.config, len(self.covered)
-        user, rows = user_weights(snapshot, config.count_exponent), snapshot.interactions[:, self.covered]
-        gram = weighted_raters(rows, user, beside=inputs.shape[1])
+        config = self.config
+        plan = {
+            "covered": self.covered,
+            "attribute_weight": config.attribute_weight,
+            "count_exponent": config.count_exponent,
+            "mean_count": mean_count(snapshot),
+        }
+        gram = total(snapshot, gram_of, plan, self.spread)
         add_features(gram, snapshot.movie_group(*GENRES)[self.covered], config.genre_weight)
-        weighted = inputs.multiply(user[:, None]).tocsr()
-        gram[:head, head:] = (rows.T @ weighted).toarray()
-        gram[head:, :head] = gram[:head, head:].T
-        gram[head:, head:] = (inputs.T @ weighted).toarray()
         return gram
 
     def fold_in(self, snapshot: Snapshot, others: Snapshot) -> Self:
@@ -174,7 +178,25 @@ class Ease(Model):
         return self
 
     def _attributes(self, snapshot: Snapshot) -> csr_array:
-        """Input columns beside the movies, (U, A): a constant and the user's attributes."""
-        constant = csr_array(np.ones((snapshot.users, 1), dtype=np.float32))
-        columns = hstack([constant, snapshot.user_group(*ATTRIBUTES)], format="csr", dtype=np.float32)
-        return csr_array(columns * np.float32(self.config.attribute_weight))
+        return attributes_of(snapshot, self.config.attribute_weight)
+
+
+def attributes_of(snapshot: Snapshot, weight: float) -> csr_array:
+    """Input columns beside the movies, (U, A): a constant and the user's attributes."""
+    constant = csr_array(np.ones((snapshot.users, 1), dtype=np.float32))
+    columns = hstack([constant, snapshot.user_group(*ATTRIBUTES)], format="csr", dtype=np.float32)
+    return csr_array(columns * np.float32(weight))
+
+
+def gram_of(shard: Snapshot, plan: Plan) -> NDArray[np.float32]:
+    """A shard's users' pairs of movies, and attributes with both and with each other, (H + A, H + A)."""
+    covered = plan["covered"]
+    head, inputs = len(covered), attributes_of(shard, float(plan["attribute_weight"]))
+    user = user_weights(shard, float(plan["count_exponent"]), float(plan["mean_count"]))
+    rows = shard.interactions[:, covered]
+    gram = weighted_raters(rows, user, beside=inputs.shape[1])
+    weighted = inputs.multiply(user[:, None]).tocsr()
+    gram[:head, head:] = (rows.T @ weighted).toarray()
+    gram[head:, :head] = gram[:head, head:].T
+    gram[head:, head:] = (inputs.T @ weighted).toarray()
+    return gram

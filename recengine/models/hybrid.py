@@ -32,6 +32,7 @@ from recengine.models.parts.recency_boost import RecencyBoost, RecencyBoostConfi
 from recengine.models.propensity import factors_of
 from recengine.models.reasons import TREND, Reasons
 from recengine.models.shared import Kept, part_of
+from recengine.models.spread import OverShards
 from recengine.runtime.resources import MEMORY_LIMIT
 from recengine.runtime.threads import own_threads
 
@@ -57,7 +58,7 @@ class HybridConfig(ModelConfig):
     )
 
 
-class Hybrid(Model):
+class Hybrid(OverShards, Model):
     """Ranking scores from two added autoencoders, boosted by recency; stars from a third."""
 
     name: ClassVar[str] = "hybrid"
@@ -117,6 +118,7 @@ class Hybrid(Model):
             if not snapshot.implicit and not self._only_lists:
                 stars = beside.submit(share(self.stars.fit), snapshot, device=device, on_progress=on_progress)
             replay = beside.submit(share(self._learn_recency), snapshot, device, on_progress)
+            self.ranking.spread = self.spread
             self.ranking.fit(snapshot, device=device, on_progress=on_progress)
             replay.result()
             self.history = stars.result().history if stars else []

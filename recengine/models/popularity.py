@@ -13,9 +13,10 @@ from recengine.dataset import Snapshot
 from recengine.models.base import Model, OnProgress, silent
 from recengine.models.parts.biases import Biases
 from recengine.models.reasons import POPULARITY, Reasons
+from recengine.models.spread import OverShards, Plan, total
 
 
-class Popularity(Model):
+class Popularity(OverShards, Model):
     """Scores are the movies' shares of all users; predicted stars are regularised biases."""
 
     name: ClassVar[str] = "popularity"
@@ -23,7 +24,7 @@ class Popularity(Model):
 
     def fit(self, snapshot: Snapshot, *, device: str = "cpu", on_progress: OnProgress = silent) -> Self:
         """Count the ratings of every movie."""
-        counts = np.bincount(snapshot.ratings.indices, minlength=snapshot.movies)
+        counts = total(snapshot, counts_of, {}, self.spread)
         self._share = torch.from_numpy((counts / max(snapshot.users, 1)).astype(np.float32))
         self._biases = Biases().fit(snapshot)
         return self
@@ -64,3 +65,8 @@ class Popularity(Model):
         self._share = state["share"]
         self._biases = Biases().restore(state)
         return self
+
+
+def counts_of(shard: Snapshot, plan: Plan) -> NDArray[np.int64]:
+    """How many of a shard's users rated each movie, (M,)."""
+    return np.bincount(shard.ratings.indices, minlength=shard.movies)

@@ -13,11 +13,17 @@ from recengine.dataset import Snapshot
 from recengine.runtime import durable
 
 ROOM = "shards"
+WORK = "work"  # what shards were computed to, until it is put together
 
 
 def folder_of(snapshot_folder: Path, shard: int) -> Path:
     """Where a shard lies; names sort as the shards do."""
     return snapshot_folder / ROOM / f"{shard:05d}"
+
+
+def work_folder(snapshot_folder: Path, key: str) -> Path:
+    """Where the results of a piece of work on shards lie until they are put together."""
+    return snapshot_folder / WORK / key
 
 
 def write(snapshot: Snapshot, snapshot_folder: Path) -> list[Path]:
@@ -37,7 +43,7 @@ def write(snapshot: Snapshot, snapshot_folder: Path) -> list[Path]:
     folders = []
     for shard, users in enumerate(snapshot.shards):
         folder = folder_of(snapshot_folder, shard)
-        if not _is_whole(folder):
+        if not is_whole(folder):
             shutil.rmtree(folder, ignore_errors=True)
             with durable.new_folder(folder) as partial:
                 snapshot.of_users(users).save(partial)
@@ -50,5 +56,6 @@ def load(snapshot_folder: Path, shard: int) -> Snapshot:
     return Snapshot.load(folder_of(snapshot_folder, shard))
 
 
-def _is_whole(folder: Path) -> bool:
+def is_whole(folder: Path) -> bool:
+    """Whether a sealed folder is there as it was written."""
     return durable.is_sealed(folder) and durable.problem_of(folder) is None

@@ -40,14 +40,21 @@ def solvable(side_by_side: int = 1) -> int:
     return math.isqrt(memory_bytes() // 2 // (CANDIDATES * side_by_side * SOLVING))
 
 
-def user_weights(snapshot: Snapshot, exponent: float) -> NDArray[np.float32]:
+def mean_count(snapshot: Snapshot) -> float:
+    """Ratings of a user who has any."""
+    counts = np.diff(snapshot.ratings.indptr)
+    return float(counts[counts > 0].mean()) if snapshot.ratings.nnz else 0.0
+
+
+def user_weights(snapshot: Snapshot, exponent: float, mean: float | None = None) -> NDArray[np.float32]:
     """Weight of each user's row, ((mean + 20) / (n_u + 20)) ** exponent; float32, (U,), 0 without ratings.
 
     Without it one user with a thousand ratings adds as many pairs as ten thousand users with ten; the
-    constant keeps users with hardly any rating from drowning the rest.
+    constant keeps users with hardly any rating from drowning the rest. ``mean`` is that of all users where these are
+    only some of them.
     """
     counts = np.diff(snapshot.ratings.indptr)
-    mean = counts[counts > 0].mean() if snapshot.ratings.nnz else 0.0
+    mean = mean_count(snapshot) if mean is None else mean
     weights = ((mean + COUNT_FLOOR) / (counts + COUNT_FLOOR)) ** exponent
     return np.where(counts > 0, weights, 0).astype(np.float32)
 

@@ -27,7 +27,6 @@ from recengine.dataset import DECLARED, Snapshot
 from recengine.models.base import OnProgress, silent
 from recengine.models.excluded import Boosts, Excluded
 from recengine.models.kernels.blocks import Block, Catalogue
-from recengine.models.kernels.cooccurrence import common_raters, session_raters
 from recengine.models.kernels.groups import Groups, best_of_groups
 from recengine.models.kernels.offer import Offer
 from recengine.models.kernels.popular_first import Order, RatedRows, rows_of
@@ -35,8 +34,10 @@ from recengine.models.kernels.topn import Lists, empty_lists
 from recengine.models.parts.attribute_prior import AttributePrior, AttributePriorConfig
 from recengine.models.parts.closed_form import add_features, solvable, zero_diagonal_ridge
 from recengine.models.parts.ials import ImplicitALS, ImplicitALSConfig
+from recengine.models.parts.pairs import Pairs
 from recengine.models.parts.ranking_reasons import Known
 from recengine.models.shared import Kept, moved, part_of
+from recengine.models.spread import OverShards
 from recengine.runtime.resources import memory_bytes
 
 GENRES = ("genre", "year_bin", DECLARED)
@@ -80,7 +81,7 @@ class RankingConfig(BaseModel):
         return self.model_copy(update={"low_rank": self.low_rank.model_copy(update=low_rank)})
 
 
-class Ranking:
+class Ranking(OverShards):
     """Ranking scores of any users of a snapshot for all movies.
 
     Notes
@@ -122,7 +123,7 @@ class Ranking:
         on_progress("closed form", 0, 1)
         head = min(self.wanted, solvable(SIDE_BY_SIDE))
         ridge = config.ridge_for(np.bincount(rows.rated.indices, minlength=head)[:head])
-        gram = self._gram(rows, genres[:head], kept)
+        gram = self._gram(Pairs(rows, snapshot.shards, self.order, self.spread), genres[:head], kept)
         self.weights = zero_diagonal_ridge(gram, ridge, outputs=head, device=device)
         on_progress("closed form", 1, 1)
         return self
@@ -132,16 +133,14 @@ class Ranking:
         """How many movies the closed form covers where the memory suffices."""
         return min(self.order.warm, self.config.most_movies)
 
-    def _gram(self, rows: RatedRows, genres: csr_array, kept: Kept) -> NDArray[np.float32]:
+    def _gram(self, pairs: Pairs, genres: csr_array, kept: Kept) -> NDArray[np.float32]:
         """The closed form's pairs, (H, H): of common raters, of sessions and, as (H, C), of genres."""
         config, head = self.config, genres.shape[0]
-        common = kept.get(("common", head), lambda: common_raters(rows.rated, head))
+        common = kept.get(("common", head), lambda: pairs.common(head))
         gram = common * np.float32(1 - config.session_share)
         if config.session_share:
             hours = config.session_hours
-            near = kept.get(
-                ("near", head, hours), lambda: session_raters(rows.rated, rows.rated_at, hours, head)
-            )
+            near = kept.get(("near", head, hours), lambda: pairs.near(head, hours))
             gram += near * np.float32(config.session_share)
         add_features(gram, genres, config.genre_weight)
         return gram

@@ -19,6 +19,8 @@ from recengine.engine.base import ShardFailed
 from recengine.engine.cluster import Ray
 from recengine.engine.local import Local
 from recengine.errors import BadInput
+from recengine.models import make
+from recengine.models.spread import OverShards, Spread
 from recengine.shards import files
 
 
@@ -110,3 +112,18 @@ def test_ray_names_the_shard_that_always_fails_after_its_retries(cluster: Ray, t
     ):
         cluster.map(third_fails, [(tmp_path, shard) for shard in range(4)])
     assert tries(tmp_path)[:3] == [1, 1, 3]
+
+
+@pytest.mark.parametrize("name", ["popularity", "ease", "hybrid"])
+def test_a_model_fitted_on_a_cluster_has_the_bits_of_one_fitted_here(
+    cluster: Ray, small: Snapshot, tmp_path: Path, name: str
+) -> None:
+    replace(small, shard_ratings=300).save(tmp_path)
+    snapshot, here, there = Snapshot.load(tmp_path), make(name), make(name)
+    assert isinstance(there, OverShards)
+    there.spread = Spread(cluster, tmp_path)
+    bits = [
+        {key: tensor.contiguous().numpy().tobytes() for key, tensor in model.fit(snapshot).state().items()}
+        for model in (here, there)
+    ]
+    assert bits[0] == bits[1]
