@@ -10,6 +10,7 @@ from typing import Any
 from prefect import flow, task
 
 from flows.support.alerts import ALERTING
+from flows.support.endings import ending
 from flows.support.naming import run_name
 from flows.support.result_cache import cached
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
@@ -30,6 +31,7 @@ def build_features(input_fingerprint: str) -> FeatureReport:
 
 
 @flow(name="features", flow_run_name=run_name, **ALERTING)
+@ending
 def features() -> FeatureReport:
     """Build the feature matrices of the ingested data."""
     with run_lock():

@@ -18,7 +18,7 @@ from flows.features import build_features
 from flows.ingest import ingest_files
 from flows.publish import publish_tables
 from flows.score import check_rules, score_users
-from flows.support import alerts, artifacts
+from flows.support import alerts, artifacts, endings
 from flows.support.cancellation import stop_if_cancelled
 from flows.support.form import form
 from flows.support.result_cache import UNCACHED, cached
@@ -125,6 +125,7 @@ def nightly(
     with run_lock(), monitoring.watched(Home.at()) as watch:
         with open_warehouse() as (home, con):
             night = continuity.going_on(con, home, asked)
+        endings.tell(seconds=watch.seconds)
         state = _night(night, in_force.knobs, watch, force)
         clean_up(
             in_force.knobs.retention, return_state=True
@@ -139,6 +140,7 @@ def _night(night: Night, knobs: Knobs, watch: Watch, force: bool) -> State[Any]:
         scoring = scoring.model_copy(update={"top_n": night.top_n})
     load = ingest_files(night.dataset, night.source, night.limits, force)
     watch.lap("ingest")
+    endings.tell(dataset=load.dataset, ratings=load.ratings)
     asked = partial(engine.request_of, Home.at(), load.dataset, training, scoring, knobs.publish)
     request = asked()
     always = force or training.reuse.from_scratch

@@ -12,6 +12,7 @@ from prefect import flow, task
 from flows.support import alerts, artifacts
 from flows.support.alerts import ALERTING
 from flows.support.cancellation import stop_if_cancelled
+from flows.support.endings import ending
 from flows.support.naming import run_name
 from flows.support.result_cache import cached
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
@@ -35,6 +36,7 @@ def move_link(version: str | None) -> str:
 
 
 @flow(name="rollback", flow_run_name=run_name, **ALERTING)
+@ending
 def rollback(version: str | None = None) -> str:
     """Bring an earlier publication back; returns its version.
 

@@ -18,7 +18,7 @@ from prefect.utilities.urls import url_for
 
 from recengine.config import Home
 from recengine.publish import PublishReport
-from recengine.serving import monitoring
+from recengine.serving import monitoring, runs
 from recengine.serving.versions import current_version
 from recengine.warehouse.history.loads import LoadReport
 
@@ -41,12 +41,22 @@ def alert_of_failure(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any])
         state.is_crashed() and flow.name == "nightly"
     ):  # its process is gone; one that failed has said so itself
         monitoring.note(Home.at(), {}, failed=True)
+    if state.is_crashed():
+        _note_crash(flow, flow_run, reason)
     flow_run_logger(flow_run, flow).info("Readers still have %s.", _standing())
     _post(
         f"recengine: the run {flow_run.name} {ended}: {reason} Readers still have {_standing()}. "
         "Next: mend what it says, then retry the run (of its finished tasks, what still stands is kept): "
         f"{_address(flow_run)}"
     )
+
+
+def _note_crash(flow: Flow[Any, Any], flow_run: FlowRun, reason: str) -> None:
+    """A run whose process is gone could not note its own end."""
+    home, ended = Home.at(), runs.now()
+    began = flow_run.start_time.replace(tzinfo=None, microsecond=0) if flow_run.start_time else ended
+    about = {"outcome": "Crashed", "reason": reason, "began": began, "ended": ended}
+    runs.note(home, runs.Run(name=flow_run.name, flow=flow.name, **about))
 
 
 # Every flow sends alerts: @flow(..., **ALERTING). Prefect stores the exception that ended a run: as JSON, no pickle.

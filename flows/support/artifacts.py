@@ -190,6 +190,11 @@ The whole page, with charts: {for_markdown(str(page))} on the worker's machine, 
     _sum_up(text, "night", "The night in short")
 
 
+def failed(text: str) -> None:
+    """What went wrong, and what to do next."""
+    _sum_up(text, "what-to-do", "Why the run failed, and what to do")
+
+
 def _sum_up(shown: str | list[dict[str, Any]], key: str, description: str) -> None:
     """Markdown or a table that stands on the run itself, not on the task that makes it: a person opens the run."""
     made = ArtifactCreate(

@@ -39,6 +39,11 @@ class RunCancelled(RecengineError):
         self.run, self.why = run, why
         super().__init__(f"The run {run} {why}: it goes no further, and what readers see stays as it is.")
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether a person cancelled it."""
+        return self.why.startswith("was set to Cancel")
+
 
 def stop_if_cancelled() -> None:
     """Look this run up on the server; wait for a server that does not answer.

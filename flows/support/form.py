@@ -17,15 +17,14 @@ from typing import Annotated, Any, TypeVar
 from prefect import Flow
 
 from flows.support.alerts import ALERTING
+from flows.support.endings import ending
 from flows.support.naming import run_name
+from flows.support.stopping import COMMAND_LINE
 from recengine.config import Home, StageConfig
 from recengine.knobs.sources import InForce, Knobs, field_of, in_force, value_of
 from recengine.models.registry import ModelName
 
 Result = TypeVar("Result")
-
-# What the command line was told, for the flow that it runs in its own process.
-COMMAND_LINE = "RECENGINE_COMMAND_LINE"
 
 # Fields that have another name in the form than their knob, or that turn two knobs at once.
 KNOBS = {
@@ -59,6 +58,7 @@ def form(name: str, *knobs: str) -> Callable[[Callable[..., Result]], FormFlow[R
     def made(function: Callable[..., Result]) -> FormFlow[Result]:
         signature = _signature(function, fields)
 
+        @ending
         @functools.wraps(function)
         def run(*args: Any, **named: Any) -> Result:
             bound = signature.bind(*args, **named)

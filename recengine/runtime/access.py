@@ -24,7 +24,7 @@ NEW_HOME = 0o710
 
 _PRIVATE = (
     "warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.duckdb.tmp", "sources", "snapshots", "models", "exports",
-    "prefect", "cache", "nights.json", "serve.json",
+    "prefect", "cache", "nights.json", "runs.json", "serve.json",
 )  # fmt: skip
 
 
