@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
-from prefect import runtime
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
 )
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import ArtifactCreate
 
+from flows.support.summing import sum_up
 from recengine.config import Home
 from recengine.models import store
 from recengine.publish import PublishReport
@@ -88,7 +86,7 @@ def judged(judgements: dict[str, Judgement], selection: Selection) -> None:
         f"{for_markdown(selection.recipe.model)}\n\n{for_markdown(selection.reason)}\n\n"
         f"{table}\n\n{for_markdown(description)}\n\n{for_markdown(store.said(selection.measured))}"
     )
-    _sum_up(text, "decision", "Candidates on the newest ratings, and the gate")
+    sum_up(text, "decision", "Candidates on the newest ratings, and the gate")
 
 
 def progress(key: str, description: str) -> Callable[[int, int], None]:
@@ -146,10 +144,10 @@ def published(home: Home, done: PublishReport, reason: str) -> None:
         ("Why", reason),
     ]
     text = f"# Published\n\n{_table(('What', 'Value'), rows)}\n\n{_HOW_TO_QUERY}"
-    _sum_up(text, "publication", "What readers now see")
+    sum_up(text, "publication", "What readers now see")
     sample = reading.sql(home, _SAMPLE)
     rows_shown = sample.astype(object).where(sample.notna(), None).to_dict("records")
-    _sum_up(rows_shown, "sample", f"The lists of {SAMPLE_USERS} users")
+    sum_up(rows_shown, "sample", f"The lists of {SAMPLE_USERS} users")
 
 
 def rolled_back(home: Home, version: str) -> None:
@@ -157,7 +155,7 @@ def rolled_back(home: Home, version: str) -> None:
     publication = reading.status(home)["publication"]
     rows = [(name, value) for name, value in publication.items() if name != "metrics"]
     text = f"# Rolled back to {version}\n\n{_table(('What', 'Value'), rows)}"
-    _sum_up(text, "publication", "What readers now see")
+    sum_up(text, "publication", "What readers now see")
 
 
 def summarised(facts: report.Facts, page: Path) -> None:
@@ -187,25 +185,7 @@ The whole page, with charts: {for_markdown(str(page))} on the worker's machine, 
 
 {_table(("User", "Rank", "Before", "Now"), _lists(facts))}
 """
-    _sum_up(text, "night", "The night in short")
-
-
-def failed(text: str) -> None:
-    """What went wrong, and what to do next."""
-    _sum_up(text, "what-to-do", "Why the run failed, and what to do")
-
-
-def _sum_up(shown: str | list[dict[str, Any]], key: str, description: str) -> None:
-    """Markdown or a table that stands on the run itself, not on the task that makes it: a person opens the run."""
-    made = ArtifactCreate(
-        key=key,
-        type="markdown" if isinstance(shown, str) else "table",
-        description=description,
-        data=shown if isinstance(shown, str) else json.dumps(shown),
-        flow_run_id=UUID(str(runtime.flow_run.id)),
-    )
-    with get_client(sync_client=True) as client:
-        client.create_artifact(made)
+    sum_up(text, "night", "The night in short")
 
 
 def _rules(facts: report.Facts) -> str:

@@ -19,10 +19,11 @@ from prefect import runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Failed
 
-from flows.support import artifacts, problems
+from flows.support import problems
 from flows.support.cancellation import RunCancelled
 from flows.support.naming import dataset_of
 from flows.support.stopping import stopped_when_cancelled
+from flows.support.summing import sum_up
 from recengine.config import Home
 from recengine.serving import runs
 
@@ -70,7 +71,8 @@ def _done(function: Callable[..., Any], home: Path, *arguments: Any, **named: An
         if sentence is None:
             raise
         try:
-            artifacts.failed(problems.page(error, sentence, home))
+            page = problems.page(error, sentence, home)
+            sum_up(page, "what-to-do", "Why the run failed, and what to do")
         except Exception as problem:  # a full disk is the server's too: the sentence itself is what matters
             logging.getLogger("recengine.endings").warning("No artifact was made: %s", problem)
         return Failed(message=sentence, data=error)
