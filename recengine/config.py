@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from recengine.errors import BadInput, legible
 from recengine.runtime import access
+from recengine.runtime.near import choose
 from recengine.runtime.paths import user_path
 
 VERSION = version("recengine")
@@ -47,7 +48,7 @@ def checked_dataset(name: str) -> DatasetName:
         if name == known:
             chosen: DatasetName = known
             return chosen
-    raise BadInput(f"There is no dataset {name!r}; choose one of {', '.join(get_args(DatasetName))}.")
+    raise BadInput(f"There is no dataset {name!r}; {choose(name, get_args(DatasetName))}")
 
 
 @dataclass(frozen=True)
@@ -184,21 +185,33 @@ def refusal(error: ValidationError, kind: type[BaseModel], within: str = "") -> 
     within : str
         What the names stand in, such as ``train``.
     """
-    found = error.errors()[0]
-    path = [str(part) for part in found["loc"]]
+    return worded(error.errors()[0], kind, within)
+
+
+def worded(found: ErrorDetails, kind: Any, within: str = "") -> str:
+    """One refusal of a config, or of a value of a type, in words."""
+    # The parts of a place that are no names are the branches of a union.
+    path = [str(part) for part in found["loc"] if re.fullmatch(r"\w+", str(part))]
     dotted = ".".join([*filter(None, [within]), *path])
     if found["type"] == "extra_forbidden":
-        fields = _fields_at(kind, path[:-1])
-        meant = difflib.get_close_matches(path[-1], fields, n=1)
-        hint = f"did you mean {meant[0]}?" if meant else f"choose one of {', '.join(fields)}."
-        return f"There is no knob {dotted}; {hint}"
+        fields = fields_at(kind, path[:-1])
+        return f"There is no knob {dotted}; {choose(path[-1], fields)}"
     wrong = found["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if found["type"] == "value_error":
         return wrong if dotted in wrong else f"{dotted}: {wrong.rstrip('.')}."
+    if found["type"] == "literal_error" and isinstance(found["input"], str):
+        names = re.findall(r"'([^']*)'", found["ctx"]["expected"])
+        return f"{dotted} is {found['input']!r}; {choose(found['input'], names)}"
     return f"{dotted} is {found['input']!r}; it should be {wrong}."
 
 
-def _fields_at(kind: Any, path: list[str]) -> list[str]:
+def fields_at(kind: Any, path: Sequence[str]) -> list[str]:
+    """The names of a config's fields, or of a config within it; none where nothing has fields there."""
     for name in path:
-        kind = kind.model_fields[name].annotation
-    return list(kind.model_fields)
+        kind = _config_in(kind).model_fields[name].annotation
+    return list(getattr(_config_in(kind), "model_fields", ()))
+
+
+def _config_in(kind: Any) -> Any:
+    """The config that an annotation such as ``Config | None`` names."""
+    return next((part for part in get_args(kind) if hasattr(part, "model_fields")), kind)

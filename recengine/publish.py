@@ -24,6 +24,7 @@ from recengine.models import store
 from recengine.outcomes import hits, lists, trend
 from recengine.runtime import access
 from recengine.runtime.durable import move
+from recengine.runtime.near import choose
 from recengine.selection.guard import guard_tables
 from recengine.serving import publications
 from recengine.serving.exports import export
@@ -187,7 +188,7 @@ def rollback(
                 raise NotReady(f"No version older than {current} is kept", "there is nothing to roll back to")
             version = older[-1]
         if version not in kept:
-            raise BadInput(f"There is no version {version!r}; kept are {', '.join(kept)}.")
+            raise BadInput(f"There is no version {version!r}; {choose(version, kept)}")
         with published(path_of(home, version)) as readers:
             earlier = publication_in(readers)
         confirm()

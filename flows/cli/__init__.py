@@ -29,8 +29,11 @@ def command_line() -> typer.Typer:
     """Every command; made here, because only the engine may be installed."""
     import typer
 
+    from flows.cli.asking import Commands
+
     app = typer.Typer(
         name="recengine",
+        cls=Commands,
         context_settings={"help_option_names": ["-h", "--help"]},
         rich_markup_mode=None,
         pretty_exceptions_enable=False,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from recengine.config import Home, checked_dataset
 from recengine.errors import BadInput
 from recengine.runtime.json_files import read_json, write_json
+from recengine.runtime.near import meant
 from recengine.runtime.paths import user_path
 
 NAMES = ("source", "dataset", "cron", "timezone", "tune_cron")
@@ -52,8 +53,9 @@ def _check(changes: dict[str, str]) -> None:
         try:
             ZoneInfo(timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
+            near = meant(timezone, available_timezones())
             raise BadInput(
-                f"There is no timezone {timezone!r}; use a name such as Europe/Berlin or UTC."
+                f"There is no timezone {timezone!r}{near}; use a name such as Europe/Berlin or UTC."
             ) from None
     if cron := changes.get("cron"):
         _check_cron(cron, "half past three every night is '30 3 * * *'")

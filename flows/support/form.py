@@ -15,14 +15,18 @@ from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
 from prefect import Flow
+from prefect.exceptions import ParameterTypeError
+from pydantic import ValidationError
 
 from flows.support.alerts import ALERTING
 from flows.support.endings import ending
 from flows.support.naming import run_name
 from flows.support.stopping import COMMAND_LINE
-from recengine.config import Home, StageConfig
+from recengine.config import Home, StageConfig, worded
+from recengine.errors import BadInput
 from recengine.knobs.sources import InForce, Knobs, field_of, in_force, value_of
 from recengine.models.registry import ModelName
+from recengine.runtime.near import choose
 
 Result = TypeVar("Result")
 
@@ -40,7 +44,14 @@ class FormFlow(Flow[..., Result]):
 
     def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Parameters as their types, by today's names."""
-        return super().validate_parameters(by_todays_names(parameters))
+        given = by_todays_names(parameters)
+        known = self.fn.__signature__.parameters  # type: ignore[attr-defined]
+        for name in given.keys() - known.keys():
+            raise BadInput(f"There is no field {name!r} in the form of {self.name}; {choose(name, known)}")
+        try:
+            return super().validate_parameters(given)
+        except ParameterTypeError as refused:
+            raise BadInput(_refusal(refused, {name: known[name].annotation for name in known})) from None
 
     def filled(self, knobs: Knobs) -> dict[str, Any]:
         """What the form's fields say where these knobs are in force."""
@@ -74,6 +85,17 @@ def form(name: str, *knobs: str) -> Callable[[Callable[..., Result]], FormFlow[R
         return FormFlow(run, name=name, flow_run_name=run_name, **ALERTING)
 
     return made
+
+
+def _refusal(refused: ParameterTypeError, kinds: Mapping[str, Any]) -> str:
+    """What a form's field does not take, in the words that refuse a knob."""
+    cause = refused.__context__
+    if not isinstance(cause, ValidationError):
+        return str(refused)
+    # A name that is none of the choices says more than that it is no import path either.
+    found = min(cause.errors(), key=lambda error: error["type"] != "literal_error")
+    field, *within = found["loc"]
+    return worded({**found, "loc": tuple(within)}, kinds.get(str(field)), str(field))
 
 
 def by_todays_names(parameters: Mapping[str, Any]) -> dict[str, Any]:

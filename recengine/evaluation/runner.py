@@ -25,6 +25,7 @@ from recengine.models.recipes import Recipe, checked_knobs, recipe_for
 from recengine.movielens.layouts import Source, with_ratings
 from recengine.movielens.locating import locate
 from recengine.runtime.devices import resolved
+from recengine.runtime.near import choose
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import memory
 from recengine.warehouse.migrations import migrate
@@ -113,7 +114,8 @@ def hold_out(snapshot: Snapshot, protocol: str, share: float | None = None, seed
         return random_per_user(snapshot, share or 0.25, seed)
     if protocol == "leave-one-out":
         return leave_one_out(snapshot, seed)
-    raise BadInput(f"There is no protocol {protocol!r}; choose temporal, random or leave-one-out.")
+    held = ("temporal", "random", "leave-one-out")
+    raise BadInput(f"There is no protocol {protocol!r}; {choose(protocol, held)}")
 
 
 def _files_split(con: duckdb.DuckDBPyConnection, source: Source, config: EvaluateConfig) -> Split:

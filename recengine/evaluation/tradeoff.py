@@ -27,6 +27,7 @@ from recengine.models import make
 from recengine.models.base import Model, OnProgress, silent
 from recengine.models.recipes import Recipe
 from recengine.runtime.devices import resolved
+from recengine.runtime.near import choose
 
 PLAIN = "plain"
 WEIGHTS = (0.05, 0.1, 0.2, 0.4)
@@ -128,7 +129,7 @@ def checked(switches: Sequence[str], weights: Sequence[float], users: int, seed:
         There is no such switch, or it takes no such weight.
     """
     if unknown := [switch for switch in switches if switch not in SWITCHES]:
-        raise BadInput(f"There is no switch {unknown[0]!r}; choose of {', '.join(SWITCHES)}.")
+        raise BadInput(f"There is no switch {unknown[0]!r}; {choose(unknown[0], SWITCHES)}")
     config = TradeoffConfig(switches=tuple(switches), weights=tuple(weights), users=users, seed=seed)
     for switch in config.switches:
         for weight in config.weights:

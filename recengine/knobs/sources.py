@@ -5,7 +5,6 @@ Whatever tells them, they are checked together, once; what is refused is named w
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import tomllib
@@ -35,6 +34,7 @@ from recengine.knobs.stages import (
     TrainConfig,
     TuneConfig,
 )
+from recengine.runtime.near import choose
 
 FILE = "recengine.toml"
 PREFIX, DELIMITER = "RECENGINE_", "__"
@@ -227,11 +227,8 @@ def _environment(environment: Mapping[str, str]) -> Told:
         if not name.startswith(PREFIX) or not (knob or stage in Knobs.model_fields):
             continue  # others' names, and those of ours that are no knobs, such as RECENGINE_HOME
         if stage not in Knobs.model_fields:
-            near = difflib.get_close_matches(stage, Knobs.model_fields, n=1)
-            hint = (
-                f"did you mean {near[0].upper()}?" if near else f"they are {', '.join(Knobs.model_fields)}."
-            )
-            raise BadInput(f"The environment variable {name} names no stage; {hint}")
+            stages = [known.upper() for known in Knobs.model_fields]
+            raise BadInput(f"The environment variable {name} names no stage; {choose(stage, stages)}")
         names[".".join([stage, *knob])] = f"environment variable {name}"
     source = _Environment(Knobs)
     source.env_vars = {n.lower(): value for n, value in environment.items() if n.startswith(PREFIX) and value}

@@ -30,6 +30,7 @@ from recengine.models.recipes import Recipe, understood
 from recengine.models.registry import code_of, kind_of, path_of
 from recengine.runtime import durable
 from recengine.runtime.durable import new_file, new_folder
+from recengine.runtime.near import meant
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +202,8 @@ def manifest_of(home: Home, model_id: str) -> Manifest:
     """
     path = home.models / model_id / "manifest.json"
     if not _NAME.fullmatch(model_id) or not path.exists():
-        raise BadInput(f"No model {model_id!r} is stored under {home.models}; `recengine models` lists them.")
+        near = meant(model_id, [folder.name for folder in home.models.glob("*")])
+        raise BadInput(f"No model {model_id!r} is stored under {home.models}{near}; see `recengine models`.")
     try:
         return Manifest.model_validate_json(path.read_bytes())
     except ValidationError as error:

@@ -12,7 +12,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from recengine.config import fields_at
 from recengine.errors import BadSource
+from recengine.runtime.near import choose
 
 FILE_NAME = "dataset.toml"
 
@@ -230,7 +232,8 @@ def _first_problem(error: ValidationError) -> str:
     place = ".".join(str(part) for part in first["loc"] if not _is_branch(part))
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        message = "there is no such field"
+        known = fields_at(Description, [str(part) for part in first["loc"][:-1] if not _is_branch(part)])
+        message = f"there is no such field; {choose(str(first['loc'][-1]), known)}".rstrip(".")
     return f"{place or 'the file'}: {message[:1].lower()}{message[1:]}"
 
 

@@ -27,6 +27,7 @@ from recengine.movielens.heads import (
 from recengine.movielens.records import Reading, lines_of, texts_of
 from recengine.movielens.source import Layout, SourceFile
 from recengine.movielens.spellings import Role, columns_of, placed
+from recengine.runtime.near import meant
 
 __all__ = [
     "PARSER_VERSION",
@@ -165,8 +166,8 @@ def _with_columns(reading: Reading, file: SourceFile, header: list[str]) -> Read
         if missing:
             raise BadSource(
                 file.path,
-                f"dataset.toml names the column {missing[0]!r} and the first line has no such name "
-                f"(it reads {','.join(header)[:80]!r})",
+                f"dataset.toml names the column {missing[0]!r} and the first line has no such name"
+                f"{meant(missing[0], header)} (it reads {','.join(header)[:80]!r})",
                 "mend the name in dataset.toml",
             )
     names = {place: column for column, place in places.items()}

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from recengine.errors import BadInput
 from recengine.movielens.layouts import LayoutName
+from recengine.runtime.near import choose
 
 GROUPLENS_URL = "https://files.grouplens.org/datasets/movielens"
 URL_VARIABLE = "RECENGINE_DOWNLOAD_URL"
@@ -81,7 +82,7 @@ def release(name: str) -> Release:
         If GroupLens has no release of that name.
     """
     if name not in RELEASES:
-        raise BadInput(f"{name!r} is no MovieLens release; choose one of {', '.join(RELEASES)}.")
+        raise BadInput(f"{name!r} is no MovieLens release; {choose(name, RELEASES)}")
     return RELEASES[name]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from recengine.errors import BadSource
+from recengine.runtime.near import meant
 
 Role = Literal["movies", "users", "ratings"]
 
@@ -125,8 +126,8 @@ def _place(path: Path, header: Sequence[str], called: str, name: str | int) -> i
             return places[0]
     raise BadSource(
         path,
-        f"dataset.toml says that the column {called} is {name!r}, and the first line has no such name "
-        f"(it reads {_shown(header)})",
+        f"dataset.toml says that the column {called} is {name!r}, and the first line has no such name"
+        f"{meant(name, header)} (it reads {_shown(header)})",
         "mend the name in dataset.toml",
     )
 

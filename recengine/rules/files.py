@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from recengine.errors import BadInput, legible
+from recengine.runtime.near import meant
 from recengine.warehouse.sqlfolder import Text, texts_in
 
 # What the rows of each kind are: columns that must be there, and those that may.
@@ -89,8 +90,10 @@ def rules_of(texts: Sequence[Text], told: Mapping[str, Any]) -> list[Rule]:
         raise BadInput(f"Two rules are called {twice[0]}; rename one of the files.")
     unknown = sorted(set(told) - {name for rule in rules for name in rule.parameters})
     if unknown:
+        there = {name for rule in rules for name in rule.parameters}
         raise BadInput(
-            f"No rule takes the parameter {unknown[0]}; leave it out, or write ${unknown[0]} in a rule."
+            f"No rule takes the parameter {unknown[0]}{meant(unknown[0], sorted(there))}; leave it out, or write "
+            f"${unknown[0]} in a rule."
         )
     return rules
 
@@ -129,8 +132,10 @@ def _rule(one: Text, told: Mapping[str, Any]) -> Rule:
     path, text = one
     if not _NAME.fullmatch(path.name) or not legible(path.name).isprintable():
         names = ", ".join(f"{kind}_*.sql" for kind in KINDS)
+        kind = path.name.split("_", 1)[0]
+        near = "" if kind in KINDS or path.stem in KINDS else meant(kind, KINDS)
         raise BadInput(
-            f"{_printable(path)} is no rule: its name must be one of {names}; rename it or take it away."
+            f"{_printable(path)} is no rule{near}: its name must be one of {names}; rename it or take it away."
         )
     try:
         statements = duckdb.extract_statements(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from recengine.errors import BadInput
+from recengine.runtime.near import choose
 
 # In the order that auto takes them.
 DEVICES = ("cuda", "mps", "cpu")
@@ -22,9 +23,7 @@ def resolved(device: str) -> str:
     if device == "auto":
         return there[0]
     if device not in there:
-        raise BadInput(
-            f"There is no device {device!r} on this machine; choose auto, or of what torch finds: {', '.join(there)}."
-        )
+        raise BadInput(f"There is no device {device!r} on this machine; {choose(device, ['auto', *there])}")
     return device
 
 

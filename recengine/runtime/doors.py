@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
 from recengine.errors import BadInput
+from recengine.runtime.near import choose, meant
 
 Thing = TypeVar("Thing")
 
@@ -57,11 +57,8 @@ class Door(Generic[Thing]):
         path = name if ":" in name else self._offered().get(name)
         if path is None:
             known = [*self.builtin, *self._offered()]
-            choice = f"choose one of {', '.join(known)}, or " if known else ""
-            raise BadInput(
-                f"There is no {self.kind} {name!r}{_meant(name, known)}; {choice}give an import path such as "
-                "package.module:Name."
-            )
+            path = "give an import path such as package.module:Name"
+            raise BadInput(f"There is no {self.kind} {name!r}; {choose(name, known, path)}")
         found = self._imported(path)
         if problem := self.problem_of(found):
             raise BadInput(f"{path} is no {self.kind}: {problem}.")
@@ -91,12 +88,6 @@ class Door(Generic[Thing]):
             raise BadInput(f"The {self.kind} {path} cannot be imported ({said}); {remedy}.") from error
         for name in names.split("."):
             if not hasattr(found, name):
-                raise BadInput(f"There is no {name!r} in {module}{_meant(name, dir(found))}; mend {path}.")
+                raise BadInput(f"There is no {name!r} in {module}{meant(name, dir(found))}; mend {path}.")
             found = getattr(found, name)
         return found
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    """A question after the name that was probably meant, empty where none is near."""
-    near = get_close_matches(name, list(known), n=1)
-    return f", did you mean {near[0]}?" if near else ""

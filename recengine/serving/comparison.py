@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from recengine.config import Home
 from recengine.errors import BadInput, NotReady
 from recengine.outcomes import lists
+from recengine.runtime.near import choose
 from recengine.serving.versions import current_version, path_of, versions
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import damage_told, memory
@@ -108,7 +109,7 @@ def _chosen(home: Home, before: str | None, after: str | None) -> tuple[str, str
     known = sorted({*versions(home), *lists.kept(home)})
     for version in (before, after):
         if version is not None and version not in known:
-            raise BadInput(f"There is no version {version!r}; kept are {', '.join(known) or 'none'}.")
+            raise BadInput(f"There is no version {version!r}; {choose(version, known)}")
     if not known:
         raise NotReady("Nothing is published yet", "run `recengine run` first")
     if len(known) < 2:

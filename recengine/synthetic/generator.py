@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from recengine.errors import BadInput
+from recengine.runtime.near import choose
 from recengine.synthetic import writer
 from recengine.synthetic.population import Movies, Users, draw_movies, draw_users
 from recengine.synthetic.sampling import OnProgress, Picks, pick_movies, rating_counts
@@ -55,9 +56,7 @@ class GeneratorConfig(BaseModel):
     def _known_layout(cls, value: Any) -> Any:
         name = "csv" if value in CSV_RELEASES else value
         if name not in LAYOUTS:
-            raise BadInput(
-                f"There is no layout {value!r}; choose one of {', '.join(LAYOUTS + CSV_RELEASES)}."
-            )
+            raise BadInput(f"There is no layout {value!r}; {choose(str(value), LAYOUTS + CSV_RELEASES)}")
         return name
 
     @model_validator(mode="after")

@@ -185,7 +185,9 @@ def test_diff(recengine: Run, home: Home, tmp_path: Path) -> None:
     assert (
         recengine("diff", "--format", "csv", "--home", home.root).out == "change,movie_id,title,year,users\n"
     )
-    assert_refused(recengine("diff", "1999", "--home", home.root), "There is no version '1999'; kept are ")
+    assert_refused(
+        recengine("diff", "1999", "--home", home.root), "There is no version '1999'; choose one of "
+    )
 
 
 def test_models(recengine: Run, home: Home) -> None:

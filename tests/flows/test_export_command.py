@@ -52,7 +52,7 @@ def test_a_publication_is_exported_and_may_be_again(
         ),
         (
             ("publish", "--export", "parqet", "/tmp/recs"),
-            "There is no exporter 'parqet', did you mean parquet?",
+            "There is no exporter 'parqet'; did you mean parquet?",
         ),
         (
             ("publish", "--set", "publish.exports=csv recs"),

@@ -16,6 +16,7 @@ from flows.rollback import rollback
 from flows.score import score
 from flows.train import train
 from flows.tune import tune
+from recengine.errors import BadInput
 from recengine.models import MODELS
 
 FLOWS: tuple[Flow[Any, Any], ...] = (nightly, tune, ingest, features, train, score, publish, rollback)
@@ -83,7 +84,5 @@ def test_the_nightly_form() -> None:
     "bad", [{"top_n": 0}, {"model": "gpt"}, {"limits": {"max_bad_share": 2}}, {"recency": "on"}]
 )
 def test_bad_values_are_refused(bad: dict[str, Any]) -> None:
-    from prefect.exceptions import ParameterTypeError
-
-    with pytest.raises(ParameterTypeError, match=next(iter(bad))):
+    with pytest.raises(BadInput, match=next(iter(bad))):
         nightly.validate_parameters(bad)

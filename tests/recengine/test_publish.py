@@ -160,7 +160,9 @@ def test_rollback(home: Home) -> None:
         with pytest.raises(NotReady, match="nothing to roll back to"):
             publish.rollback(con, home)
         assert publish.rollback(con, home, third) == third
-        with pytest.raises(BadInput, match=f"no version 'nonsense'; kept are {first}, {second}, {third}"):
+        with pytest.raises(
+            BadInput, match=f"no version 'nonsense'; choose one of {first}, {second}, {third}"
+        ):
             publish.rollback(con, home, "nonsense")
         actions = con.execute("SELECT action, version FROM ops.publications ORDER BY rowid").fetchall()
     assert read(home, "SELECT version FROM publication") == [(third,)]

@@ -68,7 +68,7 @@ def test_of_more_users_some_are_drawn_and_the_rest_are_not_learned_from(
 
 
 def test_what_cannot_be_is_told_in_a_sentence(small: Snapshot) -> None:
-    with pytest.raises(BadInput, match=r"no switch 'taste'; choose of diversity, calibration"):
+    with pytest.raises(BadInput, match=r"no switch 'taste'; choose one of diversity, calibration"):
         checked(["taste"], [0.1], 10, 0)
     with pytest.raises(BadInput, match=r"diversity 0.95: input should be less than or equal to 0.9\."):
         checked(["rank_by", "diversity"], [0.95], 10, 0)

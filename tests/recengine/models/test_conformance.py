@@ -142,7 +142,7 @@ def test_a_strangers_model_that_breaks_what_every_model_must_keep(
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (["outside.ranking:Rankre"], "There is no 'Rankre' in outside.ranking, did you mean Ranker?"),
+        (["outside.ranking:Rankre"], "There is no 'Rankre' in outside.ranking (did you mean Ranker?)"),
         (
             ["outside.ranking:Ranker", "--knobs", '{"piror": 1}'],
             "There is no knob piror; did you mean prior?",

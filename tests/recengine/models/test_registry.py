@@ -40,8 +40,8 @@ def test_by_name_by_import_path_and_by_entry_point(outside: str, tmp_path: Path)
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("hybird", r"There is no model 'hybird', did you mean hybrid\?; choose one of popularity, sae,"),
-        ("{}:Rankre", r"There is no 'Rankre' in outside.ranking, did you mean Ranker\?"),
+        ("hybird", r"There is no model 'hybird'; did you mean hybrid\? Choose one of popularity, sae,"),
+        ("{}:Rankre", r"There is no 'Rankre' in outside.ranking \(did you mean Ranker\?\)"),
         ("nowhere.at.all:Model", "cannot be imported .*No module named 'nowhere'.*PYTHONPATH"),
         ("outside.broken:Model", r"cannot be imported \(ZeroDivisionError: division by zero\); mend it"),
         ("{}:function", "no model: it is not a subclass of recengine.models.base.Model"),

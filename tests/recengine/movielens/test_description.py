@@ -66,7 +66,7 @@ def test_none_is_no_description_and_an_empty_one_says_nothing(tmp_path: Path) ->
     [
         ("name = ", "is no TOML (Invalid value (at end of document))"),
         (b"name = '\xe9'", "is not written in UTF-8"),
-        ('nmae = "x"', "nmae: there is no such field"),
+        ('nmae = "x"', "nmae: there is no such field; did you mean name?"),
         ("name = 5", "name: input should be a valid string"),
         ("liked_from = nan", "liked_from: input should be a finite number"),
         ("[ratings]", "ratings.files: field required"),
@@ -76,7 +76,10 @@ def test_none_is_no_description_and_an_empty_one_says_nothing(tmp_path: Path) ->
         ("[ratings]\nfiles = ['x']\nseparator = ''", "ratings.separator: must be 1 to 4 characters"),
         ("[ratings]\nfiles = ['x']\nencoding = 'latein'", "ratings.encoding: there is no encoding 'latein'"),
         ("[ratings]\nfiles = ['x']\nencoding = 'hex'", "ratings.encoding: there is no encoding 'hex'"),
-        ("[ratings]\nfiles = ['x']\ncolumns = { usr = 'a' }", "ratings.columns.usr: there is no such field"),
+        (
+            "[ratings]\nfiles = ['x']\ncolumns = { usr = 'a' }",
+            "ratings.columns.usr: there is no such field; did you mean user?",
+        ),
         ("[ratings]\nfiles = ['x']\ncolumns = { user = true }", "ratings.columns.user: "),
         (
             "[ratings]\nfiles = ['x']\ncolumns = { user = 'a', movie = 2 }",

@@ -81,7 +81,7 @@ def test_who_is_forgotten_is_in_no_copy(shop: Path, own_home: Home) -> None:
 @pytest.mark.parametrize(
     ("reader", "sentence"),
     [
-        ('"outside.reading:Shpo"', r"There is no 'Shpo' in outside.reading, did you mean Shop\?"),
+        ('"outside.reading:Shpo"', r"There is no 'Shpo' in outside.reading \(did you mean Shop\?\)"),
         ('"shop"', "There is no reader 'shop'; give an import path such as package.module:Name"),
         (
             '"shutil:rmtree"',

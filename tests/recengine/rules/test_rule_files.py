@@ -229,7 +229,7 @@ def test_what_is_a_rule_of_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["exclude_a\nb.sql", "Exclude_a.sql", "exclude_.sql", "excluded_a.sql"])
 def test_a_name_that_no_rule_has_is_one_line(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("SELECT 1 AS movie_id")
-    with pytest.raises(BadInput, match="is no rule: its name must be one of exclude_") as caught:
+    with pytest.raises(BadInput, match=r"is no rule.*: its name must be one of exclude_") as caught:
         rules_in(tmp_path, {})
     assert "\n" not in str(caught.value)
 

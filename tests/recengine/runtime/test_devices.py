@@ -25,7 +25,7 @@ def test_auto_takes_the_best_that_is_there(there: str, auto: str, monkeypatch: p
     assert devices.resolved("auto") == auto
     assert devices.resolved("cpu") == "cpu"
     for name in {"cuda", "mps"} - set(there.split()):
-        with pytest.raises(BadInput, match=f"no device '{name}' on this machine; choose auto, or .*cpu"):
+        with pytest.raises(BadInput, match=f"no device '{name}' on this machine; choose one of auto, .*cpu"):
             devices.resolved(name)
 
 

@@ -85,7 +85,7 @@ def test_nobody_in_both(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_compared(two: Home, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=f"There is no version '1999'; kept are {BEFORE}, {AFTER}."):
+    with pytest.raises(BadInput, match=f"There is no version '1999'; choose one of {BEFORE}, {AFTER}."):
         compare(two, "1999")
     with pytest.raises(BadInput, match="would be compared with itself"):
         compare(two, AFTER)

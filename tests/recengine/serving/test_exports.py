@@ -73,7 +73,7 @@ def test_what_fails_is_told_and_undoes_nothing(
     assert current_version(home) == report.version
     assert report.failed_exports.keys() == {"outside.exporting:Failing", "parqet", "shutil:rmtree"}
     assert report.failed_exports["outside.exporting:Failing"] == "ConnectionError: the bucket is away"
-    assert "There is no exporter 'parqet', did you mean parquet?" in report.failed_exports["parqet"]
+    assert "There is no exporter 'parqet'; did you mean parquet?" in report.failed_exports["parqet"]
     assert "is not a subclass of" in report.failed_exports["shutil:rmtree"]
     assert caplog.text.count("publish: the tables are published, but the export") == 3
     assert (home.exports / "parquet" / "recommendations.parquet").exists()

@@ -359,7 +359,7 @@ def test_nothing_is_left_when_it_fails_halfway(tmp_path: Path) -> None:
     [
         ({"users": 10, "movies": 10, "ratings": 101}, "at most 100 ratings"),
         ({"users": 10, "movies": 10, "ratings": 9}, "at least 10 ratings"),
-        ({"layout": "ml-2m"}, "no layout 'ml-2m'; choose one of ml-100k"),
+        ({"layout": "ml-2m"}, r"no layout 'ml-2m'; did you mean .*\? Choose one of ml-100k"),
         ({"layout": "ml-10m", "demographics": True}, "ml-10m has no users file"),
     ],
 )
