@@ -101,7 +101,7 @@ def status(
         }
     )
     console.show(publication, form)
-    for name in ("loads", "publications"):
+    for name in ("runs", "loads", "publications"):
         if status[name]:
             console.show(pd.DataFrame(status[name]), form, title=f"Last {name}")
     console.say(f"Versions kept: {', '.join(status['versions'])}")

@@ -16,9 +16,12 @@ import pandas as pd
 
 from recengine.config import Home
 from recengine.errors import BadInput, BadSource, Damaged, NotReady, WarehouseBusy
+from recengine.serving import runs
 from recengine.serving.versions import current_version, versions
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import published, warehouse
+
+LAST_RUNS = 5
 
 # A number of 64 bits.
 _NUMBER = re.compile(r"\s*[+-]?\d{1,19}\s*")
@@ -120,19 +123,28 @@ def sql(home: Home, query: str) -> pd.DataFrame:
 
 
 def status(home: Home) -> dict[str, Any]:
-    """What is published, by which model, from which data, and the last loads and publications.
+    """What is published, by which model, from which data, the last runs, and the last loads and publications.
 
     Raises
     ------
     NotReady
-        Nothing is published yet.
+        Nothing is published yet; where a run has ended otherwise, it says of what.
     """
-    with serving(home) as con:
-        publication = _frame(con.execute("FROM publication")).iloc[0].to_dict()
+    ended = runs.last(home, LAST_RUNS)[::-1]
+    try:
+        with serving(home) as con:
+            publication = _frame(con.execute("FROM publication")).iloc[0].to_dict()
+    except NotReady as nothing:
+        if not ended:
+            raise
+        said = (
+            f"{nothing.what}: the last run, {ended[0].name}, ended as {ended[0].outcome} ({ended[0].reason})"
+        )
+        raise NotReady(said, "see to it and run again") from None
     for name in {"metrics", "switches"} & publication.keys():
         publication[name] = json.loads(publication[name])
     answer = {"publication": publication, "version": current_version(home), "versions": versions(home)}
-    answer |= {"loads": [], "publications": []}
+    answer |= {"runs": [_told(run) for run in ended], "loads": [], "publications": []}
     if not home.warehouse.exists():
         return answer
     try:
@@ -143,3 +155,9 @@ def status(home: Home) -> dict[str, Any]:
     except (WarehouseBusy, BadSource, Damaged) as closed:  # a reader may not be allowed to open it
         answer["busy"] = str(closed)
     return answer
+
+
+def _told(run: runs.Run) -> dict[str, Any]:
+    """A run that is over, in short."""
+    told = run.model_dump(include={"name", "outcome", "reason"})
+    return told | {"ended": f"{run.ended} UTC", "seconds": run.took}

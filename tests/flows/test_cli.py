@@ -20,6 +20,7 @@ from stage_commands import start
 from flows.cli import console
 from flows.cli.night import show_published
 from recengine.config import Home
+from recengine.serving import runs
 
 SMALL = ("--users", "40", "--movies", "60", "--ratings", "1000", "--seed", "7")
 
@@ -153,6 +154,21 @@ def test_status(recengine: Run, home: Home) -> None:
     assert found["publication"]["recommendations"] == 160
     assert "ndcg@10" in found["publication"]["metrics"]
     assert recengine("status", "--home", home.root).code == 0
+
+
+def test_status_tells_of_runs_that_failed(recengine: Run, home: Home, tmp_path: Path) -> None:
+    shutil.copytree(home.root, tmp_path / "home", symlinks=True)
+    for root in (tmp_path / "home", tmp_path / "new"):
+        when = runs.now()
+        told = runs.Run(
+            name="nightly x #7", flow="nightly", outcome="Failed", began=when, ended=when, reason="No!"
+        )
+        root.mkdir(exist_ok=True)
+        runs.note(Home.at(root), told)
+    newest = json.loads(recengine("status", "--format", "json", "--home", tmp_path / "home").out)["runs"][0]
+    assert (newest["name"], newest["outcome"], newest["reason"]) == ("nightly x #7", "Failed", "No!")
+    assert "nightly x #7" in recengine("status", "--home", tmp_path / "home").out
+    assert_refused(recengine("status", "--home", tmp_path / "new"), "nightly x #7, ended as Failed (No!)")
 
 
 def test_status_says_whether_what_is_published_is_stale(recengine: Run, home: Home, tmp_path: Path) -> None:
