@@ -65,7 +65,7 @@ clean:           ## remove the virtual environment and caches; data/ stays
 
 .venv/run: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[flows]'
-	$(BIN)/python -m flows.server.ready
+	$(BIN)/python -m flows.server.ready & $(BIN)/python -m recengine.upkeep.precompile && wait $$!
 	touch $@
 
 .venv/dev: .venv/run

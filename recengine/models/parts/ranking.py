@@ -270,7 +270,8 @@ class Ranking(OverShards):
             if self.factors is not None:
                 factors = self.factors[self.order.movies]
                 right, weights = right * factors, weights * factors[: len(weights)]
-            self._catalogue, self._boost = Catalogue(right, weights, ordered), boost
+            # In one layout whatever the inputs are, so that loops over it are compiled once.
+            self._catalogue, self._boost = Catalogue(np.ascontiguousarray(right), weights, ordered), boost
         return self._catalogue
 
     def state(self) -> dict[str, torch.Tensor]:
