@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import duckdb
 
@@ -46,11 +47,22 @@ def already_answered(
     """
     if current_version(home) is None:
         return False
-    last = con.execute(
+    return _last(con) == (request, input_fingerprint) and _is_whole(con, home)
+
+
+def last_request(con: duckdb.DuckDBPyConnection) -> dict[str, Any] | None:
+    """What the last decision was asked, by part; None where there was none, or it does not say."""
+    last = _last(con)
+    asked = json.loads(last[0]) if last and last[0] else None
+    return asked if isinstance(asked, dict) else None
+
+
+def _last(con: duckdb.DuckDBPyConnection) -> tuple[str | None, str] | None:
+    """Request and input of the last decision."""
+    return con.execute(
         "SELECT request::VARCHAR, input_fingerprint FROM ops.publications "
         "WHERE action IN ('published', 'kept') ORDER BY rowid DESC LIMIT 1"
-    ).fetchall()
-    return last == [(request, input_fingerprint)] and _is_whole(con, home)
+    ).fetchone()
 
 
 def _is_whole(con: duckdb.DuckDBPyConnection, home: Home) -> bool:

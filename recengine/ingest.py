@@ -97,7 +97,12 @@ def is_loaded(con: duckdb.DuckDBPyConnection, source: Source, config: IngestConf
     """Whether the warehouse says what the source's files say now: a load would change nothing."""
     facts = {file.name: facts_of(file.path) for file in source.files}
     same_data = contents.input_of(con) == input_fingerprint(source, facts, config)
-    return same_data and rules_of_data.kept(con) == _rules(source)
+    return same_data and rules_are_loaded(con, source)
+
+
+def rules_are_loaded(con: duckdb.DuckDBPyConnection, source: Source) -> bool:
+    """Whether the warehouse has the rules that come with the source, as they are now."""
+    return rules_of_data.kept(con) == _rules(source)
 
 
 def _rules(source: Source) -> list[tuple[str, str]]:

@@ -53,6 +53,7 @@ def _modules() -> tuple[Any, ...]:
         forget,
         front,
         night,
+        plan,
         reading,
         report,
         serve,
@@ -62,7 +63,7 @@ def _modules() -> tuple[Any, ...]:
     )
 
     return (
-        *(front, night, stages, tuning, config, reading, evaluation, tradeoff),
+        *(front, night, plan, stages, tuning, config, reading, evaluation, tradeoff),
         *(data, report, export, forget, serve),
     )
 

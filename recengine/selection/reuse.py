@@ -69,6 +69,27 @@ def standing(
     )
 
 
+def foreseen(home: Home, dataset: str, ratings: int, config: TrainConfig) -> str:
+    """Whether the gate would judge tonight, in a sentence, as far as can be told before the data is loaded.
+
+    Parameters
+    ----------
+    ratings : int
+        How many there were at the last load.
+    """
+    champion = champion_of(home, dataset)
+    if champion is None or champion.judged is None:
+        return f"The candidates are judged: no verdict on {dataset} is kept."
+    if ratings < config.reuse.least_ratings:
+        return f"The candidates are judged: of less than {config.reuse.least_ratings:,} ratings they are every night."
+    if ended := _ended(champion, champion.judged, 0.0, challenger_of(home, dataset, config), config):
+        return f"The candidates are judged: {ended}."
+    return (
+        f"The verdict of {_when(champion.judged)} UTC for {champion.model} stands, unless more than "
+        f"{config.reuse.max_changed_share:.2%} of the ratings came, left or changed since."
+    )
+
+
 def _ended(
     champion: store.Manifest, judged: store.Judged, changed: float, asked: Recipe, config: TrainConfig
 ) -> str:

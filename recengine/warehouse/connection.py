@@ -12,9 +12,9 @@ from typing import Any
 import duckdb
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from recengine.errors import BadSource, Damaged, WarehouseBusy
+from recengine.errors import BadSource, Damaged, NotReady, WarehouseBusy
 from recengine.runtime.resources import cores, memory_bytes
-from recengine.warehouse.migrations import migrate
+from recengine.warehouse.migrations import is_up_to_date, migrate
 from recengine.warehouse.sqlfiles import literal, path_literal
 
 log = logging.getLogger(__name__)
@@ -68,6 +68,34 @@ def warehouse(path: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterato
     with damage_told(path), _locked_open(path, config, wait_seconds) as con:
         _settle(con)
         migrate(con, path)
+        yield con
+
+
+@contextmanager
+def looked_at(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the private warehouse read-only, as it is; an empty one in memory where there is none.
+
+    Raises
+    ------
+    WarehouseBusy
+        Another process has it.
+    NotReady
+        It is of an earlier release, or a crash left a log beside it: only a run may bring it up to date.
+    """
+    if not path.exists():
+        with memory() as con:
+            migrate(con, path)
+            yield con
+        return
+    log_left = path.with_name(path.name + ".wal")
+    if log_left.exists() and log_left.stat().st_size:
+        raise NotReady(
+            f"{path} was not closed in order", "the next run mends it, and then it can be looked at"
+        )
+    with damage_told(path), _locked_open(path, settings(), 0, read_only=True) as con:
+        _settle(con)
+        if not is_up_to_date(con, path):
+            raise NotReady(f"{path} is of an earlier release", "the next run brings it up to date")
         yield con
 
 

@@ -35,16 +35,31 @@ def migrate(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     WarehouseTooNew
         The file has a version this recengine does not know; it is left as it is.
     """
-    version = version_of(con)
-    if version > newest_version():
-        raise WarehouseTooNew(path, version, newest_version())
-    # By number, not by the highest one: of two that were written side by side, the lower may come later.
-    applied = con.execute("SELECT version FROM ops.schema_version").fetchall() if version else []
-    done = {int(row[0]) for row in applied}
-    pending = [name for name in sqlfiles.names("migrations") if int(name.split("_", 1)[0]) not in done]
+    pending = _pending(con, path)
     if not pending:
         return
     with transaction(con):
         for name in pending:
             con.execute(sqlfiles.load(f"migrations/{name}"))
             con.execute("INSERT INTO ops.schema_version VALUES (?, now())", [int(name.split("_", 1)[0])])
+
+
+def is_up_to_date(con: duckdb.DuckDBPyConnection, path: Path) -> bool:
+    """Whether an open warehouse has the newest schema.
+
+    Raises
+    ------
+    WarehouseTooNew
+        The file has a version this recengine does not know.
+    """
+    return not _pending(con, path)
+
+
+def _pending(con: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
+    version = version_of(con)
+    if version > newest_version():
+        raise WarehouseTooNew(path, version, newest_version())
+    # By number, not by the highest one: of two that were written side by side, the lower may come later.
+    applied = con.execute("SELECT version FROM ops.schema_version").fetchall() if version else []
+    done = {int(row[0]) for row in applied}
+    return [name for name in sqlfiles.names("migrations") if int(name.split("_", 1)[0]) not in done]

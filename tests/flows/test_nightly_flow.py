@@ -17,12 +17,15 @@ from flows.features import features
 from flows.ingest import ingest, ingest_files
 from flows.nightly import nightly
 from flows.publish import publish
+from flows.support.planning import plan
 from flows.train import train
 from recengine import publish as publishing
 from recengine.config import Home
 from recengine.errors import TooManyBadRows
+from recengine.knobs.sources import in_force
 from recengine.knobs.stages import ReuseConfig
 from recengine.serving import queries as reading
+from recengine.serving.continuity import Night
 from recengine.serving.versions import current_version, versions
 
 pytestmark = pytest.mark.prefect
@@ -50,6 +53,7 @@ def test_a_night_publishes_and_the_next_one_finds_nothing_new(
     assert state.name == "Unchanged"
     assert set(tasks_of(client, run_again, expected=3)) == {"ingest files", "check for changes", "clean up"}
     assert current_version(home) == first
+    _plans_touch_nothing_and_say_why(home, demo)
 
     again, state = start(client, nightly, source=str(demo), model="ease", top_n=7, force=True)
     assert state.name == "Published"
@@ -59,6 +63,29 @@ def test_a_night_publishes_and_the_next_one_finds_nothing_new(
     for stage in ("ingest", "features", "tune", "select", "fit", "score", "publish", "report", "clean up"):
         assert seconds[f'recengine_stage_seconds{{stage="{stage}"}}'] > 0
     assert seconds["recengine_last_night_success"] == 1
+
+
+def _plans_touch_nothing_and_say_why(home: Home, demo: Path) -> None:
+    before = {path: path.lstat().st_mtime_ns for path in home.root.rglob("*")}
+    asked = Night(source=str(demo), top_n=7)
+    same, other = (in_force(home.root, [f"train.model={model}"]).knobs for model in ("ease", "popularity"))
+    found = plan(home, asked, same)
+    assert (found.runs, found.unchanged, found.files) == (False, 3, {})
+    assert found.why == [
+        "Neither files nor settings changed since the last decision: the published tables stay."
+    ]
+    assert (found.nights, set(found.seconds)) == (1, {"ingest", "clean up"}), "of the nights that ended so"
+    found = plan(home, asked, other)
+    assert found.runs
+    assert found.why == ["Another than at the last decision: the model or one of its knobs."]
+    assert found.seconds["fit"] > 0
+    more = home.root.parent / demo.name
+    shutil.copytree(demo, more)
+    (more / "ratings-2.dat").write_text("1::1::5::978300760\n")
+    (more / "users.dat").unlink()
+    found = plan(home, Night(source=str(more), top_n=7), same)
+    assert found.files == {"ratings-2.dat": "new", "users.dat": "gone"}
+    assert {path: path.lstat().st_mtime_ns for path in home.root.rglob("*")} == before
 
 
 def test_the_graph_has_the_stages_in_order_and_the_candidates_side_by_side(

@@ -105,6 +105,13 @@ def last_source(con: duckdb.DuckDBPyConnection, dataset: str | None = None) -> t
     return rows[0] if rows else None
 
 
+def last_count(con: duckdb.DuckDBPyConnection, dataset: str) -> int:
+    """How many ratings the last load of a dataset that did not fail counted; 0 without any."""
+    query = "SELECT coalesce(arg_max(ratings, started_at), 0) FROM ops.loads WHERE dataset = ? AND status <> 'failed'"
+    [(ratings,)] = con.execute(query, [dataset]).fetchall()
+    return int(ratings)
+
+
 def source_of(con: duckdb.DuckDBPyConnection, input_fingerprint: str | None) -> str | None:
     """Source of the last load that gave a fingerprint and did not fail; None without any."""
     query = (
