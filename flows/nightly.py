@@ -67,10 +67,10 @@ def clean_up(retention: RetentionConfig) -> RetentionReport:
 
 
 @task(name="write report", **UNCACHED)
-def write_report(version: str) -> str:
+def write_report(version: str, seconds: dict[str, float]) -> str:
     """The morning's page under ``reports/``, and the same in short as an artifact."""
     with open_warehouse() as (home, con):
-        page = report.write(con, home)
+        page = report.write(con, home, seconds=seconds)
         artifacts.summarised(report.gather(con, home), page)
     return str(page)
 
@@ -163,6 +163,6 @@ def _night(night: Night, knobs: Knobs, watch: Watch, force: bool) -> State[Any]:
     published = publish_tables(model_id, knobs.publish, selection.reason, request, force)
     watch.lap("publish")
     continuity.remember(Home.at(), published.dataset, night)
-    write_report(published.version, return_state=True)
+    write_report(published.version, dict(watch.seconds), return_state=True)
     watch.lap("report")
     return Completed(name="Published", message=f"Version {published.version}: {selection.reason}")

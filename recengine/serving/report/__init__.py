@@ -6,6 +6,7 @@ script, no link to anywhere, so it can be mailed or kept.
 
 from recengine.serving.report.facts import METRICS, NIGHTS, Facts, gather, load_rows, measured
 from recengine.serving.report.prices import PRICE_HEADER, price_rows
+from recengine.serving.report.ranges import input_rows, seconds_rows
 from recengine.serving.report.rendering import page, write
 from recengine.serving.report.rules import RULE_HEADER, rule_rows, rules_in
 from recengine.serving.report.tunings import Tuned, tuning_of
@@ -18,12 +19,14 @@ __all__ = [
     "Facts",
     "Tuned",
     "gather",
+    "input_rows",
     "load_rows",
     "measured",
     "page",
     "price_rows",
     "rule_rows",
     "rules_in",
+    "seconds_rows",
     "tuning_of",
     "write",
 ]

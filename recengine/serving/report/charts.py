@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from recengine.evaluation.tradeoff import Tradeoff
 from recengine.outcomes.trend import DAYS, LEAST_USERS, Day, expected
@@ -25,6 +26,7 @@ def metrics_over_time(history: list[dict[str, Any]]) -> Markup:
         axes.plot(range(1, len(values) + 1), [float("nan") if v is None else v for v in values], "o-", ms=3)
         axes.set_title(name, fontsize=9)
         axes.set_xticks([])
+        axes.set_xlabel("publications, oldest first", fontsize=7)
         axes.tick_params(labelsize=8)
     return _svg(figure)
 
@@ -83,10 +85,33 @@ def coverage_and_popularity(popularity: list[dict[str, float]]) -> Markup:
     left.plot(tenths, [row["share_of_ratings"] for row in popularity], "o-", ms=3, label="of ratings")
     left.plot(tenths, [row["share_of_lists"] for row in popularity], "o-", ms=3, label="of recommendations")
     left.set_title("Share by tenth of the catalogue (1: most rated)", fontsize=9)
+    left.set_ylim(bottom=0)
+    for axes in (left, right):
+        axes.set_xlabel("tenth of the catalogue", fontsize=8)
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     left.legend(fontsize=8)
     right.bar(tenths, [row["coverage"] for row in popularity])
     right.set_ylim(0, 1)
     right.set_title("Share of the tenth's movies in any list", fontsize=9)
+    return _svg(figure)
+
+
+def genre_mix(genres: list[dict[str, Any]]) -> Markup:
+    """Per genre its share of what people rated and of what is recommended."""
+    figure = Figure(figsize=(9, 0.8 + 0.3 * len(genres)), layout="constrained")
+    axes = figure.subplots()
+    places = range(len(genres))
+    for at, name, label in (
+        (-0.2, "share_of_ratings", "of ratings"),
+        (0.2, "share_of_lists", "of recommendations"),
+    ):
+        axes.barh([place + at for place in places], [row[name] for row in genres], 0.38, label=label)
+    axes.set_yticks(list(places), [row["genre"].replace("$", r"\$") for row in genres], fontsize=8)
+    axes.invert_yaxis()
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_xlim(left=0)
+    axes.set_title("Share by genre, those rated most", fontsize=9)
+    axes.legend(fontsize=8)
     return _svg(figure)
 
 

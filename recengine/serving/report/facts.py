@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,14 +14,19 @@ from recengine.config import Home
 from recengine.errors import NotReady
 from recengine.models import store
 from recengine.outcomes.trend import Day, days_of
+from recengine.serving import runs
 from recengine.serving.report.rules import rows_in, rules_in
 from recengine.serving.report.tunings import Tuned, tuning_of
+from recengine.serving.runs import Run
 from recengine.serving.versions import current_version, versions
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import damage_told
+from recengine.warehouse.history import contents
 
 NIGHTS = 14
 USERS = 5
+GENRES = 12
+EXAMPLES = 3  # of lines for each reason
 METRICS = ("ndcg@10", "recall@10", "coverage@10", "rmse")
 
 
@@ -57,6 +62,18 @@ class Facts:
         What came of the lists on the last days that have outcomes, oldest first.
     compared : list of dict
         The rows of the table ``outcomes_by_variant``.
+    inputs : list of dict
+        Rows of ``ops.inputs`` of the same dataset, oldest first; the last is this publication's, where it is known.
+    quarantined : list of dict
+        Per reason lines and examples (where, not what), where the load is still the one that was published.
+    genres : list of dict
+        Per genre, most rated first: share_of_ratings, share_of_lists.
+    short : dict
+        Of all lists: users_changed (None without a version before), movies_in_a_list, movies, genres_a_list.
+    seconds : dict of str to float
+        Of the night's stages, as far as it had come; empty where nobody said.
+    nights : list of Run
+        The nights of the same dataset that published before, oldest first.
     """
 
     publication: dict[str, Any]
@@ -72,9 +89,15 @@ class Facts:
     outcomes: tuple[Day, ...] = ()
     compared: list[dict[str, Any]] = field(default_factory=list)
     among: dict[tuple[int, int], str] = field(default_factory=dict)
+    inputs: list[dict[str, Any]] = field(default_factory=list)
+    quarantined: list[dict[str, Any]] = field(default_factory=list)
+    genres: list[dict[str, Any]] = field(default_factory=list)
+    short: dict[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    nights: list[Run] = field(default_factory=list)
 
 
-def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Facts:
+def gather(con: duckdb.DuckDBPyConnection, home: Home, seconds: Mapping[str, float] | None = None) -> Facts:
     """Collect the facts of what is published.
 
     Parameters
@@ -83,6 +106,8 @@ def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Facts:
         An open warehouse.
     home : Home
         Whose publication.
+    seconds : mapping of str to float, optional
+        Of the stages of the night that is under way; those that ``runs.json`` has when left out.
 
     Raises
     ------
@@ -96,35 +121,68 @@ def gather(con: duckdb.DuckDBPyConnection, home: Home) -> Facts:
     with _attached(con, home, version, before):
         [publication] = _rows(con.execute("FROM published.publication"))
         publication["metrics"] = json.loads(publication["metrics"])
-        popularity = _rows(sqlfiles.run(con, "report/popularity"))
-        rules, compared = rules_in(con), rows_in(con, "outcomes_by_variant")
-        lists, among = _lists(con, before is not None), _among(con)
-    history = _rows(sqlfiles.run(con, "report/history", {"n": NIGHTS}))
+        of_lists = _of_lists(con, before is not None)
+    stored = (home.models / publication["model_id"]).exists()
+    return Facts(
+        publication=publication,
+        reason=_reason(con, version),
+        curve=store.manifest_of(home, publication["model_id"]).history if stored else [],
+        before=before,
+        **of_lists,
+        **_of_nights(con, home, publication, seconds or {}),
+    )
+
+
+def _of_lists(con: duckdb.DuckDBPyConnection, has_before: bool) -> dict[str, Any]:
+    """What the attached published file says."""
+    [short] = _rows(sqlfiles.run(con, "report/lists_in_short"))
+    short["users_changed"] = None
+    if has_before and _is_published(con, "changes"):
+        [(short["users_changed"],)] = con.execute(
+            "SELECT count(DISTINCT user_id) FROM published.changes"
+        ).fetchall()
+    return {
+        "popularity": _rows(sqlfiles.run(con, "report/popularity")),
+        "rules": rules_in(con),
+        "compared": rows_in(con, "outcomes_by_variant"),
+        "lists": _lists(con, has_before),
+        "among": _among(con),
+        "genres": _rows(sqlfiles.run(con, "report/genres", {"n": GENRES})),
+        "short": short,
+    }
+
+
+def _of_nights(
+    con: duckdb.DuckDBPyConnection, home: Home, publication: dict[str, Any], seconds: Mapping[str, float]
+) -> dict[str, Any]:
+    """What the warehouse and ``runs.json`` say of this night and of those before, all of one dataset."""
+    dataset, made_from = publication["dataset"], publication["input_fingerprint"]
+    history = _rows(sqlfiles.run(con, "report/history", {"n": NIGHTS, "dataset": dataset}))
     for entry in history:
         entry["metrics"] = json.loads(entry["metrics"])
     loads = _rows(
         con.execute(
             "FROM ops.loads WHERE input_fingerprint = ? AND status <> 'failed' "
             "ORDER BY started_at DESC LIMIT 1",
-            [publication["input_fingerprint"]],
+            [made_from],
         )
     )
-    stored = (home.models / publication["model_id"]).exists()
-    return Facts(
-        publication=publication,
-        reason=_reason(con, version),
-        load=loads[0] if loads else {},
-        history=history,
-        curve=store.manifest_of(home, publication["model_id"]).history if stored else [],
-        popularity=popularity,
-        lists=lists,
-        before=before,
-        among=among,
-        tuned=tuning_of(con, publication["dataset"]),
-        rules=rules,
-        outcomes=tuple(days_of(con, publication["dataset"], 3 * NIGHTS)),
-        compared=compared,
-    )
+    is_loaded = contents.input_of(con) == made_from
+    nights = [
+        run for run in runs.last(home, flow="nightly") if (run.dataset, run.outcome) == (dataset, "Published")
+    ]
+    tonight = next((run for run in nights if publication["version"] in run.reason), None)
+    asked = {"n": NIGHTS, "dataset": dataset, "input": made_from}
+    return {
+        "history": history,
+        "load": loads[0] if loads else {},
+        "tuned": tuning_of(con, dataset),
+        "outcomes": tuple(days_of(con, dataset, 3 * NIGHTS)),
+        "inputs": _rows(sqlfiles.run(con, "report/inputs", asked)),
+        "quarantined": _rows(sqlfiles.run(con, "report/quarantined", {"n": EXAMPLES})) if is_loaded else [],
+        "seconds": seconds or (tonight.seconds if tonight else {}),
+        "nights": [run for run in nights if tonight is None or run.began < tonight.began][-NIGHTS:],
+    }
 
 
 def load_rows(facts: Facts) -> list[tuple[str, Any]]:
@@ -135,7 +193,12 @@ def load_rows(facts: Facts) -> list[tuple[str, Any]]:
         (name.replace("_", " "), facts.load[name]) for name in _LOADED if facts.load.get(name) is not None
     ]
     reasons = json.loads(facts.load["quarantined_by_reason"] or "{}")
-    return [*named, *((f"quarantined: {reason}", count) for reason, count in reasons.items())]
+    where = {row["reason"]: f" ({row['examples']})" for row in facts.quarantined}
+    quarantined = (
+        (f"quarantined: {reason}", f"{count:,}{where[reason]}" if reason in where else count)
+        for reason, count in reasons.items()
+    )
+    return [*named, *quarantined]
 
 
 _LOADED = (
@@ -165,11 +228,16 @@ def _lists(
 
 def _among(con: duckdb.DuckDBPyConnection) -> dict[tuple[int, int], str]:
     """What speaks for the movies in the lists; nothing of a version from before there were reasons."""
-    there = "FROM duckdb_tables() WHERE database_name = 'published' AND table_name = 'reasons'"
-    if not con.execute(there).fetchone():
+    if not _is_published(con, "reasons"):
         return {}
     found = sqlfiles.run(con, "report/reasons", {"n": USERS}).fetchall()
     return {(user, rank): among for user, rank, among in found}
+
+
+def _is_published(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether the attached published file, perhaps an earlier release's, has a table."""
+    there = "FROM duckdb_tables() WHERE database_name = 'published' AND table_name = ?"
+    return con.execute(there, [table]).fetchone() is not None
 
 
 def _before(con: duckdb.DuckDBPyConnection, home: Home, version: str) -> str | None:

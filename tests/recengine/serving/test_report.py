@@ -13,6 +13,7 @@ from recengine.config import Home
 from recengine.errors import NotReady
 from recengine.outcomes.trend import Day
 from recengine.serving import report
+from recengine.serving.runs import Run
 from recengine.warehouse.connection import memory
 from recengine.warehouse.history.trials import Trial, Tuning
 
@@ -55,8 +56,9 @@ def test_a_tuning_says_what_left_its_default_and_draws_its_trials() -> None:
     trials = [trial(1, 1, 0.010, 300, True), trial(2, 2, 0.002, 100, True), trial(3, 1, 0.9, 300, False),
               trial(4, 1, -0.01, 1, False, math.inf)]  # fmt: skip
     page = report.page(replace(FACTS, tuned=report.Tuned(tuning, trials)))
-    for part in ("2026-01-01 04:30:00 UTC, ease: Better &lt;b&gt;by", "<td>ridge</td><td>500.0</td>",
-                 "+0.0080 ndcg@10 over 400 lists", "<td>boost.weight</td><td>2</td><td>no longer known"):  # fmt: skip
+    for part in ("2026-01-01 04:30:00 UTC, ease: Better &lt;b&gt;by", "<td>ridge</td><td class=n>500.0</td>",
+                 "+0.0080 ndcg@10 over 400 lists",
+                 "<td>boost.weight</td><td class=n>2</td><td>no longer known"):  # fmt: skip
         assert part in page, part
     assert page.count("<svg") == 4
     assert report.page(replace(FACTS, tuned=report.Tuned(tuning, []))).count("<svg") == 3, "trials pruned"
@@ -118,3 +120,53 @@ def test_rules_are_told_with_what_they_change_and_cost() -> None:
     assert "<h2>Rules</h2>" in page
     assert "At most &lt;3&gt;." in page
     assert "<h2>Rules</h2>" not in report.page(FACTS)
+
+
+def _night(at: int, **seconds: float) -> Run:
+    began = datetime(2026, 1, at)
+    return Run(name=f"n{at}", flow="nightly", outcome="Published", began=began, ended=began, seconds=seconds)
+
+
+def test_what_leaves_the_range_of_the_last_nights_is_marked() -> None:
+    earlier = [
+        {"users": users, "movies": 50, "ratings": 10 * users, "ratings_a_user": 10.0, "mean_rating": 3.5,
+         "mean_age": None, "newest_days": 1.0}
+        for users in (1000, 1010, 1020)
+    ]  # fmt: skip
+    now = earlier[-1] | {"users": 1030, "ratings": 5000, "mean_rating": 3.9, "mean_age": 30.0}
+    assert report.input_rows([*earlier, now]) == [
+        ("users", "1,030", "1,000 to 1,020, mostly 1,010", ""),
+        ("movies rated", "50", "50 to 50, mostly 50", ""),
+        ("ratings", "5,000", "10,000 to 10,200, mostly 10,100", "▼ unlike before"),
+        ("ratings a user", "10.00", "10.00 to 10.00, mostly 10.00", ""),
+        ("mean rating", "3.90", "3.50 to 3.50, mostly 3.50", "▲ unlike before"),
+        ("mean age of users, years", "30.00", "none yet", ""),
+        ("days since the newest rating", "1.00", "1.00 to 1.00, mostly 1.00", ""),
+    ]
+    assert report.input_rows([earlier[0], now])[0] == ("users", "1,030", "1,000 to 1,000, mostly 1,000", "")
+    nights = [_night(1, ingest=1.0, fit=20.0), _night(2, ingest=1.2, fit=22.0), _night(3, ingest=1.1)]
+    assert report.seconds_rows({"ingest": 9.0, "fit": 23.0}, nights) == [
+        ("ingest", "9.0", "1.0 to 1.2, mostly 1.1", "▲ unlike before"),
+        ("fit", "23.0", "20.0 to 22.0, mostly 21.0", ""),
+        ("together", "32.0", "1.1 to 23.2, mostly 21.0", ""),
+    ]
+    page = report.page(replace(FACTS, inputs=[*earlier, now], seconds={"fit": 9.0}, nights=nights))
+    assert "<h2>How long it took</h2>" in page
+    assert "▼ unlike before" in page
+    assert "<h2>The input against" not in report.page(FACTS)
+
+
+def test_lists_in_short_genres_and_where_bad_lines_are() -> None:
+    short = {"users_changed": 1, "movies_in_a_list": 1500, "movies": 3000, "genres_a_list": 4.25}
+    genres = [{"genre": "Drama $x$", "share_of_ratings": 0.6, "share_of_lists": 0.4}]
+    bad = [{"reason": "unknown movie <x>", "lines": 2, "examples": "r.csv line 3, r.csv line 9"}]
+    page = report.page(replace(FACTS, short=short, genres=genres, quarantined=bad))
+    for part in (
+        "1 of 2 users",
+        "1,500 of 3,000 (50%)",
+        "4.2",
+        "<h2>Genres</h2>",
+        "2 (r.csv line 3, r.csv line 9)",
+    ):
+        assert part in page, part
+    assert page.count("<svg") == 4
