@@ -46,6 +46,7 @@ def command_line() -> typer.Typer:
 def _modules() -> tuple[Any, ...]:
     """The modules with commands, in the order of the help."""
     from flows.cli import (
+        alert,
         config,
         data,
         evaluation,
@@ -64,7 +65,7 @@ def _modules() -> tuple[Any, ...]:
 
     return (
         *(front, night, plan, stages, tuning, config, reading, evaluation, tradeoff),
-        *(data, report, export, forget, serve),
+        *(data, report, alert, export, forget, serve),
     )
 
 

@@ -5,6 +5,7 @@ A flow sends its own alerts (``flows.support.alerts``); a process killed togethe
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import timedelta
 from typing import Any
@@ -12,13 +13,16 @@ from typing import Any
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
-from prefect.events.actions import ActionTypes, CallWebhook, ChangeFlowRunState
+from prefect.events.actions import ActionTypes, CallWebhook, ChangeFlowRunState, SendNotification
 from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger, Posture
+from prefect.exceptions import ObjectNotFound
 from prefect.types import SecretDict
 from pydantic import SecretStr
 
 from flows.server.settings import START_WITHIN_SECONDS, ZOMBIE_AFTER_SECONDS
-from flows.support.alerts import WEBHOOK
+from flows.support.channels import BLOCKS, WEBHOOK, blocks
+
+log = logging.getLogger("recengine.automations")
 
 VANISHED = "recengine: mark runs as crashed whose process vanished"
 NEVER_RAN = "recengine: mark runs as crashed that never started"
@@ -45,6 +49,9 @@ _MESSAGE = """\
 {"text": {{ ("recengine: the run " ~ flow_run.name ~ " crashed: "
              ~ event.resource["prefect.state-message"] ~ " " ~ flow_run|ui_url) | tojson }}}"""
 
+_TEXT = """\
+recengine: the run {{ flow_run.name }} crashed: {{ event.resource["prefect.state-message"] }} {{ flow_run|ui_url }}"""
+
 
 def message_of(reason: str) -> str:
     """A state's message: what happened, and what to do."""
@@ -52,15 +59,32 @@ def message_of(reason: str) -> str:
 
 
 async def set_up(client: PrefectClient) -> None:
-    """Make or renew the automations; without a webhook in the environment the one that sends alerts goes."""
+    """Make or renew the automations; where alerts go nowhere, the one that sends alerts goes."""
     await _renew(client, _mark_vanished())
     await _renew(client, _mark_never_started())
-    if url := os.environ.get(WEBHOOK):
-        block = Webhook(url=SecretStr(url), headers=SecretDict({"Content-Type": "application/json"}))
-        await _renew(client, _alert(await block.asave(BLOCK, overwrite=True)))
+    if actions := await _sending(client):
+        await _renew(client, _alert(actions))
     else:
         for automation in await _existing(client, ALERT):
             await client.delete_automation(automation.id)
+
+
+async def _sending(client: PrefectClient) -> list[ActionTypes]:
+    """One action for each place that alerts go to; a block that is not there is said and left out."""
+    actions: list[ActionTypes] = []
+    if url := os.environ.get(WEBHOOK):
+        block: Any = Webhook(url=SecretStr(url), headers=SecretDict({"Content-Type": "application/json"}))
+        made = await block.asave(BLOCK, overwrite=True)
+        actions.append(CallWebhook(block_document_id=made, payload=_MESSAGE))
+    for name in blocks():
+        kind, _, own = name.partition("/")
+        try:
+            found = await client.read_block_document_by_name(own, kind)
+        except ObjectNotFound:
+            log.warning("%s names %s, which is no block of this server: no alert goes there", BLOCKS, name)
+            continue
+        actions.append(SendNotification(block_document_id=found.id, subject="recengine", body=_TEXT))
+    return actions
 
 
 def _mark_vanished() -> AutomationCore:
@@ -100,12 +124,11 @@ def _mark_never_started() -> AutomationCore:
     )
 
 
-def _alert(block: Any) -> AutomationCore:
+def _alert(actions: list[ActionTypes]) -> AutomationCore:
     """One message per run that was marked as crashed from outside; its own hooks did not run."""
-    action: ActionTypes = CallWebhook(block_document_id=block, payload=_MESSAGE)
     return AutomationCore(
         name=ALERT,
-        description=f"Calls the webhook of {WEBHOOK}.",
+        description=f"Sends to what {WEBHOOK} and {BLOCKS} name.",
         trigger=EventTrigger(
             posture=Posture.Reactive,
             match={
@@ -117,7 +140,7 @@ def _alert(block: Any) -> AutomationCore:
             threshold=1,
             within=timedelta(0),
         ),
-        actions=[action],
+        actions=actions,
     )
 
 

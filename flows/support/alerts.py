@@ -1,29 +1,24 @@
-"""Alerts: a run that fails, crashes or keeps the old tables says so, as an event and to a webhook.
+"""Alerts: a run that fails, crashes or keeps the old tables says so, as an event and as a message.
 
-``RECENGINE_WEBHOOK_URL`` (Slack, Mattermost, or anything that takes ``{"text": ...}``) gets one message with
-the reason and what to do. A webhook that does not answer never fails a run.
+The message has the reason and what to do; ``flows.support.channels`` says where it goes.
 """
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-import httpx
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import emit_event
 from prefect.logging.loggers import flow_run_logger, get_logger
 from prefect.utilities.urls import url_for
 
+from flows.support import channels
 from recengine.config import Home
 from recengine.publish import PublishReport
 from recengine.serving import monitoring, runs
 from recengine.serving.versions import current_version
 from recengine.warehouse.history.loads import LoadReport
-
-WEBHOOK = "RECENGINE_WEBHOOK_URL"
-WEBHOOK_SECONDS = 5.0
 
 log = get_logger("recengine.alerts")
 
@@ -126,12 +121,6 @@ def _address(flow_run: FlowRun) -> str:
 
 
 def _post(text: str) -> None:
-    url = os.environ.get(WEBHOOK)
-    if not url:
-        return
-    try:
-        httpx.post(url, json={"text": text}, timeout=WEBHOOK_SECONDS).raise_for_status()
-    except httpx.HTTPStatusError as error:  # its text has the address, which is a secret
-        log.warning("The webhook of %s answered with status %s.", WEBHOOK, error.response.status_code)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        log.warning("The webhook of %s could not be reached: %s.", WEBHOOK, type(error).__name__)
+    for sent in channels.send(text):
+        if sent.problem:
+            log.warning("No alert went to %s: %s.", sent.place, sent.problem)

@@ -14,7 +14,7 @@ from inboxes import inbox
 from prefect.client.orchestration import SyncPrefectClient
 
 from flows.nightly import nightly
-from flows.support import alerts
+from flows.support import channels
 from recengine.config import Home
 from recengine.serving.versions import current_version
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.prefect
 def messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     """What a webhook got."""
     with inbox() as found:
-        monkeypatch.setenv(alerts.WEBHOOK, found.url)
+        monkeypatch.setenv(channels.WEBHOOK, found.url)
         yield found.messages
 
 
@@ -67,7 +67,7 @@ def test_publication_keeping_and_failure(
 def test_a_dead_webhook_fails_nothing(
     client: SyncPrefectClient, home: Home, hits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alerts, "WEBHOOK_SECONDS", 0.3)
+    monkeypatch.setattr(channels, "WEBHOOK_SECONDS", 0.3)
     start(client, nightly, source=str(hits), model="ease", force=True)
     with socket.socket() as silent:  # accepts, and never answers
         silent.bind(("127.0.0.1", 0))
@@ -77,7 +77,7 @@ def test_a_dead_webhook_fails_nothing(
             "http://127.0.0.1:1/",
             "no address at all",
         ):
-            monkeypatch.setenv(alerts.WEBHOOK, url)
+            monkeypatch.setenv(channels.WEBHOOK, url)
             top_n = 5 + len(url)
             _, state = start(client, nightly, source=str(hits), model="ease", top_n=top_n)
             assert state.name == "Kept", state
