@@ -12,6 +12,7 @@ from prefect import task
 from flows.support import alerts, artifacts
 from flows.support.blocks import offer_blocks
 from flows.support.cancellation import stop_if_cancelled
+from flows.support.choices import offer_versions
 from flows.support.form import form
 from flows.support.result_cache import cached
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
@@ -39,6 +40,7 @@ def publish_tables(
         )
     artifacts.published(home, report, reason)
     alerts.published(report, reason)
+    offer_versions(Home.at())
     return report
 
 

@@ -17,6 +17,8 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from served import Served, until
 
+from flows.support.choices import title_of
+
 pytestmark = [pytest.mark.browser, pytest.mark.prefect]
 
 ARGUMENTS = [
@@ -179,7 +181,7 @@ def field(page: Page, name: str) -> Locator:
     """A form field, found through the id that its label points to at this moment."""
     if name == "model":  # a choice of the built-in ones, or an import path
         return page.get_by_role("button", name="Select built in")
-    label = page.locator("label", has_text=re.compile(rf"^{name} \(Optional\)$"))
+    label = page.locator("label", has_text=re.compile(rf"^{re.escape(title_of(name))} \(Optional\)$"))
     return page.locator(f"[id='{label.get_attribute('for')}']")
 
 
