@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from recengine.errors import BadInput, legible
+from recengine.errors import BadInput, NotReady, legible
 from recengine.runtime import access
 from recengine.runtime.near import choose
 from recengine.runtime.paths import user_path
@@ -67,14 +67,7 @@ class Home:
             A database cannot be kept there.
         """
         home = cls(cls.place(root))
-        # DuckDB looks for the file or puts its log elsewhere where a path holds these, as does SQLite's address; both
-        # follow links, once the link itself is found.
-        odd = re.search(r"[?\\\ud800-\udfff]", str(home.root) + os.path.realpath(home.root))
-        if odd:
-            raise BadInput(
-                f"No database can be kept under {home.root}: its path holds {legible(odd[0])!r}; "
-                "choose another folder with --home."
-            )
+        home._refuse_odd()
         if not home.root.is_dir():
             try:
                 home.root.mkdir(parents=True, exist_ok=True)
@@ -85,6 +78,37 @@ class Home:
                 ) from error
         access.settle(home.root)
         return home
+
+    @classmethod
+    def there(cls, root: str | Path | None = None) -> Home:
+        """The home at the same place, for one who reads: nothing is made.
+
+        Raises
+        ------
+        NotReady
+            There is no such folder.
+        BadInput
+            A database cannot be kept there.
+        """
+        home = cls(cls.place(root))
+        home._refuse_odd()
+        above = next(parent for parent in home.root.parents if os.path.lexists(parent))
+        if not os.path.lexists(home.root) and above.is_dir():
+            raise NotReady(
+                f"Nothing is published under {legible(home.root)} yet: there is no such folder",
+                "run `recengine run` first, or name another folder with --home",
+            )
+        return cls.at(root)
+
+    def _refuse_odd(self) -> None:
+        # DuckDB looks for the file or puts its log elsewhere where a path holds these, as does SQLite's address; both
+        # follow links, once the link itself is found.
+        odd = re.search(r"[?\\\ud800-\udfff]", str(self.root) + os.path.realpath(self.root))
+        if odd:
+            raise BadInput(
+                f"No database can be kept under {self.root}: its path holds {legible(odd[0])!r}; "
+                "choose another folder with --home."
+            )
 
     @staticmethod
     def place(root: str | Path | None = None) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from flows.cli.stopped import ends_on_interrupt
 from recengine.runtime.near import choose
 
 _NOT_A_CHOICE = re.compile(r"(?:Value error, )?'(?P<told>.*)' is not one of (?P<known>'.*')\.?")
@@ -19,7 +20,8 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
         try:
-            return super().invoke(ctx)
+            with ends_on_interrupt(lambda: ctx.invoked_subcommand):
+                return super().invoke(ctx)
         except typer.BadParameter as error:
             if found := _NOT_A_CHOICE.fullmatch(error.message):
                 known = re.findall(r"'([^']*)'", found["known"])

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flows.cli import console
-from flows.cli.options import HomeOption, exports, knobs, use
+from flows.cli.options import HomeOption, exports, knobs, there
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +43,7 @@ def export(
             "Say what to export, such as recengine export parquet /mnt/recs: publish.exports is empty."
         )
     check(names)
-    chosen = use(home)
+    chosen = there(home)
     if (version := current_version(chosen)) is None:
         raise NotReady("Nothing is published yet", "run `recengine run` first")
     for name in names:

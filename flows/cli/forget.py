@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flows.cli import console
-from flows.cli.options import HomeOption, use
+from flows.cli.options import HomeOption, there
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +27,7 @@ def forget(
     from recengine.upkeep import forget as engine
     from recengine.warehouse.run_lock import locked
 
-    chosen = use(home)
+    chosen = there(home)
     with locked(chosen, "recengine forget"):
         if undo:
             engine.readmit(chosen, users)

@@ -158,6 +158,18 @@ def use(home: Path | None) -> Home:
     return chosen
 
 
+def there(home: Path | None) -> Home:
+    """The home for a command that reads: nothing is made, not even the folder.
+
+    Raises
+    ------
+    NotReady
+        There is no such folder.
+    """
+    Home.there(home)
+    return use(home)
+
+
 def knobs(home: Path | None, set_options: Sequence[str] | None, options: Mapping[str, Any]) -> InForce:
     """The knobs in force for a command; ``options`` are its own, by dotted knob, None where left out.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from flows.cli import console
-from flows.cli.options import Format, FormatOption, HomeOption, use
+from flows.cli.options import Format, FormatOption, HomeOption, there
 
 if TYPE_CHECKING:
     from recengine.serving.comparison import Difference
@@ -30,7 +30,7 @@ def top(
     """A user's recommendations with titles; an unknown user gets the popular movies."""
     from recengine.serving import queries as reading
 
-    frame = reading.top(use(home), user, n)
+    frame = reading.top(there(home), user, n)
     popular = len(frame) and frame["source"][0] == "popular_movies"
     if popular:
         console.say(f"User {user} is not known: these are the popular movies.")
@@ -50,7 +50,7 @@ def why(
     """What is among the reasons of a user's recommendations: the parts of the scores that speak most for them."""
     from recengine.serving import reasons
 
-    frame = reasons.why(use(home), user, movie)
+    frame = reasons.why(there(home), user, movie)
     if form == "table":
         frame = reasons.to_read(frame)
     console.show(frame, form, f"Among the reasons for what user {user} is recommended")
@@ -64,7 +64,7 @@ def sql(
     """Any SELECT on the published tables, read-only."""
     from recengine.serving import queries as reading
 
-    console.show(reading.sql(use(home), query), form)
+    console.show(reading.sql(there(home), query), form)
 
 
 def status(
@@ -85,7 +85,7 @@ def status(
     from recengine.serving import freshness
     from recengine.serving import queries as reading
 
-    limit, chosen = freshness.age_of(max_age) if max_age else None, use(home)
+    limit, chosen = freshness.age_of(max_age) if max_age else None, there(home)
     if limit is not None:
         found = freshness.freshness(chosen, limit)
         console.show_json(found.model_dump(mode="json")) if form == "json" else print(found.sentence)
@@ -121,7 +121,7 @@ def diff(
     """How two versions' lists differ: overlap, users whose lists changed, movies in and out."""
     from recengine.serving.comparison import compare
 
-    found = compare(use(home), before, after, n)
+    found = compare(there(home), before, after, n)
     if form == "json":
         console.show_json(found.model_dump(mode="json"))
     else:
@@ -159,7 +159,7 @@ def models(
     from recengine.errors import BadInput
     from recengine.models import store
 
-    chosen = use(home)
+    chosen = there(home)
     if action == "list":
         rows = [
             {

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import HomeOption, use
+from flows.cli.options import HomeOption, there
 
 
 def register(app: typer.Typer) -> None:
@@ -19,10 +19,14 @@ def report(
     home: HomeOption = None,
 ) -> None:
     """The page of what is published: rows, metrics of the last nights, charts, lists before and now."""
+    from recengine.errors import NotReady
     from recengine.serving import report as engine
+    from recengine.serving.versions import current_version
     from recengine.warehouse.connection import warehouse
 
-    chosen = use(home)
+    chosen = there(home)
+    if current_version(chosen) is None:
+        raise NotReady(f"Nothing is published under {chosen.root} yet", "run `recengine run` first")
     with warehouse(chosen.warehouse) as con:
         page = engine.write(con, chosen)
     print(page)

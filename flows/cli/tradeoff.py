@@ -17,6 +17,7 @@ from flows.cli.options import (
     alone,
     knobs,
     refuse_what_cannot_be,
+    there,
 )
 from recengine.knobs.published import SWITCHES
 from recengine.runtime.paths import user_path
@@ -98,6 +99,8 @@ def _newest(home: Path | None) -> tuple[Snapshot, Recipe]:
     from recengine.selection.champion import recipe_of
     from recengine.warehouse.connection import warehouse
 
+    if not there(home).warehouse.exists():
+        raise NotReady("Nothing has been ingested yet", "run `recengine ingest` first")
     with alone(home, "tradeoff") as chosen:  # a night need not wait for what follows
         with warehouse(chosen.warehouse) as con:
             folder = feature_stage.build(con, chosen).folder

@@ -293,6 +293,7 @@ def test_mistakes_end_in_one_sentence(
     recengine: Run, arguments: tuple[str, ...], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "home").mkdir()
     home = ("--home", tmp_path / "home") if arguments[0] not in ("generate", "nonsense") else ()
     assert_refused(recengine(*arguments, *home), sentence)
 

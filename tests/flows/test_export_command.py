@@ -75,6 +75,7 @@ def test_what_cannot_be_exported_is_told_first(
 def test_nothing_is_exported_before_something_is_published(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "home").mkdir()
     assert start("export", "csv", tmp_path / "there", "--home", tmp_path / "home") == 2
     assert "Nothing is published yet; run `recengine run` first." in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "there").exists()
