@@ -12,6 +12,7 @@ from prefect import flow, task
 from flows.support.alerts import ALERTING
 from flows.support.endings import ending
 from flows.support.naming import run_name
+from flows.support.progress import stage
 from flows.support.result_cache import cached
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import features as engine
@@ -26,7 +27,7 @@ def _still_there(built: FeatureReport, parameters: dict[str, Any]) -> bool:
 @task(name="build features", **cached(_still_there), **RETRIED)
 def build_features(input_fingerprint: str) -> FeatureReport:
     """Build the feature tables in SQL and write the snapshot."""
-    with open_warehouse() as (home, con):
+    with stage("features"), open_warehouse() as (home, con):
         return engine.build(con, home)
 
 

@@ -12,6 +12,7 @@ from prefect import task
 
 from flows.support import artifacts
 from flows.support.form import form
+from flows.support.progress import stage
 from flows.support.result_cache import PER_PUBLICATION, cached
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import ingest as engine
@@ -35,9 +36,10 @@ def ingest_files(dataset: str | None, source: str | None, limits: IngestConfig, 
     """Find the source and load what changed, in one transaction; what is to be published is no other dataset."""
     if source is None:  # before anything is downloaded
         continuity.refuse_to_replace(Home.at(), dataset or "demo", force=force)
-    located = locate(Home.at(), dataset, source)
+    with stage("find the files"):
+        located = locate(Home.at(), dataset, source)
     continuity.refuse_to_replace(Home.at(), located.dataset, force=force)
-    with open_warehouse() as (home, con):
+    with stage("ingest"), open_warehouse() as (home, con):
         report = engine.ingest(con, located, limits)
         continuity.refuse_other_movies(con, home, force=force)
     artifacts.loaded(report)

@@ -21,6 +21,7 @@ from flows.score import check_rules, score_users
 from flows.support import alerts, artifacts, endings
 from flows.support.cancellation import stop_if_cancelled
 from flows.support.form import form
+from flows.support.progress import stage
 from flows.support.result_cache import UNCACHED, cached
 from flows.support.tasks import open_warehouse, run_lock
 from flows.train import evaluate_and_select, fit
@@ -69,7 +70,7 @@ def clean_up(retention: RetentionConfig) -> RetentionReport:
 @task(name="write report", **UNCACHED)
 def write_report(version: str, seconds: dict[str, float]) -> str:
     """The morning's page under ``reports/``, and the same in short as an artifact."""
-    with open_warehouse() as (home, con):
+    with stage("report"), open_warehouse() as (home, con):
         page = report.write(con, home, seconds=seconds)
         artifacts.summarised(report.gather(con, home), page)
     return str(page)

@@ -14,6 +14,7 @@ from flows.support.blocks import offer_blocks
 from flows.support.cancellation import stop_if_cancelled
 from flows.support.choices import offer_versions
 from flows.support.form import form
+from flows.support.progress import stage
 from flows.support.result_cache import cached
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import publish as engine
@@ -34,7 +35,7 @@ def publish_tables(
 ) -> PublishReport:
     """Build a fresh file, audit it, move the link."""
     offer_blocks()
-    with open_warehouse() as (home, con):
+    with stage("publish"), open_warehouse() as (home, con):
         report = engine.publish(
             con, home, config, reason=reason, request=request, force=force, confirm=stop_if_cancelled
         )

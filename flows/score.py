@@ -12,6 +12,7 @@ from prefect import task
 
 from flows.features import build_features
 from flows.support.form import form
+from flows.support.progress import stage
 from flows.support.result_cache import UNCACHED, cached
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import score as engine
@@ -32,8 +33,8 @@ def _still_scored(report: ScoreReport, parameters: dict[str, Any]) -> bool:
 @task(name="score users", **cached(_still_scored), **RETRIED)
 def score_users(model_id: str, snapshot: Path, config: ScoreConfig, rules: str = "") -> ScoreReport:
     """Score all users in blocks and stream their lists into the warehouse."""
-    with open_warehouse() as (home, con):
-        return engine.score(con, home, snapshot, model_id, config)
+    with stage("score") as on_progress, open_warehouse() as (home, con):
+        return engine.score(con, home, snapshot, model_id, config, on_progress)
 
 
 @task(name="check rules", **UNCACHED)

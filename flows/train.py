@@ -14,6 +14,7 @@ from flows.features import build_features
 from flows.score import check_rules
 from flows.support import artifacts
 from flows.support.form import form
+from flows.support.progress import stage
 from flows.support.result_cache import PER_PUBLICATION, cached
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import train as training
@@ -48,7 +49,8 @@ def evaluate(
     name: str, snapshot: Path, recipe: Recipe, config: TrainConfig, lists: ScoreConfig, rules: str
 ) -> Judgement:
     """Fit one candidate on the ratings before the cut and measure its lists on those after it."""
-    return engine.judge(Home.at(), snapshot, recipe, config, lists)
+    with stage(f"judge {name}") as on_progress:
+        return engine.judge(Home.at(), snapshot, recipe, config, lists, on_progress=on_progress)
 
 
 @task(name="select model", **cached(key=PER_PUBLICATION))
@@ -67,7 +69,10 @@ def _still_stored(model_id: str, parameters: dict[str, Any]) -> bool:
 @task(name="fit model", **cached(_still_stored), **RETRIED)
 def fit(selection: Selection, snapshot: Path, device: Device) -> str:
     """Refit the selected recipe on every rating; returns the model id."""
-    model_id = training.fit(Home.at(), snapshot, selection, device=resolved(device))
+    with stage("fit") as on_progress:
+        model_id = training.fit(
+            Home.at(), snapshot, selection, device=resolved(device), on_progress=on_progress
+        )
     with open_warehouse() as (home, con):
         training.remember(con, home, model_id)
     artifacts.fitted(home, model_id)

@@ -18,6 +18,7 @@ from flows.features import build_features
 from flows.support import artifacts
 from flows.support.cancellation import stop_if_cancelled
 from flows.support.form import form
+from flows.support.progress import stage
 from flows.support.result_cache import UNCACHED
 from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import tune as engine
@@ -43,18 +44,20 @@ def tune_recipe(snapshot: Path, config: TuneConfig, train: TrainConfig, first: b
             objection = first_night.objection(con, home, snapshot, config, train)
         if objection:
             return Completed(name="Skipped", message=objection)
-    found = engine.tune(home, snapshot, config, train, seconds=seconds, on_progress=_watched())
+    with stage("tune") as seen:
+        found = engine.tune(home, snapshot, config, train, seconds=seconds, on_progress=_watched(seen))
     with open_warehouse() as (_, con):
         artifacts.tuned(report.tuning_of(con, found.dataset, found.model))
     return Completed(name="Tuned" if found.knobs else "Unchanged", message=found.said)
 
 
-def _watched() -> OnProgress:
+def _watched(seen: OnProgress) -> OnProgress:
     """Shows how far the search is, and ends it where the run was cancelled: its trials are kept."""
     show, last = artifacts.progress("tuning-progress", "Trials of the recipe's knobs"), time.monotonic()
 
     def on_progress(what: str, done: int, total: int) -> None:
         nonlocal last
+        seen(what, done, total)
         if time.monotonic() - last < SHOWN_SECONDS and done < total:
             return
         last = time.monotonic()

@@ -10,7 +10,7 @@ import re
 import shlex
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 out = Console(width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True)
+
+_READ_AT_ONCE = 80  # letters of one word
 
 
 def speak(level: int) -> None:
@@ -100,19 +103,40 @@ class _Plain(logging.Formatter):
         return printable(super().format(record))
 
 
+class _Done(MofNCompleteColumn):
+    """How much of how much; nothing where nobody knows."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.total else Text()
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """A moving bar on a terminal's stderr while work of unknown length runs."""
+    with progress() as on_progress:
+        on_progress(what, 0, 0)
+        yield
+
+
 @contextmanager
 def progress() -> Iterator[OnProgress]:
-    """Progress bars on a terminal's stderr while long work runs; yields the callback."""
+    """Progress bars on a terminal's stderr while long work runs; yields the callback.
+
+    A total of 0 says that nobody knows how much there is to do. What is done leaves the screen.
+    """
     times = (TimeElapsedColumn(), TimeRemainingColumn())
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *times)
+    columns = (TextColumn("{task.description}"), BarColumn(), _Done(), *times)
     shown = err.is_terminal and _hears(logging.INFO)
     with Progress(*columns, console=err, transient=True, disable=not shown) as bars:
         tasks: dict[str, Any] = {}
 
         def on_progress(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
+                tasks[what] = bars.add_task(what, total=total or None)
+            over = bool(total) and done >= total
+            bars.update(tasks[what], completed=done, total=total or None, visible=not over)
+            for name in filter(lambda name: over and name.startswith(f"{what}: "), [*tasks]):
+                bars.update(tasks[name], visible=False)  # a part that was cut off
 
         yield on_progress
 
@@ -138,6 +162,30 @@ def show(frame: pd.DataFrame, form: Format, title: str | None = None) -> None:
         for row in frame.itertuples(index=False):
             table.add_row(*(Text(_cell(value)) for value in row))
         out.print(table)
+
+
+def show_facts(facts: Mapping[str, Any], form: Format, what: str) -> None:
+    """Named values, a row each: to read, rounded and with those of a group one by one; as csv in full."""
+    import pandas as pd
+
+    rows = {name: str(value) for name, value in facts.items()}
+    if form == "table":
+        rows = {name: _cell(value) for name, value in _one_by_one(facts)}
+    show(pd.DataFrame({what: list(rows), "value": list(rows.values())}), form)
+
+
+def _one_by_one(facts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            yield from _one_by_one(value, f"{above}{name} ")
+        else:
+            yield f"{above}{name}", _short(value)
+
+
+def _short(value: Any) -> Any:
+    """Bytes written as letters, which nobody reads, by their beginning."""
+    text = isinstance(value, str) and len(value) > _READ_AT_ONCE and not re.search(r"\s", value)
+    return f"{value[:_READ_AT_ONCE]}…" if text else value
 
 
 def show_list(frame: pd.DataFrame, title: str) -> None:

@@ -113,11 +113,16 @@ def run(
     chosen, name = use(home), checked_dataset(dataset) if dataset else "published"
     path = _kept(source.absolute()) if source else None
     local.settle(chosen)
-    with local.server():
+    with console.busy("starting"), local.server():
         from flows.nightly import nightly
         from flows.support.form import command_line
+        from flows.support.progress import heard_by
 
-    with command_line(settings or [], options):
+    with (
+        command_line(settings or [], options),
+        console.progress() as on_progress,
+        heard_by(on_progress),
+    ):
         state = nightly(
             dataset=name, source=path, force=force, return_state=True, **nightly.filled(in_force.knobs)
         )

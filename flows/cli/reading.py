@@ -94,13 +94,7 @@ def status(
     if form == "json":
         console.show_json(status)
         return
-    publication = pd.DataFrame(
-        {
-            "publication": list(status["publication"]),
-            "value": [str(v) for v in status["publication"].values()],
-        }
-    )
-    console.show(publication, form)
+    console.show_facts(status["publication"], form, "publication")
     for name in ("runs", "loads", "publications"):
         if status[name]:
             console.show(pd.DataFrame(status[name]), form, title=f"Last {name}")
@@ -188,4 +182,4 @@ def models(
         return
     flat = {name: value for name, value in shown.items() if name not in ("metrics", "history", "measured")}
     flat |= {f"metric {name}": value for name, value in manifest.figures.items()}
-    console.show(pd.DataFrame({"what": list(flat), "value": [str(v) for v in flat.values()]}), form)
+    console.show_facts(flat, form, "what")

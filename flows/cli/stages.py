@@ -62,7 +62,7 @@ def ingest(
     from recengine.warehouse.connection import warehouse
 
     in_force = knobs(home, settings, {"ingest.max_bad_share": max_bad_share, "ingest.scale": scale})
-    with alone(home, "ingest") as chosen:
+    with alone(home, "ingest") as chosen, console.busy("ingest"):
         asked = Night(
             dataset=dataset,
             source=None if source is None else str(source),
@@ -82,7 +82,7 @@ def features(home: HomeOption = None) -> None:
     from recengine import features as engine
     from recengine.warehouse.connection import warehouse
 
-    with alone(home, "features") as chosen, warehouse(chosen.warehouse) as con:
+    with alone(home, "features") as chosen, warehouse(chosen.warehouse) as con, console.busy("features"):
         engine.build(con, chosen)
 
 
@@ -180,7 +180,7 @@ def publish(
 
     in_force = knobs(home, settings, {"publish.exports": exports(export)})
     check(in_force.knobs.publish.exports)
-    with alone(home, "publish") as chosen, warehouse(chosen.warehouse) as con:
+    with alone(home, "publish") as chosen, warehouse(chosen.warehouse) as con, console.busy("publish"):
         report = engine.publish(con, chosen, in_force.knobs.publish, force=force)
     print(report.version)
 

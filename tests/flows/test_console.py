@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import re
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from flows.cli import console
+from flows.support.progress import heard_by, stage
 
 
 def listed(stars: list[float]) -> pd.DataFrame:
@@ -32,3 +38,43 @@ def test_lists_without_ratings_show_no_stars(capsys: pytest.CaptureFixture[str])
     assert "predicted_rating" not in capsys.readouterr().out
     console.show_list(listed([4.5, np.nan]), "Recommendations")
     assert "4.5" in capsys.readouterr().out
+
+
+def test_facts_are_read_one_by_one_and_rounded(capsys: pytest.CaptureFixture[str]) -> None:
+    facts = {"model": "ease", "metrics": {"ndcg@10": 0.45327606067841664, "mae": np.nan}, "sketch": "A" * 200}
+    console.show_facts(facts, "table", "what")
+    cells = [
+        [cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines()
+    ]
+    assert [row for row in cells if row] == [
+        ["model", "ease"],
+        ["metrics ndcg@10", "0.4533"],
+        ["metrics mae", ""],
+        ["sketch", f"{'A' * 80}…"],
+    ]
+    console.show_facts(facts, "csv", "what")
+    assert "0.45327606067841664" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [60, 140])
+def test_bars_stand_on_a_terminal_while_a_stage_runs(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    terminal = Console(file=screen, force_terminal=True, width=width, _environ={})
+    monkeypatch.setattr(console, "err", terminal)
+    with console.progress() as on_progress, heard_by(on_progress), stage("fit") as part:
+        part("stars", 300, 1200)
+        time.sleep(0.3)  # drawn ten times a second
+    lines = [
+        line for line in re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*\w", "", screen.getvalue())) if line
+    ]
+    assert any(line.startswith("fit ") for line in lines)
+    assert any(line.startswith("fit: stars") and "300/1200" in line for line in lines)
+    assert max(map(len, lines)) <= width
+
+
+def test_no_bar_is_drawn_off_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(console, "err", Console(file=screen, force_terminal=False))
+    with console.progress() as on_progress, heard_by(on_progress), stage("fit") as part:
+        part("stars", 300, 1200)
+    assert screen.getvalue() == ""
