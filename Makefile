@@ -54,7 +54,8 @@ postgres:        ## a PostgreSQL server for the tests of exports, where this mac
 	    || echo "No PostgreSQL could be installed: the tests of its exports will be skipped."
 
 test-browser: .venv/dev ## a person's way through the Prefect UI; skipped, saying so, without a Chromium
-	$(BIN)/python -m pytest -m "browser and not slow" -rs tests/flows/server/test_browser.py tests/recengine/serving/test_report_on_a_phone.py
+	$(BIN)/python -m pytest -m "browser and not slow" -rs tests/flows/server/test_browser.py \
+	    tests/flows/server/test_browse.py tests/recengine/serving/test_report_on_a_phone.py
 
 clean:           ## remove the virtual environment and caches; data/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

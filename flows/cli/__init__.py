@@ -47,6 +47,7 @@ def _modules() -> tuple[Any, ...]:
     """The modules with commands, in the order of the help."""
     from flows.cli import (
         alert,
+        browse,
         config,
         data,
         evaluation,
@@ -64,7 +65,7 @@ def _modules() -> tuple[Any, ...]:
     )
 
     return (
-        *(front, night, plan, stages, tuning, config, reading, evaluation, tradeoff),
+        *(front, night, plan, stages, tuning, config, reading, browse, evaluation, tradeoff),
         *(data, report, alert, export, forget, serve),
     )
 

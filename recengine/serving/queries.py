@@ -27,7 +27,7 @@ LAST_RUNS = 5
 _NUMBER = re.compile(r"\s*[+-]?\d{1,19}\s*")
 
 
-def _frame(result: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def _frame(result: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> pd.DataFrame:
     """A result's rows; of times with a zone DuckDB asks pandas in a way that will go."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -98,8 +98,8 @@ def _no_user(user: str) -> BadInput:
     )
 
 
-def sql(home: Home, query: str) -> pd.DataFrame:
-    """The result of one read-only query on the published file.
+def sql(home: Home, query: str, most: int | None = None) -> pd.DataFrame:
+    """The result of one read-only query on the published file, or its first ``most`` rows.
 
     Raises
     ------
@@ -115,6 +115,8 @@ def sql(home: Home, query: str) -> pd.DataFrame:
             con.execute("SET enable_external_access = false")
             con.execute("SET python_enable_replacements = false")
             con.execute("SET lock_configuration = true")
+            if most is not None:
+                return _frame(con.sql(statements[0]).limit(most))
             return _frame(con.execute(statements[0]))
         except duckdb.Error as error:
             # DuckDB's own text goes on with the query and a pointer into it.

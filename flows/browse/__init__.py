@@ -1,0 +1,1 @@
+"""``recengine browse``: a page over the published file, on this machine only."""
