@@ -57,9 +57,11 @@ def address(home: Home) -> Iterator[str]:
         [*command, "--home", home.root], env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     address = f"http://127.0.0.1:{port}/"
-    until(lambda: _answers(address), 60, "no page")
-    yield address
-    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    try:
+        until(lambda: _answers(address), 60, "the page")
+        yield address
+    finally:
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does
     assert running.wait(timeout=20) == 130
     assert running.stderr is not None
     assert running.stderr.read().endswith("Stopped: nothing was changed.\n")
