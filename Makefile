@@ -7,7 +7,7 @@ QUICK := $(addprefix tests/,test_house.py test_docs.py) $(addprefix tests/receng
     runtime/test_resources.py selection/test_gate.py selection/test_guard.py selection/test_candidates.py \
     test_ingest.py test_features.py test_score.py)
 
-.PHONY: run serve check test test-all test-browser browser postgres lint types tests-engine tests-flows clean help
+.PHONY: run serve check test test-all test-browser browser postgres docs lint types tests-engine tests-flows clean help
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -56,6 +56,9 @@ postgres:        ## a PostgreSQL server for the tests of exports, where this mac
 test-browser: .venv/dev ## a person's way through the Prefect UI; skipped, saying so, without a Chromium
 	$(BIN)/python -m pytest -m "browser and not slow" -rs tests/flows/server/test_browser.py \
 	    tests/flows/server/test_browse.py tests/recengine/serving/test_report_on_a_phone.py
+
+docs: .venv/dev  ## the pages as a site, in site/: open site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 clean:           ## remove the virtual environment and caches; data/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -42,7 +42,7 @@ ENGINE = {
 }  # fmt: skip
 REPOSITORY = {
     "flows", "deployments", "recengine", "tests", "benchmarks", "docs", "pyproject.toml", "README.md", "Makefile",
-    "constraints.txt", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", ".ci", ".gitignore",
+    "constraints.txt", "mkdocs.yml", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", ".ci", ".gitignore",
 }  # fmt: skip
 FOREIGN = {
     "flows",
