@@ -47,5 +47,6 @@ def export(
     if (version := current_version(chosen)) is None:
         raise NotReady("Nothing is published yet", "run `recengine run` first")
     for name in names:
-        export_to(chosen, path_of(chosen, version), name)
+        with console.busy(f"export {name.partition(' ')[0]}"):
+            export_to(chosen, path_of(chosen, version), name)
         console.say(f"Exported version {version}: {name}")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from flows.cli import console
 from flows.cli.options import HomeOption, there
 
 
@@ -27,7 +28,7 @@ def report(
     chosen = there(home)
     if current_version(chosen) is None:
         raise NotReady(f"Nothing is published under {chosen.root} yet", "run `recengine run` first")
-    with warehouse(chosen.warehouse) as con:
+    with console.busy("report"), warehouse(chosen.warehouse) as con:
         page = engine.write(con, chosen)
     print(page)
     if show:

@@ -116,6 +116,13 @@ def test_a_person_looks_through_what_is_published(page: Page, home: Home) -> Non
     assert _digest(home) == before
 
 
+def test_another_site_in_the_same_browser_gets_nothing(address: str) -> None:
+    asked = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    asked |= {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Origin": "http://elsewhere.example"}
+    answer = httpx.get(f"{address}_stcore/stream", headers=asked, trust_env=False)
+    assert answer.status_code == 403
+
+
 def _shot(page: Page, name: str) -> None:
     if folder := os.environ.get("RECENGINE_SCREENSHOTS"):
         page.wait_for_timeout(1500)  # tables are drawn after their data is there
