@@ -29,7 +29,7 @@ from recengine.evaluation.splits import temporal
 from recengine.knobs.published import ScoreConfig
 from recengine.models import make
 from recengine.models.base import Model
-from recengine.score import BLOCK_USERS
+from recengine.scoring.tables import BLOCK_USERS
 from recengine.variety.lists import Lister
 
 ASKED: tuple[dict[str, float], ...] = (

@@ -38,7 +38,7 @@ STAGES = {"ingest", "features", "tune", "train", "score", "publish"}
 ENGINE = {
     *(f"{name}.py" for name in ("__init__", "config", "errors", "dataset", "origin", *STAGES)), "py.typed",
     "knobs", "movielens", "synthetic", "warehouse", "models", "evaluation", "tuning", "selection", "serving",
-    "runtime", "upkeep", "library", "testing", "variety", "outcomes", "rules", "shards", "engine", "sql",
+    "runtime", "upkeep", "library", "testing", "variety", "outcomes", "rules", "shards", "engine", "scoring", "sql",
 }  # fmt: skip
 REPOSITORY = {
     "flows", "deployments", "recengine", "tests", "benchmarks", "docs", "pyproject.toml", "README.md", "Makefile",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -43,8 +44,8 @@ class Ray:
 
     def map(self, work: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
         """Results in the order of ``tasks``, whichever ends first; see ``Engine.map``."""
-        remote = self._ray.remote(num_cpus=1, max_retries=self.retries, retry_exceptions=True)(work)
-        pending = [remote.remote(task) for task in tasks]
+        remote = self._ray.remote(num_cpus=1, max_retries=self.retries, retry_exceptions=True)(on_one_core)
+        pending = [remote.remote(pickle.dumps((work, task))) for task in tasks]
         return [self._result(shard, reference) for shard, reference in enumerate(pending)]
 
     def _result(self, shard: int, reference: Any) -> Any:
@@ -58,6 +59,16 @@ class Ray:
     def close(self) -> None:
         """Leave the cluster; one that was started here ends."""
         self._ray.shutdown()
+
+
+def on_one_core(asked: bytes) -> Any:
+    """A task as a worker does it: with one thread, unless its node says otherwise; a node has a worker per core.
+
+    How many threads there are is looked up when a task's modules are imported: what is asked is unpacked afterwards.
+    """
+    os.environ.setdefault("RECENGINE_THREADS", "1")
+    work, task = pickle.loads(asked)
+    return work(task)
 
 
 def _installed() -> Any:

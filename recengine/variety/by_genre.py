@@ -37,6 +37,7 @@ def recommend_by_genre(
     on_progress: OnProgress = silent,
     excluded: Excluded | None = None,
     boosts: Boosts | None = None,
+    users: slice = slice(None),
 ) -> Iterator[pa.RecordBatch]:
     """The n best unseen movies of each genre for every user; nothing where n is 0.
 
@@ -48,6 +49,8 @@ def recommend_by_genre(
     stars : callable
     excluded, boosts
         As ``Model.best`` takes them.
+    users : slice
+        Range of user indices, all by default.
 
     Yields
     ------
@@ -62,12 +65,13 @@ def recommend_by_genre(
     if not n or not len(genres):
         return
     size = max(1, min(BLOCK_USERS, BLOCK_ROWS // (len(genres) * n)))
-    for start in range(0, snapshot.users, size):
-        users = np.arange(start, min(start + size, snapshot.users))
-        lists = lister.by_genre(users, n, excluded, boosts)
+    first, last, _ = users.indices(snapshot.users)
+    for start in range(first, last, size):
+        block = np.arange(start, min(start + size, last))
+        lists = lister.by_genre(block, n, excluded, boosts)
         kept = lists.ids >= 0  # (B, G, n)
         place, genre, rank = kept.nonzero()
-        user_index, movie_index = users[place], lists.ids[kept]
+        user_index, movie_index = block[place], lists.ids[kept]
         yield pa.RecordBatch.from_arrays(
             [
                 pa.array(snapshot.user_ids[user_index]),
@@ -79,4 +83,4 @@ def recommend_by_genre(
             ],
             schema=BY_GENRE,
         )
-        on_progress("users scored by genre", start + len(users), snapshot.users)
+        on_progress("users scored by genre", start + len(block) - first, last - first)

@@ -22,6 +22,7 @@ from recengine.errors import NotFinite, NotReady
 from recengine.knobs.stages import ScoreConfig
 from recengine.models import make, store
 from recengine.models.popularity import Popularity
+from recengine.scoring import tables
 from recengine.warehouse.connection import warehouse
 
 
@@ -34,7 +35,7 @@ def table(batches: Iterator[pa.RecordBatch]) -> pa.Table:
 def test_blocks_do_not_matter(name: str, rows: int, small: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
     model = make(name, **({"epochs": 3} if name == "sae" else {})).fit(small)
     whole = table(score.recommend(model, small, 10))
-    monkeypatch.setattr(score, "BLOCK_USERS", rows)
+    monkeypatch.setattr(tables, "BLOCK_USERS", rows)
     batches = list(score.recommend(model, small, 10))
     assert len(batches) == -(-small.users // rows)
     parts = pa.Table.from_batches(batches)
@@ -45,7 +46,7 @@ def test_blocks_do_not_matter(name: str, rows: int, small: Snapshot, monkeypatch
 
 
 def test_streams_block_by_block(small: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(score, "BLOCK_USERS", 10)
+    monkeypatch.setattr(tables, "BLOCK_USERS", 10)
     model, blocks, told = Popularity().fit(small), [], []
     original = model.score
     monkeypatch.setattr(

@@ -19,7 +19,7 @@ from recengine.errors import RecengineError
 from recengine.models import make
 from recengine.models.base import Model
 from recengine.models.popularity import counts_of
-from recengine.models.spread import OverShards, Spread
+from recengine.models.spread import SUMS, OverShards, Spread
 from recengine.shards import files
 
 SHARDED = ("popularity", "ease", "hybrid")
@@ -84,9 +84,9 @@ def test_what_was_computed_before_a_cut_is_not_computed_again(cut: Path) -> None
     with pytest.raises(ShardFailed):
         Spread(first, cut).total(counts_of, plan)
     [room] = (cut / files.WORK).iterdir()
-    done = {folder: folder.stat().st_ino for folder in sorted(room.glob("0*"))}
+    done = {folder: (folder / SUMS).stat().st_mtime_ns for folder in sorted(room.glob("0*"))}
     assert [folder.name for folder in done] == ["00005", "00006", "00007", "00008"]
-    torn = room / "00005" / "sums.npy"
+    torn = room / "00005" / SUMS
     torn.write_bytes(torn.read_bytes()[:-8])  # a disk that was full
     second.map = _watching(second, room, done)  # type: ignore[method-assign]
     counts = Spread(second, cut).total(counts_of, plan)
@@ -99,7 +99,7 @@ def _watching(engine: Counting, room: Path, done: dict[Path, int]) -> Callable[.
 
     def watched(work: Callable[[Any], Any], tasks: Sequence[Any]) -> list[Any]:
         found = mapped(work, tasks)
-        kept = [folder.name for folder, inode in done.items() if folder.stat().st_ino == inode]
+        kept = [folder.name for folder, when in done.items() if (folder / SUMS).stat().st_mtime_ns == when]
         assert kept == ["00006", "00007", "00008"]
         assert len(list(room.glob("0*"))) == 9
         return found
