@@ -27,6 +27,7 @@ from flows.support.tasks import open_warehouse, run_lock
 from flows.train import evaluate_and_select, fit
 from flows.tune import tune_recipe
 from recengine.config import Home, NightDataset
+from recengine.engine.chosen import check as check_engine
 from recengine.knobs.sources import DEFAULT, InForce, Knobs, told_where
 from recengine.knobs.stages import RetentionConfig
 from recengine.selection.candidates import asked_recipe
@@ -84,6 +85,8 @@ def write_report(version: str, seconds: dict[str, float]) -> str:
     "train.seed",
     "train.knobs",
     "train.device",
+    "cluster.engine",
+    "cluster.ray_address",
     "train.holdout_share",
     "train.judged_ratings",
     "score.similar_n",
@@ -121,6 +124,7 @@ def nightly(
     with told_where(in_force):
         asked_recipe(in_force.knobs.train)
         variants_of(in_force.knobs.train.model, in_force.knobs.score)
+    check_engine(in_force.knobs.cluster)
     top_n = None if in_force.origin("score.top_n") == DEFAULT else in_force.knobs.score.top_n
     asked = Night(dataset=named(dataset), source=source, limits=in_force.knobs.ingest, top_n=top_n)
     with run_lock(), monitoring.watched(Home.at()) as watch:
@@ -157,9 +161,9 @@ def _night(night: Night, knobs: Knobs, watch: Watch, force: bool) -> State[Any]:
     watch.lap("select")
     if selection.action == "keep":
         return Completed(name="Kept", message=keep_published(load, selection, request))
-    model_id = fit(selection, snapshot, training.device)
+    model_id = fit(selection, snapshot, training.device, knobs.cluster)
     watch.lap("fit")
-    score_users(model_id, snapshot, scoring, rules)
+    score_users(model_id, snapshot, scoring, rules, knobs.cluster)
     watch.lap("score")
     published = publish_tables(model_id, knobs.publish, selection.reason, request, force)
     watch.lap("publish")

@@ -18,11 +18,13 @@ from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import score as engine
 from recengine.config import Home
 from recengine.dataset import Snapshot
+from recengine.engine.chosen import engine_of
 from recengine.knobs.sources import InForce
-from recengine.knobs.stages import ScoreConfig
+from recengine.knobs.stages import ClusterConfig, ScoreConfig
 from recengine.models import store
 from recengine.rules.inforce import compiled, fingerprint
 from recengine.score import ScoreReport
+from recengine.scoring.parts import elsewhere
 
 
 def _still_scored(report: ScoreReport, parameters: dict[str, Any]) -> bool:
@@ -31,10 +33,12 @@ def _still_scored(report: ScoreReport, parameters: dict[str, Any]) -> bool:
 
 
 @task(name="score users", **cached(_still_scored), **RETRIED)
-def score_users(model_id: str, snapshot: Path, config: ScoreConfig, rules: str = "") -> ScoreReport:
+def score_users(
+    model_id: str, snapshot: Path, config: ScoreConfig, rules: str, cluster: ClusterConfig
+) -> ScoreReport:
     """Score all users in blocks and stream their lists into the warehouse."""
-    with stage("score") as on_progress, open_warehouse() as (home, con):
-        return engine.score(con, home, snapshot, model_id, config, on_progress)
+    with stage("score") as on_progress, open_warehouse() as (home, con), engine_of(cluster) as shards:
+        return engine.score(con, home, snapshot, model_id, config, on_progress, elsewhere(shards))
 
 
 @task(name="check rules", **UNCACHED)
@@ -51,6 +55,8 @@ def check_rules(snapshot: Path, config: ScoreConfig) -> str:
     "score.similar_n",
     "score.genre_n",
     "score.device",
+    "cluster.engine",
+    "cluster.ray_address",
     "score.reasons",
     "score.diversity",
     "score.calibration",
@@ -70,4 +76,5 @@ def score(model_id: str | None = None, *, in_force: InForce) -> ScoreReport:
         features = build_features("what the warehouse holds")
         chosen = (model_id or "").strip() or store.newest(Home.at(), features.fingerprint)
         config = in_force.knobs.score
-        return score_users(chosen, features.folder, config, fingerprint(Home.at(), config))
+        rules = fingerprint(Home.at(), config)
+        return score_users(chosen, features.folder, config, rules, in_force.knobs.cluster)

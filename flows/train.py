@@ -20,8 +20,9 @@ from flows.support.tasks import RETRIED, open_warehouse, run_lock
 from recengine import train as training
 from recengine.config import Home
 from recengine.dataset import Snapshot
+from recengine.engine.chosen import engine_of
 from recengine.knobs.sources import InForce, told_where
-from recengine.knobs.stages import Device, ScoreConfig, TrainConfig
+from recengine.knobs.stages import ClusterConfig, Device, ScoreConfig, TrainConfig
 from recengine.models import store
 from recengine.models.recipes import Recipe
 from recengine.runtime.devices import resolved
@@ -67,11 +68,11 @@ def _still_stored(model_id: str, parameters: dict[str, Any]) -> bool:
 
 
 @task(name="fit model", **cached(_still_stored), **RETRIED)
-def fit(selection: Selection, snapshot: Path, device: Device) -> str:
+def fit(selection: Selection, snapshot: Path, device: Device, cluster: ClusterConfig) -> str:
     """Refit the selected recipe on every rating; returns the model id."""
-    with stage("fit") as on_progress:
+    with stage("fit") as on_progress, engine_of(cluster) as shards:
         model_id = training.fit(
-            Home.at(), snapshot, selection, device=resolved(device), on_progress=on_progress
+            Home.at(), snapshot, selection, device=resolved(device), on_progress=on_progress, engine=shards
         )
     with open_warehouse() as (home, con):
         training.remember(con, home, model_id)
@@ -100,6 +101,8 @@ def evaluate_and_select(
     "train.seed",
     "train.knobs",
     "train.device",
+    "cluster.engine",
+    "cluster.ray_address",
     "train.holdout_share",
     "train.judged_ratings",
     "train.gate",
@@ -118,4 +121,6 @@ def train(*, in_force: InForce, force: bool = False) -> str | None:
         snapshot = build_features("what the warehouse holds").folder
         lists = in_force.knobs.score
         selection = evaluate_and_select(snapshot, config, lists, check_rules(snapshot, lists), force)
-        return fit(selection, snapshot, config.device) if selection.action == "publish" else None
+        if selection.action != "publish":
+            return None
+        return fit(selection, snapshot, config.device, in_force.knobs.cluster)

@@ -16,9 +16,11 @@ from pydantic import BaseModel
 
 from recengine.config import Home
 from recengine.dataset import Snapshot
+from recengine.engine.base import Engine
 from recengine.knobs.stages import ScoreConfig, TrainConfig
 from recengine.models import make, store
 from recengine.models.base import Model, OnProgress, silent
+from recengine.models.spread import OverShards, Spread
 from recengine.rules.inforce import check
 from recengine.runtime.devices import resolved
 from recengine.selection.candidates import candidates, judge
@@ -48,6 +50,7 @@ def train(
     lists: ScoreConfig | None = None,
     force: bool = False,
     on_progress: OnProgress = silent,
+    engine: Engine | None = None,
 ) -> TrainReport:
     """Judge the candidates, select one, refit it on everything.
 
@@ -65,6 +68,8 @@ def train(
         Train the challenger even where the gate objects.
     on_progress : callable
         Told how far it is.
+    engine : Engine, optional
+        What computes the refit's sums over shards of users, where that is not this process.
 
     Raises
     ------
@@ -86,7 +91,9 @@ def train(
     model_id = None
     if selection.action == "publish":
         device = resolved(config.device)
-        model_id = fit(home, snapshot_folder, selection, device=device, on_progress=on_progress)
+        model_id = fit(
+            home, snapshot_folder, selection, device=device, on_progress=on_progress, engine=engine
+        )
     log.info("train: %s", selection.reason)
     seconds = time.perf_counter() - began
     return TrainReport(model_id=model_id, selection=selection, judgements=judgements, seconds=seconds)
@@ -99,11 +106,12 @@ def fit(
     *,
     device: str = "cpu",
     on_progress: OnProgress = silent,
+    engine: Engine | None = None,
 ) -> str:
     """Fit the selected recipe on every rating and store it; returns the model id.
 
     A model of the same data, recipe, code and start is not trained again, unless the selection says so: only what
-    was judged is noted.
+    was judged is noted. An engine computes the sums over shards of users of models that have such.
     """
     began = time.perf_counter()
     snapshot = Snapshot.load(snapshot_folder)
@@ -117,6 +125,8 @@ def fit(
         if selection.metrics:
             store.note(home, model_id, verdict)
         return model_id
+    if engine is not None and isinstance(model, OverShards):
+        model.spread = Spread(engine, snapshot_folder)
     model.fit(snapshot, device=device, on_progress=on_progress)
     manifest = store.Manifest.of(
         model,

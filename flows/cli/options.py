@@ -16,7 +16,7 @@ from recengine.config import Home
 from recengine.errors import BadInput
 from recengine.knobs.exports import export_text
 from recengine.knobs.sources import InForce, field_of, in_force, told_where
-from recengine.knobs.stages import Device, Recency
+from recengine.knobs.stages import Device, EngineName, Recency
 from recengine.movielens.scale import parse
 from recengine.runtime.addresses import is_address, is_place
 from recengine.runtime.paths import user_path
@@ -79,6 +79,8 @@ ModelOption = Annotated[str | None, option("train.model")]
 RecencyOption = Annotated[Recency | None, option("train.recency")]
 SeedOption = Annotated[int | None, option("train.seed")]
 DeviceOption = Annotated[Device | None, option("train.device")]
+EngineOption = Annotated[EngineName | None, option("cluster.engine")]
+RayAddressOption = Annotated[str | None, option("cluster.ray_address", metavar="ADDRESS")]
 FromScratchOption = Annotated[bool, option("train.reuse.from_scratch")]
 BadShareOption = Annotated[float | None, option("ingest.max_bad_share")]
 ScaleOption = Annotated[str | None, option("ingest.scale", parser=scale_text, metavar="LOW-HIGH/STEP")]
@@ -189,6 +191,7 @@ def refuse_what_cannot_be(in_force: InForce) -> None:
     BadInput
         It is not there.
     """
+    from recengine.engine.chosen import check as check_engine
     from recengine.runtime.devices import resolved
     from recengine.selection.candidates import asked_recipe
     from recengine.serving.exports import check
@@ -200,6 +203,7 @@ def refuse_what_cannot_be(in_force: InForce) -> None:
     check(in_force.knobs.publish.exports)
     for device in (in_force.knobs.train.device, in_force.knobs.score.device):
         resolved(device)
+    check_engine(in_force.knobs.cluster)
 
 
 @contextmanager

@@ -5,7 +5,9 @@ Each takes the home's run lock as the flows do: it waits for a run that has it, 
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
 
@@ -38,6 +40,7 @@ from flows.cli.options import (
     knobs,
     refuse_what_cannot_be,
 )
+from recengine.knobs.sources import InForce
 
 
 def register(app: typer.Typer) -> None:
@@ -99,6 +102,7 @@ def train(
     """Judge the candidates on the newest ratings and train the winner."""
     from recengine import features as feature_stage
     from recengine import train as engine
+    from recengine.engine.chosen import engine_of
     from recengine.warehouse.connection import warehouse
 
     options = {
@@ -114,8 +118,10 @@ def train(
         with warehouse(chosen.warehouse) as con:
             folder = feature_stage.build(con, chosen).folder
         training, lists = in_force.knobs.train, in_force.knobs.score
-        with console.progress() as progress:
-            report = engine.train(chosen, folder, training, lists=lists, force=force, on_progress=progress)
+        with console.progress() as progress, engine_of(in_force.knobs.cluster) as shards:
+            report = engine.train(
+                chosen, folder, training, lists=lists, force=force, on_progress=progress, engine=shards
+            )
         if report.model_id is None:
             console.say(f"Nothing was trained: {report.selection.reason}")
             return
@@ -160,11 +166,21 @@ def score(
     with (
         alone(home, "score") as chosen,
         warehouse(chosen.warehouse) as con,
-        console.progress() as on_progress,
+        _watched(in_force) as (on_progress, made),
     ):
         built = feature_stage.build(con, chosen)
         name = model_id or store.newest(chosen, built.fingerprint)
-        engine.score(con, chosen, built.folder, name, in_force.knobs.score, on_progress)
+        engine.score(con, chosen, built.folder, name, in_force.knobs.score, on_progress, made)
+
+
+@contextmanager
+def _watched(in_force: InForce) -> Iterator[tuple[Any, Any]]:
+    """A bar, and what makes users' tables where the knobs name an engine."""
+    from recengine.engine.chosen import engine_of
+    from recengine.scoring.parts import elsewhere
+
+    with console.progress() as on_progress, engine_of(in_force.knobs.cluster) as shards:
+        yield on_progress, elsewhere(shards)
 
 
 def publish(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import logging
 import os
 import pickle
 from collections.abc import Callable, Sequence
@@ -10,8 +12,12 @@ from typing import Any
 
 from recengine.engine.base import Result, ShardFailed, Task
 from recengine.errors import BadInput
+from recengine.runtime.resources import cores
+
+log = logging.getLogger(__name__)
 
 RETRIES = 2
+LOOPBACK = "127.0.0.1"
 
 
 class Ray:
@@ -34,13 +40,23 @@ class Ray:
 
     def __init__(self, address: str = "local", retries: int = RETRIES, **options: Any) -> None:
         self.retries = retries
-        self._ray = _installed()
+        check_installed()
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
+        if address == "local":
+            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # every listener on the loopback
+            options = {
+                "num_cpus": cores(),
+                "include_dashboard": False,
+                "_node_ip_address": LOOPBACK,
+            } | options
+        self._ray: Any = importlib.import_module("ray")
         try:
             self._ray.init(address=address, log_to_driver=False, ignore_reinit_error=True, **options)
-        except (ConnectionError, ValueError) as problem:
+        except (ConnectionError, ValueError, RuntimeError) as problem:
             raise BadInput(
                 f"No Ray cluster answers at {address}; start one (ray start --head) or use local."
             ) from problem
+        log.info("ray: %s CPUs at %s", f"{self._ray.cluster_resources().get('CPU', 0):.0f}", address)
 
     def map(self, work: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
         """Results in the order of ``tasks``, whichever ends first; see ``Engine.map``."""
@@ -71,11 +87,19 @@ def on_one_core(asked: bytes) -> Any:
     return work(task)
 
 
-def _installed() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
+def check_installed() -> None:
+    """Look for Ray without importing it.
+
+    Raises
+    ------
+    BadInput
+        It is not installed.
+    """
     try:
-        return importlib.import_module("ray")
-    except ImportError as problem:
+        found = importlib.util.find_spec("ray")
+    except ValueError:  # a name that was taken away
+        found = None
+    if found is None:
         raise BadInput(
-            "The engine ray needs Ray, which is not installed: pip install 'ray==2.60.0' here and on every node."
-        ) from problem
+            "The engine ray needs Ray, which is not installed: pip install 'recengine[ray]' here and on every node."
+        )

@@ -27,6 +27,7 @@ from pydantic_settings import (
 from recengine.config import refusal
 from recengine.errors import BadInput, BadKnob
 from recengine.knobs.stages import (
+    ClusterConfig,
     IngestConfig,
     PublishConfig,
     RetentionConfig,
@@ -54,6 +55,7 @@ class Knobs(BaseSettings):
     score: ScoreConfig = Field(ScoreConfig(), description="How many rows are published")
     publish: PublishConfig = Field(PublishConfig(), description="What must hold before readers see them")
     retention: RetentionConfig = Field(RetentionConfig(), description="What is kept after the night")
+    cluster: ClusterConfig = Field(ClusterConfig(), description="Where work on shards of users is done")
 
     @classmethod
     def settings_customise_sources(

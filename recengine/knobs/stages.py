@@ -20,7 +20,9 @@ from recengine.knobs.published import (
 from recengine.movielens.scale import PATTERN, parse
 
 __all__ = [
+    "ClusterConfig",
     "Device",
+    "EngineName",
     "GateConfig",
     "GuardConfig",
     "IngestConfig",
@@ -35,6 +37,7 @@ __all__ = [
 
 RANKING_METRICS = ("ndcg", "precision", "recall", "recall_capped", "map", "mrr", "hit_rate")
 
+EngineName = Literal["local", "ray"]
 Recency = Literal["auto", "off"]
 
 
@@ -206,3 +209,18 @@ class TuneConfig(StageConfig):
         description="Share of the splits on which a value has to gain before a knob leaves its default",
     )
     trials: int = Field(1000, ge=1, le=1_000_000, description="Most trials of a search")
+
+
+class ClusterConfig(StageConfig):
+    """Where work on shards of users is done; the tables are the same."""
+
+    engine: EngineName = Field(
+        "local",
+        description="What works on shards of users: local is this process, ray a Ray cluster (recengine[ray])",
+    )
+    ray_address: str = Field(
+        "local",
+        pattern=r"^(local|auto|(ray://)?[A-Za-z0-9.-]+:\d+)$",
+        description="The Ray cluster: local starts workers on this machine, auto is the one that it belongs "
+        "to, ray://host:10001 or host:6379 one elsewhere; all see the home under its path",
+    )

@@ -29,7 +29,7 @@ from recengine.rules.running import Ran
 from recengine.runtime import durable
 from recengine.runtime.devices import resolved
 from recengine.runtime.identity import code_identity
-from recengine.scoring.tables import RECOMMENDATIONS, Here
+from recengine.scoring.tables import RECOMMENDATIONS, Elsewhere, Here
 from recengine.shards import files
 from recengine.variety.by_genre import BY_GENRE
 
@@ -80,6 +80,11 @@ class OnEngine:
             for shard in range(len(Snapshot.load(snapshot_folder).shards))
         ]
         return FromParts(room, [Path(folder) for folder in self.engine.map(make, tasks)])
+
+
+def elsewhere(engine: Engine | None) -> Elsewhere | None:
+    """What ``score`` takes to have an engine make users' tables; None of none, which is this process."""
+    return None if engine is None else OnEngine(engine)
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,12 @@ def test_a_source_that_prefect_cannot_keep(tmp_path: Path, capsys: pytest.Captur
     sentence = said(capsys, "run", "--home", tmp_path / "h", "--source", source)
     assert "is no UTF-8" in sentence
     assert "give a link to it" in sentence
+
+
+def test_an_engine_that_is_not_installed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    wanted = "The engine ray needs Ray, which is not installed: pip install 'recengine[ray]' here and on every node."
+    assert said(capsys, "run", "--engine", "ray", "--home", tmp_path / "h") == f"Error: {wanted}"
+    assert not (tmp_path / "h").exists()

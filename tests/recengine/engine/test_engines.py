@@ -61,11 +61,10 @@ def total(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Ray]:
     if importlib.util.find_spec("ray") is None:
-        pytest.skip("Ray is not installed: pip install 'ray==2.60.0'")
+        pytest.skip("Ray is not installed: pip install 'recengine[ray]'")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # every listener on loopback
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-        engine = Ray(num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1")
+        engine = Ray(num_cpus=2)
         yield engine
         engine.close()
 
@@ -89,7 +88,7 @@ def test_local_names_the_shard_that_fails_and_what_was_done_stays(tmp_path: Path
 
 def test_without_ray_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(BadInput, match=r"^The engine ray needs Ray, .*pip install 'ray==2\.60\.0'"):
+    with pytest.raises(BadInput, match=r"^The engine ray needs Ray, .*pip install 'recengine\[ray\]'"):
         Ray()
 
 

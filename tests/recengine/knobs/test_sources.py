@@ -137,3 +137,17 @@ def test_lists_and_tables_in_the_environment_are_json_toml_or_a_bare_name(tmp_pa
     found = told(tmp_path, environment=environment)
     assert (found.knobs.train.seed, found.knobs.publish.exports) == (3, ("parquet",))
     assert asked_recipe(found.knobs.train).config["boost"] == {"half_lives": [3, 7]}
+
+
+def test_the_engine_is_told_in_all_places(tmp_path: Path) -> None:
+    found = told(
+        tmp_path,
+        '[cluster]\nray_address = "auto"\n',
+        environment={"RECENGINE_CLUSTER__ENGINE": "ray"},
+        form={"cluster.ray_address": "ray://head:10001"},
+    )
+    assert (found.knobs.cluster.engine, found.knobs.cluster.ray_address) == ("ray", "auto")
+    said = told(tmp_path, options={"cluster.engine": "local"})
+    assert (said.knobs.cluster.engine, said.origin("cluster.engine")) == ("local", "--engine")
+    with pytest.raises(BadInput, match=r"^--ray-address: "):
+        told(tmp_path, options={"cluster.ray_address": "ray head"})
