@@ -7,7 +7,7 @@ QUICK := $(addprefix tests/,test_house.py test_docs.py) $(addprefix tests/receng
     runtime/test_resources.py selection/test_gate.py selection/test_guard.py selection/test_candidates.py \
     test_ingest.py test_features.py test_score.py)
 
-.PHONY: run serve check test test-all test-browser browser postgres docs lint types tests-engine tests-flows clean help
+.PHONY: run serve check test test-all test-browser browser postgres docs ray test-ray lint types tests-engine tests-flows clean help
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -52,6 +52,13 @@ postgres:        ## a PostgreSQL server for the tests of exports, where this mac
 	    || { [ "$$(id -u)" = 0 ] && apt-get -qq update \
 	        && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends postgresql; } \
 	    || echo "No PostgreSQL could be installed: the tests of its exports will be skipped."
+
+ray: .venv/dev   ## Ray, for the tests of a cluster; nothing else needs its 300 MB
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt 'ray[client]' \
+	    || echo "No Ray could be installed: the tests of a cluster will be skipped."
+
+test-ray: .venv/dev ## fits and lists by a Ray cluster of this machine, half a minute; skipped, saying so, without Ray
+	$(BIN)/python -m pytest -m "not slow" -rs tests/recengine/engine
 
 test-browser: .venv/dev ## a person's way through the Prefect UI; skipped, saying so, without a Chromium
 	$(BIN)/python -m pytest -m "browser and not slow" -rs tests/flows/server/test_browser.py \

@@ -44,6 +44,7 @@ class Ray:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
         if address == "local":
             os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # every listener on the loopback
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
             options = {
                 "num_cpus": cores(),
                 "include_dashboard": False,
