@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array, hstack
 
 from recengine.dataset import DECLARED, Snapshot
-from recengine.models.parts.closed_form import user_weights
+from recengine.models.parts.closed_form import mean_count, user_weights
+from recengine.models.spread import Plan, Spread, total
 
 ATTRIBUTES = ("gender", "age_band", "age", "occupation", DECLARED)
 
@@ -37,14 +38,16 @@ class AttributePrior:
         self.config = config if config is not None else AttributePriorConfig()
         self.weights = np.zeros((0, 0), dtype=np.float32)  # (1 + A, M)
 
-    def fit(self, snapshot: Snapshot) -> Self:
-        """Weighted ridge regression of the rated-at-all rows on a constant and the attributes."""
-        inputs = self._inputs(snapshot)
-        weights = user_weights(snapshot, self.config.count_exponent)
-        weighted = csr_array(inputs.multiply(weights[:, None]))
-        normal = (inputs.T @ weighted).toarray().astype(np.float64)  # (1 + A, 1 + A)
+    def fit(self, snapshot: Snapshot, spread: Spread | None = None) -> Self:
+        """Weighted ridge regression of the rated-at-all rows on a constant and the attributes.
+
+        Its sums over users are computed by shards, elsewhere where that is said.
+        """
+        plan = {"count_exponent": self.config.count_exponent, "mean_count": mean_count(snapshot)}
+        sums = total(snapshot, sums_of, plan, spread)  # (1 + A, 1 + A + M)
+        normal, target = np.split(sums, [len(sums)], axis=1)
+        normal = normal.astype(np.float64)  # (1 + A, 1 + A)
         normal[np.diag_indices(len(normal))] += np.r_[1e-6, np.full(len(normal) - 1, self.config.ridge)]
-        target = (weighted.T @ snapshot.interactions).toarray()  # (1 + A, M)
         self.weights = np.linalg.solve(normal, target).astype(np.float32)
         return self
 
@@ -52,7 +55,7 @@ class AttributePrior:
         """Factors (B, 1 + A) of users (B,): times ``weights`` their expected rows, as far as the prior counts."""
         config, counts = self.config, np.diff(snapshot.ratings.indptr)[users]
         strength = config.strength * config.fades_over / (config.fades_over + counts)
-        return np.asarray(self._inputs(snapshot)[users].toarray() * strength[:, None])
+        return np.asarray(inputs_of(snapshot)[users].toarray() * strength[:, None])
 
     def state(self) -> dict[str, torch.Tensor]:
         """The learned weights."""
@@ -63,7 +66,16 @@ class AttributePrior:
         self.weights = state["weights"].numpy()
         return self
 
-    @staticmethod
-    def _inputs(snapshot: Snapshot) -> csr_array:
-        constant = csr_array(np.ones((snapshot.users, 1), dtype=np.float32))
-        return csr_array(hstack([constant, snapshot.user_group(*ATTRIBUTES)], format="csr", dtype=np.float32))
+
+def inputs_of(snapshot: Snapshot) -> csr_array:
+    """A constant and the attributes, (U, 1 + A)."""
+    constant = csr_array(np.ones((snapshot.users, 1), dtype=np.float32))
+    return csr_array(hstack([constant, snapshot.user_group(*ATTRIBUTES)], format="csr", dtype=np.float32))
+
+
+def sums_of(shard: Snapshot, plan: Plan) -> NDArray[np.float32]:
+    """A shard's part of the regression: the inputs with each other, and with the movies, (1 + A, 1 + A + M)."""
+    inputs = inputs_of(shard)
+    weights = user_weights(shard, float(plan["count_exponent"]), float(plan["mean_count"]))
+    weighted = csr_array(inputs.multiply(weights[:, None]))
+    return np.hstack([(inputs.T @ weighted).toarray(), (weighted.T @ shard.interactions).toarray()])

@@ -112,7 +112,7 @@ class Ranking(OverShards):
         rows = self.rows(snapshot, np.arange(snapshot.users))
         genres = snapshot.movie_group(*(GENRES if config.genre_weight else ()))
         genres = genres[self.order.movies[: self.order.warm]]  # (warm, C)
-        self.prior.fit(snapshot)
+        self.prior.fit(snapshot, self.spread)
         if config.low_rank_weight:
             stacked = csr_array(vstack([rows.rated, genres.T], format="csr"))  # (U + C, warm)
             start = self._start if self._start is not None and len(self._start) == stacked.shape[0] else None
