@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -12,9 +13,14 @@ from scipy.sparse import csr_array, hstack
 
 from recengine.dataset import DECLARED, Snapshot
 from recengine.models.parts.closed_form import mean_count, user_weights
-from recengine.models.spread import Plan, Spread, total
 
 ATTRIBUTES = ("gender", "age_band", "age", "occupation", DECLARED)
+
+
+Total = Callable[
+    [Callable[[Snapshot, Mapping[str, Any]], NDArray[np.float32]], Mapping[str, Any]], NDArray[np.float32]
+]
+"""Called as ``total(work, plan)``: ``models.spread.total`` of a snapshot."""
 
 
 class AttributePriorConfig(BaseModel):
@@ -38,13 +44,13 @@ class AttributePrior:
         self.config = config if config is not None else AttributePriorConfig()
         self.weights = np.zeros((0, 0), dtype=np.float32)  # (1 + A, M)
 
-    def fit(self, snapshot: Snapshot, spread: Spread | None = None) -> Self:
+    def fit(self, snapshot: Snapshot, total: Total | None = None) -> Self:
         """Weighted ridge regression of the rated-at-all rows on a constant and the attributes.
 
-        Its sums over users are computed by shards, elsewhere where that is said.
+        ``total`` adds up ``sums_of`` over shards of users; without it all users are one.
         """
         plan = {"count_exponent": self.config.count_exponent, "mean_count": mean_count(snapshot)}
-        sums = total(snapshot, sums_of, plan, spread)  # (1 + A, 1 + A + M)
+        sums = total(sums_of, plan) if total else sums_of(snapshot, plan)  # (1 + A, 1 + A + M)
         normal, target = np.split(sums, [len(sums)], axis=1)
         normal = normal.astype(np.float64)  # (1 + A, 1 + A)
         normal[np.diag_indices(len(normal))] += np.r_[1e-6, np.full(len(normal) - 1, self.config.ridge)]
@@ -73,7 +79,7 @@ def inputs_of(snapshot: Snapshot) -> csr_array:
     return csr_array(hstack([constant, snapshot.user_group(*ATTRIBUTES)], format="csr", dtype=np.float32))
 
 
-def sums_of(shard: Snapshot, plan: Plan) -> NDArray[np.float32]:
+def sums_of(shard: Snapshot, plan: Mapping[str, Any]) -> NDArray[np.float32]:
     """A shard's part of the regression: the inputs with each other, and with the movies, (1 + A, 1 + A + M)."""
     inputs = inputs_of(shard)
     weights = user_weights(shard, float(plan["count_exponent"]), float(plan["mean_count"]))

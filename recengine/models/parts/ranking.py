@@ -37,7 +37,7 @@ from recengine.models.parts.ials import ImplicitALS, ImplicitALSConfig
 from recengine.models.parts.pairs import Pairs
 from recengine.models.parts.ranking_reasons import Known
 from recengine.models.shared import Kept, moved, part_of
-from recengine.models.spread import OverShards
+from recengine.models.spread import OverShards, total
 from recengine.runtime.resources import memory_bytes
 
 GENRES = ("genre", "year_bin", DECLARED)
@@ -112,7 +112,7 @@ class Ranking(OverShards):
         rows = self.rows(snapshot, np.arange(snapshot.users))
         genres = snapshot.movie_group(*(GENRES if config.genre_weight else ()))
         genres = genres[self.order.movies[: self.order.warm]]  # (warm, C)
-        self.prior.fit(snapshot, self.spread)
+        self.prior.fit(snapshot, lambda work, plan: total(snapshot, work, plan, self.spread))
         if config.low_rank_weight:
             stacked = csr_array(vstack([rows.rated, genres.T], format="csr"))  # (U + C, warm)
             start = self._start if self._start is not None and len(self._start) == stacked.shape[0] else None
