@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from flows.cli import console
+from flows.cli import console, stopped
 from flows.cli.options import (
     BadShareOption,
     CalibrationOption,
@@ -123,11 +123,13 @@ def run(
         from flows.nightly import nightly
         from flows.support.form import command_line
         from flows.support.progress import heard_by
+        from flows.support.stopping import interrupted
 
     with (
         command_line(settings or [], options),
         console.progress() as on_progress,
         heard_by(on_progress),
+        stopped.last(interrupted),
     ):
         state = nightly(
             dataset=name, source=path, force=force, return_state=True, **nightly.filled(in_force.knobs)

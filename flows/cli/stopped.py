@@ -8,12 +8,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
 STATUS = 130  # what a shell reads as: ended by Ctrl-C
 PATIENCE_SECONDS = 3.0  # a loop in C, and a pool that waits for its last task, hear no signal
+
+_last = list[Callable[[], None]]()
 
 _STAGE = "what readers see stays as it is, and what was not finished is put right by the next command"
 _KEPT = {
@@ -35,6 +37,16 @@ def sentence(command: str | None) -> str:
 
 
 @contextmanager
+def last(what: Callable[[], None]) -> Iterator[None]:
+    """While the block runs, Ctrl-C does this, and then ends the process where it is, as a power cut would."""
+    _last.append(what)
+    try:
+        yield
+    finally:
+        _last.remove(what)
+
+
+@contextmanager
 def ends_on_interrupt(command: Callable[[], str | None]) -> Iterator[None]:
     """While the block runs, Ctrl-C ends the process: by unwinding what is open, else, after some seconds, at once.
 
@@ -50,7 +62,9 @@ def ends_on_interrupt(command: Callable[[], str | None]) -> Iterator[None]:
     def stop(signum: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, lambda *_: _end(command()))
         threading.Thread(target=_end_later, args=(command(),), name="stopping", daemon=True).start()
-        raise KeyboardInterrupt
+        if not _last:
+            raise KeyboardInterrupt
+        threading.Thread(target=_do_last, args=(command(),), name="last", daemon=True).start()
 
     before = signal.signal(signal.SIGINT, stop)
     try:
@@ -64,6 +78,13 @@ def ends_on_interrupt(command: Callable[[], str | None]) -> Iterator[None]:
 
 def _end_later(command: str | None) -> None:
     time.sleep(PATIENCE_SECONDS)
+    _end(command)
+
+
+def _do_last(command: str | None) -> None:
+    for what in [*_last]:
+        with suppress(Exception):  # the process ends all the same
+            what()
     _end(command)
 
 

@@ -31,6 +31,7 @@ OWN_PROCESS = ("PREFECT__FLOW_RUN_ID", COMMAND_LINE)
 
 LOOK_SECONDS = 2.0
 SAID = "Cancelled; what readers see stays as it is."
+INTERRUPTED = "Stopped by Ctrl-C; what readers see stays as it is."
 SAID_OF_TASK = "The run was cancelled."
 
 # Gets the run's name, its flow's name, and why it ended.
@@ -51,6 +52,7 @@ def stopped_when_cancelled(on_cancelled: OnCancelled) -> Iterator[None]:
         return
     flow_run = runtime.flow_run
     watch = _Watch(UUID(str(flow_run.id)), str(flow_run.name), str(flow_run.flow_name), on_cancelled)
+    _watches.append(watch)
     threading.Thread(target=watch.look_on, name="cancellation", daemon=True).start()
     try:
         yield
@@ -59,6 +61,15 @@ def stopped_when_cancelled(on_cancelled: OnCancelled) -> Iterator[None]:
         raise
     finally:
         watch.leave()
+        _watches.remove(watch)
+
+
+def interrupted() -> None:
+    """Ctrl-C came: the runs of this process, which ends, are cancelled too, and say so."""
+    for watch in [*_watches]:
+        watch.leave()
+        with get_client(sync_client=True) as client:
+            watch.say(client, INTERRUPTED)
 
 
 @dataclass
@@ -88,17 +99,24 @@ class _Watch:
         except (httpx.HTTPError, PrefectException, RuntimeError):
             return
 
+    def say(self, client: SyncPrefectClient, why: str) -> None:
+        """The run and its tasks that had not ended say that they are cancelled."""
+        self.on_cancelled(self.name, self.flow, why)
+        said: State[None] = Cancelled(message=SAID_OF_TASK)
+        alike = FlowRunFilter(id=FlowRunFilterId(any_=[self.run]))
+        for task in client.read_task_runs(flow_run_filter=alike):
+            if task.state is None or not (task.state.is_completed() or task.state.is_failed()):
+                client.set_task_run_state(task.id, said, force=True)
+        client.set_flow_run_state(self.run, Cancelled(message=why), force=True)
+
     def _end(self, client: SyncPrefectClient) -> NoReturn:
         try:
-            self.on_cancelled(self.name, self.flow, SAID)
-            said: State[None] = Cancelled(message=SAID_OF_TASK)
-            alike = FlowRunFilter(id=FlowRunFilterId(any_=[self.run]))
-            for task in client.read_task_runs(flow_run_filter=alike):
-                if task.state is None or not (task.state.is_completed() or task.state.is_failed()):
-                    client.set_task_run_state(task.id, said, force=True)
-            client.set_flow_run_state(self.run, Cancelled(message=SAID), force=True)
+            self.say(client, SAID)
         finally:
             if COMMAND_LINE in os.environ:
                 sys.stderr.write(f"{self.name}: {SAID}\n")
                 sys.stderr.flush()
             os._exit(2 if COMMAND_LINE in os.environ else 0)
+
+
+_watches = list[_Watch]()  # of the runs of this process

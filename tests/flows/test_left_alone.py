@@ -64,3 +64,19 @@ def test_ctrl_c_says_what_was_kept(tmp_path: Path) -> None:
         assert running.stderr.read() == (
             "Stopped: what readers see stays as it is, and what was not finished is put right by the next command.\n"
         )
+
+
+def test_ctrl_c_does_what_is_to_be_done_last_and_ends_in_the_middle_of_the_work() -> None:
+    program = (
+        "import os, signal, time\n"
+        "from flows.cli.stopped import ends_on_interrupt, last\n"
+        "def fail(): raise OSError\n"
+        "with ends_on_interrupt(lambda: 'tune'), last(fail), last(lambda: print('cancelled', flush=True)):\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(60)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (done.returncode, done.stdout) == (130, "cancelled\n")
+    assert done.stderr.startswith("Stopped: the trials that had finished are kept")
