@@ -81,4 +81,4 @@ def _show(found: Plan, form: Format) -> None:
         console.show(frame, form, "Files that are not as they were loaded")
     if found.seconds:
         frame = pd.DataFrame(list(found.seconds.items()), columns=["stage", "seconds"])
-        console.show(frame, form, "Seconds of each stage, medians of those nights")
+        console.show(frame, form, "Seconds by stage")

@@ -80,6 +80,8 @@ def _against(value: float, before: Sequence[float], shown: Callable[[float], str
     if not before:
         return "none yet", ""
     low, high = min(before), max(before)
+    if len(before) == 1:
+        return shown(low), ""
     told = f"{shown(low)} to {shown(high)}, mostly {shown(statistics.median(before))}"
     if len(before) < LEAST_NIGHTS:
         return told, ""

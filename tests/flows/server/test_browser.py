@@ -121,6 +121,15 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
     page.get_by_text("Metrics of the last").first.evaluate("heading => heading.scrollIntoView(true)")
     shot(page, "artifact")
 
+    page.goto(f"{address(served)}/deployments")
+    page.locator("a[href*='/deployments/deployment/']", has_text="rollback").click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Custom run").click()
+    kept = sorted(file.stem.removeprefix("serving-") for file in (served.home / "serving").glob("*.duckdb"))
+    field(page, "version").click()
+    expect(page.get_by_role("option", name=kept[-1], exact=True)).to_be_visible()
+    shot(page, "rollback")
+
 
 @pytest.mark.slow
 def test_a_schedule_is_paused_and_resumed(page: Page, served: Served, demo: Path) -> None:
