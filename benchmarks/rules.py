@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 
 from benchmarks.realdata import NAMES, datasets
@@ -32,7 +31,7 @@ from recengine.rules.compiled import Compiled
 from recengine.rules.inforce import rules_of
 from recengine.rules.running import ran
 from recengine.variety.lists import Lister
-from recengine.warehouse.connection import warehouse
+from recengine.warehouse.connection import published, warehouse
 
 TOP_N = 20
 EXAMPLES = Path(__file__).parents[1] / "docs/examples/rules"
@@ -92,7 +91,7 @@ def measured(home: Home, source: Path) -> dict[str, Any]:
         (folder / f"{name}.sql").write_text(query)
     run: list[str | Path] = ["run", "--home", home.root, "--source", source, "--top-n", str(TOP_N)]
     subprocess.run([Path(sys.executable).parent / "recengine", *run], stdout=subprocess.DEVNULL, check=True)
-    with duckdb.connect(str(home.serving_link), read_only=True) as con:
+    with published(home.serving_link) as con:
         rules = con.sql("FROM rules").df().to_dict("records")
         [(users, listed, reasons, model_id)] = con.sql(
             "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM recommendations), "

@@ -14,10 +14,14 @@ class Wanted(Protocol):
     """What the knobs say: ``knobs.stages.ClusterConfig``."""
 
     @property
-    def engine(self) -> str: ...
+    def engine(self) -> str:
+        """``local`` or ``ray``."""
+        ...
 
     @property
-    def ray_address(self) -> str: ...
+    def ray_address(self) -> str:
+        """Of the cluster; empty for one of this machine."""
+        ...
 
 
 @contextmanager

@@ -51,10 +51,14 @@ class Source(Protocol):
     """
 
     @property
-    def said(self) -> str: ...
+    def said(self) -> str:
+        """What came of the reasons."""
+        ...
 
     @property
-    def seconds(self) -> float: ...
+    def seconds(self) -> float:
+        """They took."""
+        ...
 
     def lists(self) -> Iterator[pa.RecordBatch]:
         """Columns of ``RECOMMENDATIONS``."""
