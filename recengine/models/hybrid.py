@@ -211,7 +211,7 @@ class Hybrid(OverShards, Model):
         k: int,
         boosts: Boosts | None = None,
     ) -> Reasons:
-        """Exact, for about a third of what the lists cost: a user's scale is kept from when these were made."""
+        """Exact, for about two fifths of what the lists cost: a user's scale is kept from when these were made."""
         trend, scales = self.recency.weighted, None
         if trend is not None or boosts is not None:
             known = self.ranking.known.scales_in(self.ranking, snapshot)
