@@ -18,6 +18,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
+from flows.support import pictures
 from flows.support.summing import sum_up
 from recengine.config import Home
 from recengine.models import store
@@ -30,7 +31,6 @@ from recengine.serving.escaping import for_markdown
 from recengine.warehouse.history.loads import LoadReport
 
 SAMPLE_USERS = 5
-CURVE_POINTS = 40
 
 _HOW_TO_QUERY = """```sql
 -- duckdb -readonly serving.duckdb
@@ -127,7 +127,7 @@ def fitted(home: Home, model_id: str) -> None:
     figures = [(name, f"{value:.4f}") for name, value in manifest.metrics.items() if value is not None]
     measured = for_markdown(store.said(manifest.measured))
     text = (
-        f"# {model_id}\n\n{_curve(manifest.history)}\n\n{measured}\n\n{_table(('Metric', 'Value'), figures)}"
+        f"# {model_id}\n\n{curve(manifest.history)}\n\n{measured}\n\n{_table(('Metric', 'Value'), figures)}"
     )
     create_markdown_artifact(text, key="model", description="Model metrics and loss curve")
 
@@ -173,7 +173,7 @@ The whole page, with charts: {for_markdown(str(page))} on the worker's machine, 
 
 ## Metrics of the last {len(history)} publications
 
-{_chart("ndcg@10", [entry["metrics"].get("ndcg@10") for entry in history])}
+{pictures.of_metrics(history)}
 
 {_table(("Version", "Model", *report.METRICS, "Measured"), [_metrics_row(entry) for entry in history])}
 
@@ -233,31 +233,11 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _chart(name: str, values: Sequence[float | None]) -> str:
-    """A mermaid line; left out where there is nothing to compare."""
-    measured_values = [value for value in values if value is not None]
-    if len(measured_values) < 2:
-        return ""
-    line = ", ".join(f"{value:.4f}" for value in measured_values)
-    return f'```mermaid\nxychart-beta\ntitle "{name}, oldest first"\nline [{line}]\n```'
-
-
-def _curve(history: list[dict[str, float]]) -> str:
-    """A mermaid chart of what was logged per epoch, thinned to be readable."""
+def curve(history: list[dict[str, float]]) -> str:
+    """What training logged, drawn, and some of its figures."""
     if not history:
         return "This model is solved in closed form: there is no loss curve."
-    thinned = history[:: max(1, len(history) // CURVE_POINTS)]
-    names = [name for name in thinned[0] if name != "step"]
-    steps = ", ".join(f"{entry['step']:.0f}" for entry in thinned)
-    lines = [f"line [{', '.join(f'{entry.get(name, 0):.4f}' for entry in thinned)}]" for name in names]
-    return "\n".join(
-        [
-            f"Per epoch: {' and '.join(names)}",
-            "",
-            "```mermaid",
-            "xychart-beta",
-            f"x-axis [{steps}]",
-            *lines,
-            "```",
-        ]
-    )
+    names = tuple(name for name in history[0] if name != "step")
+    some = [history[at] for at in pictures.spread(len(history))]
+    rows = [(f"{entry['step']:.0f}", *(_figure(entry.get(name)) for name in names)) for entry in some]
+    return f"{pictures.of_training(history)}\n\n{_table(('Step', *names), rows)}"

@@ -20,6 +20,11 @@ from recengine.warehouse.history.trials import Trial
 
 def metrics_over_time(history: list[dict[str, Any]]) -> Markup:
     """A small chart per metric, over the last publications, oldest first."""
+    return _svg(metrics_figure(history))
+
+
+def metrics_figure(history: list[dict[str, Any]]) -> Figure:
+    """The same as a figure, for whoever draws it otherwise than as SVG."""
     figure = Figure(figsize=(9, 2.4), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(METRICS)), METRICS, strict=True):
         values = [entry["metrics"].get(name) for entry in history]
@@ -28,7 +33,7 @@ def metrics_over_time(history: list[dict[str, Any]]) -> Markup:
         axes.set_xticks([])
         axes.set_xlabel("publications, oldest first", fontsize=7)
         axes.tick_params(labelsize=8)
-    return _svg(figure)
+    return figure
 
 
 def hit_rates(days: Sequence[Day]) -> Markup:
@@ -51,6 +56,11 @@ def hit_rates(days: Sequence[Day]) -> Markup:
 
 def training_curve(curve: list[dict[str, float]]) -> Markup:
     """What training logged per step."""
+    return _svg(training_figure(curve))
+
+
+def training_figure(curve: list[dict[str, float]]) -> Figure:
+    """The same as a figure, for whoever draws it otherwise than as SVG."""
     figure = Figure(figsize=(9, 2.6), layout="constrained")
     axes = figure.subplots()
     for name in (name for name in curve[0] if name != "step"):
@@ -58,7 +68,7 @@ def training_curve(curve: list[dict[str, float]]) -> Markup:
         axes.plot([entry["step"] for entry in curve], values, label=name)
     axes.set_xlabel("step", fontsize=8)
     axes.legend(fontsize=8)
-    return _svg(figure)
+    return figure
 
 
 def trials(tried: list[Trial]) -> Markup:

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from served import Served, until
 
+from flows.support import artifacts
 from flows.support.choices import title_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.prefect]
@@ -129,6 +130,20 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
     field(page, "version").click()
     expect(page.get_by_role("option", name=kept[-1], exact=True)).to_be_visible()
     shot(page, "rollback")
+
+
+def test_both_interfaces_draw_a_chart(page: Page, served: Served) -> None:
+    curve = artifacts.curve([{"step": at, "train": 0.9 + 1 / at} for at in range(1, 13)])
+    made = served.post("artifacts/", key="chart", type="markdown", data=f"# A chart\n\n{curve}")
+    for interface in ("", "/v2"):
+        page.goto(f"http://127.0.0.1:{served.port}{interface}/artifacts/artifact/{made['id']}")
+        chart = page.get_by_alt_text("What training logged per step")
+        expect(chart).to_be_visible()
+        drawn, shown = chart.evaluate("image => [image.naturalWidth, image.clientWidth]")
+        assert drawn == 660
+        assert 300 < shown <= 660, f"{interface or 'the first interface'} shows it {shown} pixels wide"
+        expect(page.get_by_role("cell", name="1.9000")).to_be_visible()
+        shot(page, f"chart{interface.replace('/', '-')}")
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from small_releases import HOSTILE
 
 from flows.nightly import nightly
 from flows.rollback import rollback
+from flows.support import artifacts
 from recengine.config import Home
 from recengine.serving.escaping import for_markdown
 
@@ -38,7 +40,7 @@ def test_a_night_with_hostile_titles(client: SyncPrefectClient, home: Home, hits
     night = str(found["night"].data)
     for heading in ("Rows in", "Metrics of the last 2 publications", "Lists before and now"):
         assert f"## {heading}" in night
-    assert "```mermaid\nxychart-beta\ntitle" in night
+    assert picture_in(night)[:4] == b"\x89PNG"
     assert for_markdown(HOSTILE[0]) in night
     assert {row["title"] for row in json.loads(str(found["sample"].data))} & set(HOSTILE)
 
@@ -55,6 +57,26 @@ def test_a_rollback_says_what_readers_see(client: SyncPrefectClient, home: Home,
     text = str(artifacts_of(client, run)["publication"].data)
     assert "Rolled back to" in text
     assert re.search(r"top\\_n \| 4|top_n \| 4", text)
+
+
+def test_a_loss_curve_is_drawn_and_told() -> None:
+    text = artifacts.curve([{"step": at, "train": 1.5 - at / 50, "validation": 1.5} for at in range(1, 26)])
+    assert picture_in(text)[:4] == b"\x89PNG"
+    assert len(text) < 30_000, "an artifact is read by a page: it should stay small"
+    assert [line for line in text.splitlines() if line.startswith("|")][:3] == [
+        "| Step | train | validation |",
+        "| --- | --- | --- |",
+        "| 1 | 1.4800 | 1.5000 |",
+    ]
+    steps = [int(step) for step in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)]
+    assert steps == [1, 3, 6, 9, 11, 14, 17, 19, 22, 25]
+    assert "closed form" in artifacts.curve([])
+
+
+def picture_in(text: str) -> bytes:
+    """What stands as a picture in an artifact's Markdown."""
+    [drawn] = re.findall(r"!\[[^]]+\]\(data:image/png;base64,([A-Za-z0-9+/=]+)\)", text)
+    return base64.b64decode(drawn)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
