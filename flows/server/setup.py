@@ -45,6 +45,7 @@ from flows.server import automations, options
 from flows.server.merging import Entry, code, just_told, merged, schedules, with_options
 from flows.server.settings import POOL, ROOT
 from flows.support.choices import for_people
+from flows.support.folding import folded_values
 from recengine.config import Home
 from recengine.errors import RecengineError, WarehouseBusy
 from recengine.serving import continuity as standing
@@ -162,9 +163,9 @@ async def _close_form(client: PrefectClient, entry: Entry) -> None:
     """The server refuses a parameter that the flow does not have, instead of starting a run that crashes."""
     if (made := await _deployed(client, entry)) is None:
         return
-    shown = for_people(made.parameter_openapi_schema or {}, versions(Home.at()))
-    schema = shown | {"additionalProperties": False}
-    still_there = {name: value for name, value in made.parameters.items() if name in schema["properties"]}
+    schema = for_people(made.parameter_openapi_schema or {}, versions(Home.at()))
+    stored = folded_values(made.parameters)
+    still_there = {name: value for name, value in stored.items() if name in schema["properties"]}
     body = {"parameter_openapi_schema": schema, "parameters": still_there}
     await client.request("PATCH", "/deployments/{id}", path_params={"id": made.id}, json=body)
 

@@ -18,6 +18,8 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled
 
+from flows.support.folding import unfolded
+
 
 def catch_up() -> None:
     """A run of a schedule cancels those of the same deployment and parameters that are due too, saying why.
@@ -32,7 +34,8 @@ def catch_up() -> None:
         this = client.read_flow_run(run)
         if not this.auto_scheduled:
             return
-        missed = [other for other in _overdue(client, deployment) if other.parameters == this.parameters]
+        asked = unfolded(this.parameters)
+        missed = [other for other in _overdue(client, deployment) if unfolded(other.parameters) == asked]
         why: State[None] = Cancelled(message=f"Missed; the run {this.name} catches up for it.")
         for other in missed:
             client.set_flow_run_state(other.id, why, force=True)

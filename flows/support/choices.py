@@ -1,7 +1,7 @@
-"""The forms as people see them: what is asked most comes first, labels are words, a rollback offers what is kept.
+"""The forms as people see them: what is asked most is open, the rest folded, a rollback offers what is kept.
 
-A form is the deployment's schema on the server. Parameters keep their names there: only titles, order and choices
-are others.
+A form is the deployment's schema on the server. The flow's parameters are flat and keep their names: titles, order,
+choices and groups are the form's alone.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import Any
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
+from flows.support.folding import folded
 from recengine.config import Home
 from recengine.serving.versions import versions
 
 log = logging.getLogger("recengine.choices")
 
 ROLLBACK = "rollback/rollback"
-FIRST = ("dataset", "source", "model", "top_n", "force")
+FIRST = ("dataset", "source", "model", "model_id", "top_n", "budget", "force")
 
 GROUPS = {
     "limits": "Which rows are refused",
@@ -43,7 +44,7 @@ Schema = dict[str, Any]
 
 
 def for_people(schema: Schema, kept: Sequence[str] = ()) -> Schema:
-    """A form's schema with words as labels, the first fields first, and the kept versions as choices.
+    """A form's schema with words as labels, the first fields first and open, and the kept versions as choices.
 
     Parameters
     ----------
@@ -55,6 +56,10 @@ def for_people(schema: Schema, kept: Sequence[str] = ()) -> Schema:
     fields = {name: field | {"title": title_of(name)} for name, field in schema.get("properties", {}).items()}
     order = [name for name in FIRST if name in fields] + [name for name in fields if name not in FIRST]
     placed = {name: fields[name] | {"position": at} for at, name in enumerate(order)}
+    if "source" in placed:
+        placed["source"] |= {
+            "anyOf": [{"type": "string", "title": "path"}, {"type": "null", "title": "none"}]
+        }
     if "version" in placed and kept:
         told = {key: value for key, value in placed["version"].items() if key not in ("anyOf", "default")}
         placed["version"] = told | {"type": "string", "enum": list(reversed(kept))}
@@ -69,7 +74,7 @@ def for_people(schema: Schema, kept: Sequence[str] = ()) -> Schema:
         else group
         for name, group in schema.get("definitions", {}).items()
     }
-    return schema | {"properties": placed} | ({"definitions": groups} if groups else {})
+    return folded(schema | {"properties": placed, "definitions": groups})
 
 
 def offer_versions(home: Home) -> None:

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from flows.support.alerts import ALERTING
 from flows.support.endings import ending
+from flows.support.folding import FOLDS, unfolded
 from flows.support.naming import run_name
 from flows.support.stopping import COMMAND_LINE
 from recengine.config import Home, StageConfig, worded
@@ -45,7 +46,8 @@ class FormFlow(Flow[..., Result]):
     def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Parameters as their types, by today's names."""
         given = by_todays_names(parameters)
-        known = self.fn.__signature__.parameters  # type: ignore[attr-defined]
+        signature = self.fn.__signature__  # type: ignore[attr-defined]
+        known = {name: field for name, field in signature.parameters.items() if name not in FOLDS}
         for name in given.keys() - known.keys():
             raise BadInput(f"There is no field {name!r} in the form of {self.name}; {choose(name, known)}")
         try:
@@ -76,7 +78,7 @@ def form(name: str, *knobs: str) -> Callable[[Callable[..., Result]], FormFlow[R
             bound.apply_defaults()
             arguments = bound.arguments
             from_form = {knob: arguments[field] for field in fields for knob in _turned(field, fields[field])}
-            others = {name: value for name, value in arguments.items() if name not in fields}
+            others = {name: value for name, value in arguments.items() if name not in {*fields, *FOLDS}}
             return function(**others, in_force=_in_force(from_form))
 
         run.__doc__ = _documented(function, fields)
@@ -99,8 +101,8 @@ def _refusal(refused: ParameterTypeError, kinds: Mapping[str, Any]) -> str:
 
 
 def by_todays_names(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored parameters, and the fields of groups among them, by the names that they have today."""
-    current = {EARLIER.get(name, name): value for name, value in parameters.items()}
+    """Stored parameters, and the fields of groups among them, by the names that they have today, none folded."""
+    current = {EARLIER.get(name, name): value for name, value in unfolded(parameters).items()}
     for name, value in current.items():
         earlier = _GROUPS[name].earlier if name in _GROUPS else {}
         if isinstance(value, dict) and earlier:
@@ -139,7 +141,15 @@ def _signature(function: Callable[..., Any], fields: Mapping[str, str]) -> inspe
     made = [_parameter(field, knob) for field, knob in fields.items()]
     groups = [parameter for parameter in made if isinstance(parameter.default, StageConfig)]
     flat = [parameter for parameter in made if parameter not in groups]
-    fields_in_order = [*before[:place], *flat, *before[place + 1 :], *groups]
+    # What is sent to a deployment reaches validate_parameters only by names that the signature has.
+    folds = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=dict[str, Any] | None
+        )
+        for name, fold in FOLDS.items()
+        if not fields.keys().isdisjoint(fold.fields)
+    ]
+    fields_in_order = [*before[:place], *flat, *before[place + 1 :], *groups, *folds]
     either = inspect.Parameter.POSITIONAL_OR_KEYWORD
     return inspect.Signature([parameter.replace(kind=either) for parameter in fields_in_order])
 

@@ -14,6 +14,7 @@ from flows.nightly import nightly
 from flows.publish import publish
 from flows.rollback import rollback
 from flows.score import score
+from flows.support.folding import FOLDS
 from flows.train import train
 from flows.tune import tune
 from recengine.errors import BadInput
@@ -30,6 +31,8 @@ def fields_of(flow: Flow[Any, Any]) -> dict[str, dict[str, Any]]:
     schema = parameter_schema(flow)
     found: dict[str, dict[str, Any]] = {}
     for name, given in schema.properties.items():
+        if name in FOLDS:  # of what stands flat
+            continue
         found[name] = given
         parts = [given, *given.get("allOf", []), *given.get("anyOf", [])]
         for box in (schema.definitions[part["$ref"].rsplit("/", 1)[-1]] for part in parts if "$ref" in part):

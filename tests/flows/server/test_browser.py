@@ -19,6 +19,7 @@ from served import Served, until
 
 from flows.support import artifacts
 from flows.support.choices import title_of
+from flows.support.folding import CHANGE, CONFIGS
 
 pytestmark = [pytest.mark.browser, pytest.mark.prefect]
 
@@ -30,6 +31,7 @@ ARGUMENTS = [
     )
 ]  # fmt: skip
 PATIENCE_MS = 60_000
+FOLDED = ["lists", "learning", "computing", "publication", *CONFIGS]
 
 
 @contextmanager
@@ -76,8 +78,7 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Custom run").click()
     form = page.locator("form")
-    for text in ("Recommendations per user", "demo is generated on the spot",
-                 "Seed of everything random", "Largest share of unusable rows"):  # fmt: skip
+    for text in ("Recommendations per user", "demo is generated on the spot", "What lists hold"):
         expect(form.get_by_text(text).first).to_be_visible()
     top_n = field(page, "top_n")
     assert (top_n.input_value(), top_n.get_attribute("min"), top_n.get_attribute("max")) == (
@@ -85,8 +86,15 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
         "1",
         "1000",
     )
-    field(page, "keep_versions").scroll_into_view_if_needed()
     shot(page, "form")
+    open_group(page, "publication")
+    expect(field(page, "keep_versions")).to_have_value("5")
+    open_group(page, "limits")
+    scale = field(page, "scale")
+    scale.fill("good")
+    page.get_by_role("button", name="Submit").click()
+    expect(form.get_by_text("'good' does not match").first).to_be_visible()
+    scale.fill("")
 
     choose(page, "dataset", "ml-latest-small", "published")
     choose(page, "model", "popularity")
@@ -102,10 +110,14 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
 
     top_n = field(page, "top_n")
     top_n.fill("7")
-    page.get_by_role("tab", name="str").click()
-    page.get_by_role("tabpanel", name="str").locator("textarea, input").fill(str(demo))
+    page.get_by_role("tab", name="path", exact=True).click()
+    page.get_by_role("tabpanel", name="path", exact=True).locator("textarea, input").fill(str(demo))
+    open_group(page, "learning")
+    field(page, "seed").fill("3")
     run = submit(page, served, runs)
     ended = served.ended(run)
+    assert ended["parameters"]["learning"]["seed"] == 3
+    assert ended["parameters"]["gate"] is None, "what nobody opened is as it is set"
     assert (ended["state_name"], ended["parameters"]["top_n"]) == ("Published", 7), ended["state"]
     page.goto(f"{address(served)}/runs/flow-run/{run}")
     expect(page.get_by_text("Published").first).to_be_visible()
@@ -130,6 +142,21 @@ def test_custom_run_from_the_form_to_the_artifacts(page: Page, served: Served, d
     field(page, "version").click()
     expect(page.get_by_role("option", name=kept[-1], exact=True)).to_be_visible()
     shot(page, "rollback")
+
+
+def test_both_interfaces_fold_the_form(page: Page, served: Served) -> None:
+    deployment = served.get("deployments/name/nightly/nightly")["id"]
+    for interface in ("", "/v2"):
+        page.goto(f"http://127.0.0.1:{served.port}{interface}/deployments/deployment/{deployment}/run")
+        lines = page.get_by_text(CHANGE, exact=True)
+        expect(lines).to_have_count(len(FOLDED))
+        hidden = page.get_by_text("Seed of everything random")
+        expect(hidden).to_have_count(0)
+        shown = page.locator("form label:visible, form .p-label__label:visible").count()
+        lines.nth(FOLDED.index("learning")).click()
+        expect(hidden).to_be_visible()
+        shot(page, f"folded{interface.replace('/', '-')}")
+        assert shown < 25, f"{shown} labels are seen before anything is opened"
 
 
 def test_both_interfaces_draw_a_chart(page: Page, served: Served) -> None:
@@ -207,6 +234,11 @@ def field(page: Page, name: str) -> Locator:
         return page.get_by_role("button", name="Select built in")
     label = page.locator("label", has_text=re.compile(rf"^{re.escape(title_of(name))} \(Optional\)$"))
     return page.locator(f"[id='{label.get_attribute('for')}']")
+
+
+def open_group(page: Page, name: str) -> None:
+    """Open a folded group of the nightly form."""
+    page.get_by_role("tab", name=CHANGE, exact=True).nth(FOLDED.index(name)).click()
 
 
 def choose(page: Page, name: str, *values: str) -> None:
