@@ -156,6 +156,11 @@ class Home:
         return self.root / "history" / "lists"
 
     @property
+    def as_of(self) -> Path:
+        """Homes as they were on a day, a folder per day."""
+        return self.root / "as-of"
+
+    @property
     def metrics(self) -> Path:
         """What monitors read of the last night, in Prometheus' text format."""
         return self.root / "metrics.prom"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import typer
 
-from flows.cli import console, stopped
+from flows.cli import backtest, console, stopped
 from flows.cli.options import (
+    AsOfOption,
     BadShareOption,
     CalibrationOption,
     DeviceOption,
@@ -90,6 +91,7 @@ def run(
     rank_by: RankByOption = None,
     variants: VariantsOption = None,
     rules: RulesOption = None,
+    as_of: AsOfOption = None,
     settings: SetOption = None,
 ) -> None:
     """The whole nightly flow, through Prefect: files in, published tables out."""
@@ -116,6 +118,12 @@ def run(
     }
     in_force = knobs(home, settings, options)
     refuse_what_cannot_be(in_force)
+    if as_of is not None:
+        backtest.run(
+            home, as_of, in_force, force, {"--dataset": dataset, "--source": source, "--export": export}
+        )
+        show_published(Home.at())
+        return
     chosen, name = use(home), checked_dataset(dataset) if dataset else "published"
     path = _kept(source.absolute()) if source else None
     local.settle(chosen)

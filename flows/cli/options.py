@@ -107,6 +107,15 @@ ForceOption = Annotated[
         "--force", help="Run although nothing changed, a check objects or another dataset is published"
     ),
 ]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="DATE",
+        help="Lists as they would have been with the ratings up to that day (UTC), in a home of their own under "
+        "as-of/; what is published stays",
+    ),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="json prints nothing else on stdout")]
 
 

@@ -37,14 +37,26 @@ def build(con: duckdb.DuckDBPyConnection, source: Source, asked_scale: str) -> S
     some_described = any(file.role == "movies" for file in source.files)
     sqlfiles.run(con, "ingest/core_movies" if some_described else "ingest/core_movies_by_id")
     _leave_out(con, largest, some_off_scale)
+    _make_ratings_and_users(con, with_ratings=decided.scale is not None)
+    return decided
+
+
+def count_newest(con: duckdb.DuckDBPyConnection) -> None:
+    """Make ratings and users anew where fewer lines count than were loaded; pairs to look at are ``rated_twice``."""
+    con.execute("DELETE FROM raw.left_out WHERE reason IN ('repeated', 'superseded')")
+    sqlfiles.run(con, "ingest/rated_again", suspects="FROM rated_twice")
+    [(low,)] = con.execute("SELECT scale_low FROM ops.dataset").fetchall()
+    _make_ratings_and_users(con, with_ratings=low is not None)
+
+
+def _make_ratings_and_users(con: duckdb.DuckDBPyConnection, with_ratings: bool) -> None:
     some = one(
         con.execute("SELECT count(*) FROM raw.left_out JOIN ops.files USING (file_id) WHERE role = 'ratings'")
     )
     left_out = "ANTI JOIN raw.left_out USING (file_id, line)" if some else ""
-    rating = "rating" if decided.scale else "1::FLOAT"
+    rating = "rating" if with_ratings else "1::FLOAT"
     sqlfiles.run(con, "ingest/core_ratings", left_out=left_out, rating=rating)
     sqlfiles.run(con, "ingest/core_users")
-    return decided
 
 
 def _join_ratings(con: duckdb.DuckDBPyConnection, source: Source) -> int:

@@ -1,1 +1,1 @@
-"""What keeps a home sound: repairs, and users who leave it."""
+"""What keeps a home sound: repairs, users who leave it, a copy as it was on a day."""

@@ -259,7 +259,7 @@ def _cut_pages(home: Home, users: Sequence[int]) -> list[str]:
 
 def _remove_places(home: Home) -> None:
     """What knows users by their place among the others, or cannot be read; the next run makes it again."""
-    made = (home.sources / "read", home.exports, home.snapshots, home.models / "judgements")
+    made = (home.sources / "read", home.exports, home.snapshots, home.as_of, home.models / "judgements")
     for folder in (*made, home.prefect / "storage"):
         _remove(*folder.glob("*"), *folder.glob(".*"))
     whole = {manifest.model_id for manifest in store.stored(home)} | {"judgements"}

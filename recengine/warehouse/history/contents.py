@@ -25,9 +25,9 @@ def replace_dataset(
     )
 
 
-def mark_changed(con: duckdb.DuckDBPyConnection) -> None:
+def mark_changed(con: duckdb.DuckDBPyConnection, how: str = "") -> None:
     """Give the data another fingerprint, also than any a load of the same files would give."""
-    con.execute("UPDATE ops.dataset SET input_fingerprint = left(sha256(input_fingerprint), 16)")
+    con.execute("UPDATE ops.dataset SET input_fingerprint = left(sha256(input_fingerprint || ?), 16)", [how])
 
 
 def replace_scale(
