@@ -62,7 +62,7 @@ test-ray: .venv/dev ## fits and lists by a Ray cluster of this machine, half a m
 
 test-browser: .venv/dev ## a person's way through the Prefect UI; skipped, saying so, without a Chromium
 	$(BIN)/python -m pytest -m "browser and not slow" -rs tests/flows/server/test_browser.py \
-	    tests/flows/server/test_browse.py tests/recengine/serving/test_report_on_a_phone.py
+	    tests/flows/server/test_browse.py tests/flows/server/test_site_in_a_browser.py tests/recengine/serving/test_report_on_a_phone.py
 
 docs: .venv/dev  ## the pages as a site, in site/: open site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

@@ -33,3 +33,6 @@ def test_the_site_is_whole_and_read_without_a_network(tmp_path: Path) -> None:
     readme = (tmp_path / "repository" / "index.html").read_text(encoding="utf-8")
     assert "../operators.html" in readme
     assert "../browse.png" in readme
+    script = (tmp_path / "operators.html").read_text(encoding="utf-8").find('<script src="iframe-worker.js">')
+    assert script > 0, "without it the search has no worker in pages opened from files"
+    assert (tmp_path / "search" / "search_index.js").read_text(encoding="utf-8").startswith("var __index = ")
