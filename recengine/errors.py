@@ -192,7 +192,8 @@ class AuditFailed(RecengineError):
         self.failures = dict(failures)
         listed = "; ".join(f"{audit}: {example}" for audit, example in self.failures.items())
         super().__init__(
-            f"Nothing was published, the audits found bad rows ({listed}); the previous tables stay."
+            f"Nothing was published: a check of the new tables failed ({listed}). The previous tables stay; mend the "
+            "rule or model that is named, else report it."
         )
 
 
@@ -202,7 +203,7 @@ class GuardFailed(RecengineError):
     def __init__(self, failures: Sequence[str]) -> None:
         self.failures = list(failures)
         super().__init__(
-            f"Nothing was published, the guard of the tables objects: {' '.join(self.failures)} "
+            f"Nothing was published: the new lists look broken beside the published ones. {' '.join(self.failures)} "
             "The previous tables stay; look at the data and the model, or publish with --force."
         )
 

@@ -156,7 +156,9 @@ def _loaded(
     snapshot, model = Snapshot.load(folder), store.load(home, model_id)
     model.to(resolved(device))
     if features.fingerprint_of(con) != snapshot.fingerprint:
-        raise NotReady("The warehouse was loaded anew since the features were built", "run the stages again")
+        raise NotReady(
+            "Other data was loaded since the features were built", "run features, train and score again"
+        )
     if store.manifest_of(home, model_id).snapshot != snapshot.fingerprint:
         raise NotReady(
             f"The model {model_id} was trained on other data than the warehouse holds",

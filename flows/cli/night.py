@@ -63,7 +63,7 @@ def _kept(source: Path) -> str:
     """A path that Prefect can keep with the run: what it keeps is UTF-8."""
     if legible(source) != str(source):
         raise BadInput(
-            f"{source} is no UTF-8, which Prefect's notes of a run are; rename it, or give a link to it."
+            f"{source} is no UTF-8, in which Prefect keeps what a run was told; rename it, or give a link to it."
         )
     return str(source)
 

@@ -46,7 +46,7 @@ def remember(home: Home, **options: str | None) -> list[str]:
 
 def _check(changes: dict[str, str]) -> None:
     if (source := user_path(changes.get("source"))) and not source.exists():
-        raise BadInput(f"There is nothing at --source {source}.")
+        raise BadInput(f"There is nothing at --source {source}; check the path.")
     if dataset := changes.get("dataset"):
         checked_dataset(dataset)
     if timezone := changes.get("timezone"):

@@ -195,9 +195,9 @@ def _file(path: Path) -> Told:
         values = TomlConfigSettingsSource(Knobs, toml_file=path)()
         lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is no TOML: {str(error).rstrip('.')}.") from None
+        raise BadInput(f"{path} is no TOML ({str(error).rstrip('.')}); mend that line.") from None
     except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
+        raise BadInput(f"{path} cannot be read ({error.strerror}); mend its permissions.") from None
     return Told.of(FILE, values, {knob: f"{FILE}, line {line}" for knob, line in _numbered(lines)})
 
 

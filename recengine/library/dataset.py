@@ -164,7 +164,7 @@ def read(
                 return _read(Path(scratch), folder, config, tables)
             if movies is not None or users is not None:
                 raise BadInput(
-                    "Tables of movies and users go with a table of ratings; a folder has its own files of them."
+                    "movies= and users= go with a table of ratings; leave them out, a folder has files of its own."
                 )
             if not isinstance(source, str | os.PathLike) or (path := user_path(source)) is None:
                 raise BadInput(
@@ -255,5 +255,7 @@ def _found(ids: Any, places: pd.Series, what: str) -> NDArray[np.int64]:
     asked = [ids] if np.ndim(ids) == 0 else list(ids)
     at = places.index.get_indexer(pd.Index(asked))
     if (at < 0).any():
-        raise BadInput(f"There is no {what} {asked[int(np.argmax(at < 0))]!r} in the data.")
+        raise BadInput(
+            f"There is no {what} {asked[int(np.argmax(at < 0))]!r} in the data; ask for one that is."
+        )
     return np.asarray(places.to_numpy()[at])

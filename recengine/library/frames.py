@@ -40,7 +40,7 @@ def table_of(frame: Any, role: Role) -> pa.Table:
         )
     table = pa.table(dict(frame) if isinstance(frame, Mapping) else frame)
     if not table.num_rows:
-        raise BadInput(f"The table of {role} has no row.")
+        raise BadInput(f"The table of {role} has no row; give at least one.")
     places = columns_of(table.column_names, role)
     lacking = [usual(column) for column in NEEDED[role] if column not in places]
     if lacking:

@@ -208,7 +208,7 @@ def evaluate(
         Nothing can be held out, or there is no such protocol, model or knob.
     """
     if isinstance(model, Recommender) and knobs:
-        raise BadInput("A Recommender has its knobs; give none beside it, or a model's name.")
+        raise BadInput("A Recommender has its knobs already; leave them out, or name a model instead of it.")
     split = hold_out(dataset.snapshot, protocol, share, seed)
     given = model.model if isinstance(model, Recommender) else _made(model, knobs)
     fresh = type(given)(given.config)

@@ -51,7 +51,7 @@ def unseen(data: Dataset, ratings: Any) -> tuple[NDArray[Any], Snapshot]:
     elif not (within := pd.to_numeric(frame["rating"], errors="coerce").between(*snapshot.scale)).all():
         low, high = snapshot.scale
         odd = frame["rating"][~within].iloc[0]
-        raise BadInput(f"The rating {odd} is not on the data's scale from {low:g} to {high:g}.")
+        raise BadInput(f"The rating {odd} is not on the data's scale; give one from {low:g} to {high:g}.")
     rows, labels = pd.factorize(frame["user_id"], use_na_sentinel=False)
     frame["row"] = rows
     kept = frame.drop_duplicates(["row", "at"], keep="last").sort_values(["row", "at"])

@@ -34,6 +34,7 @@ from recengine.runtime.near import meant
 
 log = logging.getLogger(__name__)
 
+ANEW = "run `recengine train` for a new one"
 _NAME = re.compile(r"\w[\w.-]*")  # of a model: of one folder, and of none elsewhere
 
 
@@ -241,17 +242,15 @@ def load(home: Home, model_id: str) -> Model:
         kind = kind_of(manifest.model)
     except BadInput as error:
         why = f"is a {manifest.model!r} that cannot be had here: {error}".rstrip(".")
-        raise BadSource(home.models / model_id, why, "mend that, or retrain") from error
+        raise BadSource(home.models / model_id, why, f"mend that, or {ANEW}") from error
     _, unknown = understood(manifest.recipe)
     if unknown:
-        raise BadSource(
-            home.models / model_id, f"has knobs this version does not know ({', '.join(unknown)})", "retrain"
-        )
+        raise BadSource(home.models / model_id, f"has unknown knobs ({', '.join(unknown)})", ANEW)
     model = kind(kind.Config(**manifest.config))
     model.history = manifest.history
     state = _tensors(home.models / model_id / "weights.safetensors")
     if not state:  # see forget_users
-        raise NotReady(f"The model {model_id} has no weights any more", "run `recengine train` for a new one")
+        raise NotReady(f"The model {model_id} has no weights any more", ANEW)
     return model.restore(state)
 
 

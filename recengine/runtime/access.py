@@ -67,7 +67,9 @@ def _readers(root: Path) -> int:
     try:
         return int(name) if name.isdigit() else grp.getgrnam(name).gr_gid
     except KeyError:
-        raise BadInput(f"There is no group {name!r} on this machine: see {GROUP}.") from None
+        raise BadInput(
+            f"There is no group {name!r} on this machine; make it, or name another in {GROUP}."
+        ) from None
 
 
 def _give(path: Path, group: int) -> None:
@@ -78,7 +80,7 @@ def _give(path: Path, group: int) -> None:
         os.chown(path, -1, group, follow_symlinks=False)
     except PermissionError:
         raise BadInput(
-            f"{path} cannot be given to group {group} of {GROUP}: this account has to be a member of it."
+            f"{path} cannot be given to group {group}; add this account to it, or name another in {GROUP}."
         ) from None
 
 

@@ -61,7 +61,7 @@ class Door(Generic[Thing]):
             raise BadInput(f"There is no {self.kind} {name!r}; {choose(name, known, path)}")
         found = self._imported(path)
         if problem := self.problem_of(found):
-            raise BadInput(f"{path} is no {self.kind}: {problem}.")
+            raise BadInput(f"{path} is no {self.kind}: {problem}; mend it, or name another.")
         checked: Thing = found
         return checked
 

@@ -118,9 +118,7 @@ def _chosen(home: Home, before: str | None, after: str | None) -> tuple[str, str
         return known[-2], known[-1]
     after = after or current_version(home) or known[-1]
     if before == after:
-        raise BadInput(
-            f"{before} would be compared with itself; name another version, of {', '.join(known)}."
-        )
+        raise BadInput(f"{before} would be compared with itself; name another one: {', '.join(known)}.")
     return before, after
 
 

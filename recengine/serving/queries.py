@@ -142,7 +142,7 @@ def status(home: Home) -> dict[str, Any]:
         said = (
             f"{nothing.what}: the last run, {ended[0].name}, ended as {ended[0].outcome} ({ended[0].reason})"
         )
-        raise NotReady(said, "see to it and run again") from None
+        raise NotReady(said, "mend that and run again") from None
     for name in {"metrics", "switches"} & publication.keys():
         publication[name] = json.loads(publication[name])
     answer = {"publication": publication, "version": current_version(home), "versions": versions(home)}

@@ -110,7 +110,7 @@ def readmit(home: Home, users: Sequence[int | str]) -> None:
         for user in users:
             listed = forgotten.listed(con, _meant(user))
             if not listed:
-                raise BadInput(f"User {user} is not on the list of forgotten users.")
+                raise BadInput(f"User {user} is not on the list of forgotten users; check the id.")
             ids |= listed
         forgotten.readmit(con, sorted(ids))
 
@@ -129,7 +129,9 @@ def _known(con: duckdb.DuckDBPyConnection, home: Home, users: Sequence[int | str
     listed_or_there = forgotten.listed(con, every).union(*(ids for _, ids in traces(home, every, con)))
     for user, numbers in meant.items():
         if not listed_or_there & set(numbers):
-            raise BadInput(f"No user {user} is known under {home.root}; nothing was changed.")
+            raise BadInput(
+                f"No user {user} is known under {home.root}, and nothing was changed; check the id."
+            )
     return sorted(listed_or_there)
 
 

@@ -169,5 +169,5 @@ def test_warehouse_loaded_anew_is_refused(home: Home) -> None:
     model_id = engine_homes.trained(home, folder)
     with warehouse(home.warehouse) as con:
         con.execute("UPDATE ops.dataset SET input_fingerprint = 'newer'")
-        with pytest.raises(NotReady, match="loaded anew"):
+        with pytest.raises(NotReady, match="Other data was loaded"):
             score.score(con, home, folder, model_id, ScoreConfig())

@@ -94,7 +94,9 @@ class BayesianMF:
             If the snapshot has no rating at all.
         """
         if snapshot.ratings.nnz == 0:
-            raise NotReady(f"The snapshot of {snapshot.dataset} has no ratings", "ingest some, then train")
+            raise NotReady(
+                f"{snapshot.dataset} has no ratings", "load some with `recengine ingest`, then train"
+            )
         config, star = self.config, snapshot.star
         chain = GibbsSampler(
             _in_stars(snapshot),  # as the chain's priors are

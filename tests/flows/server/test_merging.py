@@ -140,7 +140,7 @@ def test_serve_remembers_what_it_was_told(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("bad", "sentence"),
     [
-        ({"source": "/nowhere/at/all"}, "There is nothing at --source /nowhere/at/all."),
+        ({"source": "/nowhere/at/all"}, "There is nothing at --source /nowhere/at/all; check the path."),
         ({"dataset": "ml-2m"}, "There is no dataset 'ml-2m'"),
         ({"timezone": "Berlin"}, "There is no timezone 'Berlin'"),
         ({"timezone": "../etc"}, "There is no timezone"),

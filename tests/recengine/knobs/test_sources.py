@@ -65,7 +65,7 @@ def test_nothing_told_is_the_defaults_and_makes_nothing(tmp_path: Path) -> None:
             {},
             "recengine.toml, line 2: train.seed is 'x'; it should be a valid integer",
         ),
-        ("seed 5", {}, "recengine.toml is no TOML: Expected '=' after a key in a key/value pair (at line 1"),
+        ("seed 5", {}, "recengine.toml is no TOML (Expected '=' after a key in a key/value pair (at line 1"),
         ("", {"said": ["train.seed"]}, "--set train.seed: write a knob and its value"),
         ("", {"said": ["train.gate=3"]}, "--set: train.gate is 3; it should be a valid dictionary"),
         (

@@ -208,7 +208,7 @@ GOOD = {"user": [1, 2], "movie": [1, 2], "rating": [5, 4]}
         ),
         (GOOD, {"scale": "high"}, "scale"),
         ("/no/such/folder", {}, "/no/such/folder is no folder; point source at"),
-        ("somewhere", {"users": GOOD}, "a folder has its own files of them"),
+        ("somewhere", {"users": GOOD}, "a folder has files of its own"),
         (3, {}, "The source is a int; give a folder, a zip or a table of ratings"),
     ],
 )

@@ -88,7 +88,7 @@ def test_data_without_ratings_takes_what_somebody_took() -> None:
     ("ratings", "sentence"),
     [
         ({9_999: 3.0}, "There is no movie 9999 in the data"),
-        ({FIRST: 9.0}, "The rating 9.0 is not on the data's scale from 0.5 to 5"),
+        ({FIRST: 9.0}, "The rating 9.0 is not on the data's scale; give one from 0.5 to 5"),
         ({FIRST: None}, "is not on the data's scale"),
         ({FIRST: "good"}, "The rating good is not on the data's scale"),
         ({}, "There is no rating of the new user"),

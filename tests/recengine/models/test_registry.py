@@ -92,5 +92,7 @@ def test_a_model_that_is_gone(outside: str, tmp_path: Path, monkeypatch: pytest.
     outsiders.forget("outside", monkeypatch)
     (tmp_path / "elsewhere/outside/ranking.py").unlink()
     assert understood(manifest.recipe) == (None, ())
-    with pytest.raises(BadSource, match=r"is a 'outside.ranking:Ranker' that cannot be had here: .*retrain"):
+    with pytest.raises(
+        BadSource, match=r"is a 'outside.ranking:Ranker' that cannot be had here: .*`recengine train`"
+    ):
         store.load(home, manifest.model_id)

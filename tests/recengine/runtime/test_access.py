@@ -132,4 +132,4 @@ def test_an_account_outside_the_group_is_told(open_path: Path, scored_home: Home
         [sys.executable, "-c", code], env=os.environ | {access.GROUP: str(READERS)}, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
-    assert "this account has to be a member of it" in done.stderr
+    assert "add this account to it, or name another in RECENGINE_READERS_GROUP" in done.stderr
