@@ -28,7 +28,11 @@ def of_training(history: list[dict[str, float]]) -> str:
 
 def of_metrics(history: list[dict[str, Any]]) -> str:
     """The metrics of the last publications, oldest first; nothing where there is nothing to compare."""
-    return _drawn(charts.metrics_figure(history), "Metrics, oldest first") if len(history) > 1 else ""
+    if len(history) < 2:
+        return ""
+    figure = charts.metrics_figure(history, rows=2)
+    figure.set_size_inches(INCHES[0], 1.5 * INCHES[1])
+    return _drawn(figure, "Metrics, oldest first")
 
 
 def spread(length: int, rows: int = ROWS) -> list[int]:

@@ -23,10 +23,10 @@ def metrics_over_time(history: list[dict[str, Any]]) -> Markup:
     return _svg(metrics_figure(history))
 
 
-def metrics_figure(history: list[dict[str, Any]]) -> Figure:
+def metrics_figure(history: list[dict[str, Any]], rows: int = 1) -> Figure:
     """The same as a figure, for whoever draws it otherwise than as SVG."""
     figure = Figure(figsize=(9, 2.4), layout="constrained")
-    for axes, name in zip(figure.subplots(1, len(METRICS)), METRICS, strict=True):
+    for axes, name in zip(figure.subplots(rows, len(METRICS) // rows).flat, METRICS, strict=True):
         values = [entry["metrics"].get(name) for entry in history]
         axes.plot(range(1, len(values) + 1), [float("nan") if v is None else v for v in values], "o-", ms=3)
         axes.set_title(name, fontsize=9)
