@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -37,7 +38,22 @@ if TYPE_CHECKING:
     from recengine.models.base import OnProgress
 
 out = Console(width=None if sys.stdout.isatty() else 120)
-err = Console(stderr=True)
+_SCREEN = threading.RLock()
+
+
+class _Screen(Console):
+    """A terminal on which one thread at a time puts something together and writes it.
+
+    Rich alone writes what two threads put together in either order: a line goes missing, a bar stays.
+    """
+
+    def print(self, *what: Any, **how: Any) -> None:
+        """What is printed is there when the next one begins."""
+        with _SCREEN:
+            super().print(*what, **how)
+
+
+err = _Screen(stderr=True)
 
 _READ_AT_ONCE = 80  # letters of one word
 
@@ -128,6 +144,7 @@ def progress() -> Iterator[OnProgress]:
     columns = (TextColumn("{task.description}"), BarColumn(), _Done(), *times)
     shown = err.is_terminal and _hears(logging.INFO)
     with Progress(*columns, console=err, transient=True, disable=not shown) as bars:
+        bars.live._lock = _SCREEN  # drawn by a thread of its own
         tasks: dict[str, Any] = {}
 
         def on_progress(what: str, done: int, total: int) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import sys
+import threading
 import time
 
 import numpy as np
@@ -78,3 +80,48 @@ def test_no_bar_is_drawn_off_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None
     with console.progress() as on_progress, heard_by(on_progress), stage("fit") as part:
         part("stars", 300, 1200)
     assert screen.getvalue() == ""
+
+
+def on_screen(written: str) -> list[str]:
+    """The rows of a terminal after what was written to it."""
+    rows, at = [""], 0
+    for part in re.findall(r"\x1b\[[?\d;]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", written):
+        if part == "\n":
+            at += 1
+            rows += [""] * (at == len(rows))
+        elif up := re.fullmatch(r"\x1b\[(\d*)A", part):
+            at -= int(up[1] or 1)
+        elif part == "\x1b[2K":
+            rows[at] = ""
+        elif part[0] not in "\r\x1b":
+            rows[at] += part
+    return rows
+
+
+def test_lines_and_bars_of_several_threads_do_not_overwrite_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = io.StringIO()
+    screen = type(console.err)(file=written, force_terminal=True, width=100)
+    monkeypatch.setattr(console, "err", screen)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with console.progress() as on_progress:
+
+            def work(thread: int) -> None:
+                for part in range(60):
+                    on_progress(f"work {thread}: part {part}", 0, 7)
+                    on_progress(f"work {thread}: part {part}", 7, 7)
+                    screen.print(f"line {thread} {part}")
+
+            threads = [threading.Thread(target=work, args=(thread,)) for thread in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    rows = on_screen(written.getvalue())
+    assert sum(row.startswith("line ") for row in rows) == 240
+    assert not [row for row in rows if "━" in row], "a bar stays on the screen"
