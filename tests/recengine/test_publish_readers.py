@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from recengine import publish
 from recengine.config import Home
 from recengine.serving.versions import current_version
 from recengine.warehouse.connection import warehouse
-
-PUBLICATIONS = 50
 
 # Publication i has the time stamp 2000-01-01 + i seconds in every row, and scores 10 i - rank.
 READER = """
@@ -59,7 +59,8 @@ print(json.dumps({"reads": reads, "seen": sorted(seen), "problems": problems}))
 """
 
 
-def test_no_error_and_no_mixed_version_in_fifty_publications(home: Home, tmp_path: Path) -> None:
+@pytest.mark.parametrize("publications", [12, pytest.param(50, marks=pytest.mark.slow)])
+def test_no_error_and_no_mixed_version(home: Home, tmp_path: Path, publications: int) -> None:
     stop, made = tmp_path / "stop", []
     with warehouse(home.warehouse) as con:
 
@@ -83,7 +84,7 @@ def test_no_error_and_no_mixed_version_in_fifty_publications(home: Home, tmp_pat
             for how in ("connect", "attach", "slow")
         ]
         assert [reader.stdout.readline() for reader in readers if reader.stdout] == ["ready\n"] * len(readers)
-        for i in range(1, PUBLICATIONS + 1):
+        for i in range(1, publications + 1):
             publish_marked(i)
     stop.touch()
     told = [json.loads(reader.communicate(timeout=60)[0]) for reader in readers]
