@@ -6,9 +6,12 @@ QUICK := $(addprefix tests/,test_house.py test_docs.py) $(addprefix tests/receng
     models/parts models/test_ease.py models/test_hybrid.py movielens/test_layouts.py runtime/test_paths.py \
     runtime/test_resources.py selection/test_gate.py selection/test_guard.py selection/test_candidates.py \
     test_ingest.py test_features.py test_score.py)
+# What computes gives way to what waits for a server.
+COMPUTES := nice -n 10 $(BIN)/python
+# Rooms that take the longest.
 MODELS := $(addprefix tests/recengine/,models selection serving upkeep)
 
-.PHONY: run serve check test test-all test-browser browser postgres docs ray test-ray lint types tests-engine tests-models tests-flows clean help
+.PHONY: run serve check test test-all test-browser browser postgres docs ray test-ray lint types tests-engine tests-models tests-flows tests-server clean help
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -22,8 +25,9 @@ serve: .venv/run ## Prefect server, schedules and worker until Ctrl-C
 check: lint types ## a minute: ruff, mypy and the quick tests, after every change
 	$(BIN)/python -m pytest -m "not slow and not browser" $(QUICK)
 
-test:            ## everything CI checks; three parts of the tests run side by side, each says at its end how it went
-	$(MAKE) --no-print-directory --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) lint types tests-flows tests-engine tests-models
+test:            ## everything CI checks; four parts of the tests run side by side, each says at its end how it went
+	$(MAKE) --no-print-directory --jobs=4 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
+	    lint types tests-server tests-flows tests-engine tests-models
 
 lint: .venv/dev  ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -33,13 +37,16 @@ types: .venv/dev ## mypy
 	$(BIN)/mypy
 
 tests-engine: .venv/dev ## pytest of recengine; real data is used where RECENGINE_DATASETS names its folder
-	$(BIN)/python -m pytest -m "not slow and not browser" tests/recengine $(addprefix --ignore ,$(MODELS))
+	$(COMPUTES) -m pytest -m "not slow and not browser" tests/recengine $(addprefix --ignore ,$(MODELS))
 
 tests-models: .venv/dev ## pytest of the engine's larger rooms: models, their selection, what readers get, upkeep
-	$(BIN)/python -m pytest -m "not slow and not browser" $(MODELS)
+	$(COMPUTES) -m pytest -m "not slow and not browser" $(MODELS)
 
 tests-flows: .venv/dev ## pytest of flows, the house and its pages
-	$(BIN)/python -m pytest -m "not slow and not browser" --ignore tests/recengine
+	$(BIN)/python -m pytest -m "not slow and not browser" --ignore tests/recengine --ignore tests/flows/server
+
+tests-server: .venv/dev ## pytest of Prefect's server, schedules and worker, as serve starts them
+	$(BIN)/python -m pytest -m "not slow and not browser" tests/flows/server
 
 test-all: lint types ## everything CI checks, and minutes of real crashes and restarts
 	$(BIN)/python -m pytest -m ""
