@@ -16,8 +16,8 @@ SELECT
     user_id,
     movie_id,
     CASE WHEN (SELECT scale_low FROM ops.dataset) IS NOT NULL THEN rating END AS rating,
-    -- the instant of a UTC time, at a third of the price of AT TIME ZONE
-    make_timestamptz(epoch_us(rated_at)) AS rated_at
+    -- the instant of a UTC time, at a third of the price of AT TIME ZONE; 0 stands for no time
+    make_timestamptz(nullif(epoch_us(rated_at), 0)) AS rated_at
 FROM core.ratings
 WHERE $wanted
 ORDER BY user_id, movie_id

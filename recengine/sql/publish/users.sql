@@ -23,6 +23,8 @@ COMMENT ON COLUMN published.users.attributes IS 'further columns that a dataset.
 COMMENT ON COLUMN published.users.user_key IS 'the id as the source writes it';
 INSERT INTO published.users BY NAME
 SELECT user_id, gender, age, occupation, ratings,
-    first_rated_at AT TIME ZONE 'UTC' AS first_rated_at, last_rated_at AT TIME ZONE 'UTC' AS last_rated_at, attributes,
+    -- 1970 stands for no time
+    nullif(first_rated_at, TIMESTAMP 'epoch') AT TIME ZONE 'UTC' AS first_rated_at,
+    nullif(last_rated_at, TIMESTAMP 'epoch') AT TIME ZONE 'UTC' AS last_rated_at, attributes,
     coalesce(user_key, user_id::VARCHAR) AS user_key
 FROM core.users ORDER BY user_id

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from engine_homes import copy_of, published
+from engine_homes import copy_of, published, scored
 
 from recengine import publish
 from recengine.config import Home
@@ -71,6 +72,22 @@ def test_ratings_are_the_newest_of_each_user_and_movie(changed: Home) -> None:
     ]
     assert seen == [(*row[:3], row[3].replace(tzinfo=UTC)) for row in core]
     assert len(seen) > 900
+
+
+def test_undated_ratings_have_no_time_and_not_1970(tmp_path: Path) -> None:
+    home = Home.at(tmp_path / "home")
+    folder = home.sources / "generated"
+    folder.mkdir(parents=True)
+    rated = [f"{user},{movie},{1 + user % 5}" for user in range(1, 30) for movie in range(user, user + 20)]
+    (folder / "ratings.csv").write_text("\n".join(["userId,movieId,rating", *rated]), encoding="utf-8")
+    titles = [f"{movie},Film {movie} (1990),Drama" for movie in range(1, 60)]
+    (folder / "movies.csv").write_text("\n".join(["movieId,title,genres", *titles]), encoding="utf-8")
+    scored(home)
+    published(home)
+    told = sql(home, "SELECT count(*) AS n, count(rated_at) AS dated FROM ratings")
+    assert told.to_dict("records") == [{"n": len(rated), "dated": 0}]
+    told = sql(home, "SELECT count(*) AS n, count(first_rated_at) + count(last_rated_at) AS dated FROM users")
+    assert told.to_dict("records") == [{"n": 29, "dated": 0}]
 
 
 def test_ratings_may_be_left_out(home: Home) -> None:
