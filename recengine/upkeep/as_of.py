@@ -15,9 +15,6 @@ from recengine.warehouse.connection import warehouse
 from recengine.warehouse.history import contents
 from recengine.warehouse.transaction import transaction
 
-# What came of ratings of later days, or of nights on them.
-_OF_LATER = ("publications", "models", "tunings", "trials", "outcomes", "outcome_days", "inputs")
-
 
 def home_as_of(home: Home, day: date) -> Home:
     """A home of its own, under the home, whose warehouse has the ratings up to and with a day (UTC), and no others.
@@ -81,6 +78,5 @@ def _cut(con: duckdb.DuckDBPyConnection, day: date) -> None:
     sqlfiles.run(con, "ingest/ratings_until", end=str(int(end.timestamp())))
     core_tables.count_newest(con)
     contents.mark_changed(con, f" as of {day}")
-    for table in _OF_LATER:
-        con.execute(f"DELETE FROM ops.{table}")
+    contents.leave_out_history(con)
     con.execute("DELETE FROM scores.origin")

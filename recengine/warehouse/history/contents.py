@@ -25,6 +25,12 @@ def replace_dataset(
     )
 
 
+def leave_out_history(con: duckdb.DuckDBPyConnection) -> None:
+    """Drop what later days tell: of the models, tunings and publications, and what came of the lists."""
+    for table in ("publications", "models", "tunings", "trials", "outcomes", "outcome_days", "inputs"):
+        con.execute(f"DELETE FROM ops.{table}")
+
+
 def mark_changed(con: duckdb.DuckDBPyConnection, how: str = "") -> None:
     """Give the data another fingerprint, also than any a load of the same files would give."""
     con.execute("UPDATE ops.dataset SET input_fingerprint = left(sha256(input_fingerprint || ?), 16)", [how])
