@@ -9,7 +9,7 @@ QUICK := $(addprefix tests/,test_house.py test_docs.py) $(addprefix tests/receng
 # What computes gives way to what waits for a server.
 COMPUTES := nice -n 10 $(BIN)/python
 # Rooms that take the longest.
-MODELS := $(addprefix tests/recengine/,models selection serving upkeep)
+MODELS := $(addprefix tests/recengine/,models rules selection serving upkeep)
 
 .PHONY: run serve check test test-all test-browser browser postgres docs ray test-ray lint types tests-engine tests-models tests-flows tests-server clean help
 
@@ -39,7 +39,7 @@ types: .venv/dev ## mypy
 tests-engine: .venv/dev ## pytest of recengine; real data is used where RECENGINE_DATASETS names its folder
 	$(COMPUTES) -m pytest -m "not slow and not browser" tests/recengine $(addprefix --ignore ,$(MODELS))
 
-tests-models: .venv/dev ## pytest of the engine's larger rooms: models, their selection, what readers get, upkeep
+tests-models: .venv/dev ## pytest of the engine's larger rooms: models, rules, selection, what readers get, upkeep
 	$(COMPUTES) -m pytest -m "not slow and not browser" $(MODELS)
 
 tests-flows: .venv/dev ## pytest of flows, the house and its pages

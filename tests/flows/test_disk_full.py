@@ -40,7 +40,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 @pytest.mark.parametrize(
     "free_kb", [16, *(pytest.param(kb, marks=pytest.mark.slow) for kb in (0, 64, 256, 700, 1500))]
 )
-@pytest.mark.parametrize("stage", OPTIONS)
+@pytest.mark.parametrize(
+    "stage",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in ("ingest", "features") else name
+        for name in OPTIONS
+    ],
+)
 def test_the_disk_fills(
     home: Home, tmp_path: Path, capfd: pytest.CaptureFixture[str], stage: str, free_kb: int
 ) -> None:

@@ -49,6 +49,7 @@ def test_what_an_earlier_release_stored_is_read() -> None:
 
 
 @pytest.mark.prefect
+@pytest.mark.slow
 def test_the_homes_file_counts_over_the_form_and_a_turned_knob_is_another_request(
     client: SyncPrefectClient, home: Home, demo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

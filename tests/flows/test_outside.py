@@ -53,6 +53,7 @@ def test_a_night_publishes_a_model_that_only_ranks(
     assert state.name == "Published", "another version of the model is another model"
 
 
+@pytest.mark.slow
 def test_the_champion_that_is_gone_gives_way(
     client: SyncPrefectClient, home: Home, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +78,7 @@ def test_a_night_publishes_the_example_over_implicit(
     assert lists.to_dict("records") == [{"n": 1500, "stars": 0}]
 
 
+@pytest.mark.slow
 def test_nights_over_a_reader_of_another_package(
     client: SyncPrefectClient, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 from flow_runs import start
 from prefect.client.orchestration import SyncPrefectClient
 
@@ -15,6 +16,7 @@ from recengine.serving import queries as reading
 EARLIER = Path(__file__).parents[1] / "fixtures" / "home-0.1.0.tar.xz"
 
 
+@pytest.mark.slow
 def test_an_update_runs_unchanged_data_once_and_from_scratch_runs_it_again(
     client: SyncPrefectClient, home: Home
 ) -> None:

@@ -124,6 +124,7 @@ def test_five_versions_are_kept(home: Home) -> None:
     assert not list(home.serving.glob("building-*"))
 
 
+@pytest.mark.slow
 def test_current_version_is_never_pruned(home: Home) -> None:
     made = [published(home) for _ in range(2)]
     with warehouse(home.warehouse) as con:

@@ -109,6 +109,7 @@ def test_set_up_again_undoes_no_edit(served: Served) -> None:
     assert len(served.post("work_pools/filter")) == 1
 
 
+@pytest.mark.slow
 def test_one_sentence_for_each_way_not_to_start(served: Served, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -66,6 +66,7 @@ def wide(movies: int) -> Snapshot:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="a process's peak is read from /proc")
+@pytest.mark.slow
 def test_two_fits_side_by_side_stay_within_the_memory() -> None:
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, str(Path(__file__).parent)],

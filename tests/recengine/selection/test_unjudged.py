@@ -89,6 +89,7 @@ def test_a_night_ends_published_and_says_on_what_it_was_judged(
         assert done.selection.figures == {}
 
 
+@pytest.mark.slow
 def test_the_incumbent_stays_where_nothing_can_be_judged(fresh: Home) -> None:
     folder = filled(fresh, TWO_EACH)
     assert night(fresh, folder, EASE, force=True).selection.recipe.model == "ease"
