@@ -180,7 +180,7 @@ def page(
     ]
     notes = [
         f"{options.ratings:,} generated ratings, {report.users:,} users, {TOP_N} rows each and {GENRE_N} a genre, "
-        "by hybrid. The whole publication, audits included: {report.seconds:.1f} s, "
+        f"by hybrid. The whole publication, audits included: {report.seconds:.1f} s, "
         f"{report.megabytes:.1f} MB. Without rows by genre the audits that ask for them take next to nothing. "
         "Scoring is the whole stage, from a model on disk to tables in the warehouse; with rules it also makes the "
         "lists of 2,000 users without each, to say how many it changes."
