@@ -5,29 +5,17 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from stage_commands import start
+from stage_commands import published_in, start
 
 from recengine.config import Home
 from recengine.serving import queries as reading
-from recengine.synthetic.generator import GeneratorConfig, generate
 from recengine.warehouse.connection import warehouse
-
-SMALL = GeneratorConfig(layout="ml-100k", users=40, movies=60, ratings=1_000, seed=7)
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home with a publication."""
-    home, source = (tmp_path_factory.mktemp("as-of") / name for name in ("home", "source"))
-    generate(source, SMALL)
-    stages = [
-        ("ingest", "--source", source),
-        ("train", "--model", "popularity", "--force"),
-        ("score",),
-        ("publish",),
-    ]
-    assert [start(*stage, "--home", home) for stage in stages] == [0] * 4
-    return Home.at(home)
+    return published_in(tmp_path_factory.mktemp("as-of"))
 
 
 def contents(home: Home) -> dict[str, str]:

@@ -10,25 +10,15 @@ from pathlib import Path
 import pytest
 import stage_commands
 from full_disks import small_disk
+from stage_commands import SMALL, published_in
 
 from recengine.config import Home
-from recengine.synthetic.generator import GeneratorConfig, generate
-
-SMALL = GeneratorConfig(layout="ml-100k", users=40, movies=60, ratings=1_000, seed=7)
+from recengine.synthetic.generator import generate
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    home, source = (tmp_path_factory.mktemp("published") / name for name in ("home", "source"))
-    generate(source, SMALL)
-    stages = [
-        ("ingest", "--source", source),
-        ("train", "--model", "popularity", "--force"),
-        ("score",),
-        ("publish",),
-    ]
-    assert [stage_commands.start(*stage, "--home", home) for stage in stages] == [0] * 4
-    return Home.at(home)
+    return published_in(tmp_path_factory.mktemp("published"))
 
 
 def copy_of(home: Home, root: Path) -> Home:
