@@ -114,8 +114,19 @@ def audit(con: duckdb.DuckDBPyConnection) -> None:
     """
     failures = {}
     for name in sqlfiles.names("audits"):
-        rows = con.execute(f"SELECT problem FROM ({sqlfiles.load(f'audits/{name}')}) LIMIT 1").fetchall()
-        if rows:
-            failures[name] = str(rows[0][0])
+        if (example := _example(con, name)) is not None:
+            failures[name] = example
     if failures:
         raise AuditFailed(failures)
+
+
+def _example(con: duckdb.DuckDBPyConnection, name: str) -> str | None:
+    """One of an audit's problems, always the same one; None where there is none.
+
+    Not by LIMIT: over a union whose parts read one common table expression DuckDB 2.0 waits for itself, for ever,
+    once that has more rows than a row group (122,880).
+    """
+    audit = sqlfiles.load(f"audits/{name}")
+    found = con.execute(f"SELECT min(coalesce(problem, 'a row that holds NULL')) FROM ({audit})").fetchall()
+    [(example,)] = found
+    return None if example is None else str(example)

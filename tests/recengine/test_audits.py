@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import Timer
 
 import duckdb
 import pyarrow as pa
@@ -19,6 +20,7 @@ from recengine.models.popularity import Popularity
 from recengine.warehouse import sqlfiles
 from recengine.warehouse.connection import warehouse
 
+ROW_GROUP = 122_880  # rows that DuckDB gives a thread at a time
 A_LIST = "user_id = (SELECT min(user_id) FROM published.recommendations)"
 
 
@@ -463,6 +465,23 @@ def publish_into_memory(con: duckdb.DuckDBPyConnection, n: int) -> None:
     )
     con.execute("ATTACH ':memory:' AS published")
     publish.write_tables(con, "v", {})
+
+
+def test_audits_of_more_users_than_a_row_group_end() -> None:
+    con = core_of()
+    publish_into_memory(con, 2)
+    con.execute("DETACH published")
+    for table in ("core.users", "scores.recommendations"):  # as many more like the user without ratings
+        con.execute(
+            f"INSERT INTO {table} BY NAME SELECT t.* REPLACE (3 + range AS user_id) "
+            f"FROM (FROM {table} WHERE user_id = 3) AS t, range(1, {ROW_GROUP})"
+        )
+    con.execute("ATTACH ':memory:' AS published")
+    publish.write_tables(con, "v", {})
+    watch = Timer(60, con.interrupt)
+    watch.start()
+    publish.audit(con)
+    watch.cancel()
 
 
 SPOILS = [
