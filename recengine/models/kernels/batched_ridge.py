@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 
 from recengine.models.kernels.compiled import COMPILED
 from recengine.models.kernels.csr import Pattern, pattern_of
+from recengine.models.kernels.register_tile import HIGH, WIDE, add_tile
 from recengine.runtime.threads import in_parts
 
 PART = 512  # rows that one thread solves at a time
@@ -178,18 +179,18 @@ def _solve_rows(
     solution: Solution[NDArray[np.float32]],
 ) -> None:  # pragma: no cover - compiled
     k = problem.inputs.shape[1]
-    gathered = np.empty((GATHERED, k + 1), dtype=np.float32)
-    weighted = np.empty((GATHERED, k + 1), dtype=np.float32)
-    product = np.empty((k + 1, k + 1), dtype=np.float32)
-    sums = np.empty((k + 1, k + 1), dtype=np.float32)  # of [q, y - o] [q, y - o]', weighted
+    high, wide = -(-(k + 1) // HIGH) * HIGH, -(-(k + 1) // WIDE) * WIDE
+    gathered = np.zeros((GATHERED + 1, wide), dtype=np.float32)
+    weights = np.empty(GATHERED, dtype=np.float32)
+    sums = np.empty((high, wide), dtype=np.float32)  # of [q, y - o] [q, y - o]', weighted
     upper, lower = np.empty((k, k), dtype=np.float32), np.empty((k, k), dtype=np.float32)
     for row in range(first, last):
-        _sum_products(row, rows, targets, problem, gathered, weighted, product, sums)
+        _sum_products(row, rows, targets, problem, gathered, weights, sums)
         for i in range(k):
             for j in range(i, k):
                 upper[i, j] = problem.base[i, j] + problem.scale[row] * sums[i, j]
             upper[i, i] += problem.ridge[row]
-            solution.means[row, i] = problem.right[row, i] + problem.scale[row] * sums[i, k]
+            solution.means[row, i] = problem.right[row, i] + problem.scale[row] * sums[k, i]
         _cholesky(upper, lower)
         _forward(upper, solution.means[row])
         solution.draws[row] = solution.means[row]
@@ -199,9 +200,9 @@ def _solve_rows(
         _backward(lower, solution.draws[row])
         square = np.float64(sums[k, k])
         for i in range(k):
-            line = np.float64(-2 * sums[i, k])
-            for j in range(k):
-                line += np.float64(sums[i, j]) * solution.draws[row, j]
+            line = np.float64(sums[i, i]) * solution.draws[row, i] - np.float64(2 * sums[k, i])
+            for j in range(i + 1, k):
+                line += np.float64(2 * sums[i, j]) * solution.draws[row, j]
             square += solution.draws[row, i] * line
         solution.squares[row] = square
 
@@ -213,11 +214,13 @@ def _sum_products(
     targets: NDArray[np.float32],
     problem: Problem[NDArray[np.float32]],
     gathered: NDArray[np.float32],
-    weighted: NDArray[np.float32],
-    product: NDArray[np.float32],
+    weights: NDArray[np.float32],
     sums: NDArray[np.float32],
 ) -> None:  # pragma: no cover - compiled
-    """Into ``sums`` the weighted sum of [q, y - o] [q, y - o]' over a row's entries, some of them at a time."""
+    """Into ``sums`` the weighted sum of [q, y - o] [q, y - o]' over a row's entries, some of them at a time.
+
+    Its upper triangle and its row k, tile by tile.
+    """
     k = problem.inputs.shape[1]
     sums[:] = 0
     entry, stop = rows.indptr[row], rows.indptr[row + 1]
@@ -225,14 +228,13 @@ def _sum_products(
         taken = min(GATHERED, stop - entry)
         for at in range(taken):
             column = rows.columns[entry + at]
-            weight = problem.weights[column]
+            weights[at] = problem.weights[column]
             for i in range(k):
                 gathered[at, i] = problem.inputs[column, i]
-                weighted[at, i] = weight * problem.inputs[column, i]
             gathered[at, k] = targets[entry + at] - problem.offsets[column]
-            weighted[at, k] = weight * gathered[at, k]
-        np.dot(weighted[:taken].T, gathered[:taken], product)
-        sums += product
+        for top in range(0, len(sums), HIGH):
+            for left in range(0 if top + HIGH > k else top // WIDE * WIDE, sums.shape[1], WIDE):
+                add_tile(gathered, weights, taken, top, left, sums)  # type: ignore[call-arg]
         entry += taken
 
 

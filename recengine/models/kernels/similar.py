@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
-import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recengine.models.kernels.compiled import COMPILED, REORDERED
-from recengine.models.kernels.cooccurrence import common_raters
 from recengine.models.kernels.csr import Pattern, pattern_of
 from recengine.models.kernels.insertion import insert
 from recengine.models.kernels.topn import Lists, empty_lists
+from recengine.models.kernels.vertical_counters import LEVELS, WORD, bits_of, count_set
 from recengine.runtime.resources import memory_bytes
 from recengine.runtime.threads import in_parts
 
 # Common raters are worth n / (n + this): two movies that one person rated are not alike for it.
 SHRINKAGE = np.float32(10)
 
-HEAD = 4_000  # most movies whose pairs are counted by bitmaps: rarer ones are quicker counted one by one
-HEAD_SHARE = 32  # ... and no more than this part of the memory holds the counts of
-PART = 64  # movies that one thread counts at a time
+BAND = 2_048  # movies whose common raters are counted together
+BANDS = 6  # most bands whose movies have a bit per user: rarer ones are counted along the users' rows
+BITS_SHARE = 32  # ... and no more than this part of the memory holds the bits
+PART = 16  # movies that one thread finds the neighbours of at a time
 CHUNK = 64  # movies scored together: seldom does one of them belong to the best
+
+
+class Ratings(NamedTuple):
+    """Who rated what, in three layouts.
+
+    Attributes
+    ----------
+    raters, rated : Pattern
+        By movie and by user.
+    bits : ndarray of uint32
+        Of the leading movies, a bit per user's row, in bands of ``band`` movies.
+    band : int
+    """
+
+    raters: Pattern
+    rated: Pattern
+    bits: NDArray[np.uint32]
+    band: int
 
 
 def nearest_movies(rated: csr_array, movies: NDArray[np.int64], n: int) -> Lists:
@@ -50,14 +69,15 @@ def nearest_movies(rated: csr_array, movies: NDArray[np.int64], n: int) -> Lists
     filtering", SIGIR 1999).
     """
     by_movie = rated.T.tocsr()
-    norms = np.sqrt(np.diff(by_movie.indptr)).astype(np.float32)  # (C,)
-    head = min(HEAD, len(norms), math.isqrt(memory_bytes() // HEAD_SHARE // 4))
-    counts, inverse = common_raters(rated, head), 1 / norms
-    raters, rows = pattern_of(by_movie), pattern_of(rated)
+    inverse = 1 / np.sqrt(np.diff(by_movie.indptr)).astype(np.float32)  # (C,)
+    affordable = memory_bytes() // BITS_SHARE * 8 // (BAND * max(rated.shape[0], 1))
+    bands = min(BANDS, affordable, -(-len(inverse) // BAND))
+    rows = pattern_of(rated)
+    ratings = Ratings(pattern_of(by_movie), rows, bits_of(rows, bands * BAND), BAND)
     lists = empty_lists(len(movies), min(n, len(movies)))
     in_parts(
-        lambda first, last: _neighbours(first, last, raters, rows, counts, inverse, movies, lists),
-        len(norms),
+        lambda first, last: _neighbours(first, last, ratings, inverse, movies, lists),
+        len(inverse),
         PART,
     )
     return lists
@@ -67,46 +87,60 @@ def nearest_movies(rated: csr_array, movies: NDArray[np.int64], n: int) -> Lists
 def _neighbours(
     first: int,
     last: int,
-    raters: Pattern,
-    rated: Pattern,
-    head: NDArray[np.float32],
+    ratings: Ratings,
     inverse: NDArray[np.float32],
     movies: NDArray[np.int64],
     lists: Lists,
 ) -> None:  # pragma: no cover - compiled
     """Fill the lists of the first .. last most rated movies.
 
-    The head's common raters stand in ``head``; those of rarer movies are counted along their raters' rows.
+    Band by band, first a movie's own, then the more and the less popular ones: soon a band can add nothing.
     """
-    common = np.zeros(len(inverse), dtype=np.int32)
+    raters, bits, size = ratings.raters, ratings.bits, ratings.band
+    bands, planes = bits.shape[1] * WORD // size, np.empty((LEVELS + 1, size // WORD), dtype=np.uint32)
+    common = np.zeros(max(bands * size, len(inverse)), dtype=np.int32)
     for movie in range(first, last):
         values, listed = lists.values[movies[movie]], lists.ids[movies[movie]]
-        counted = 0
-        if movie < len(head):
-            counted = len(head)
-            for other in range(counted):
-                common[other] = head[movie, other]
-            _take(movie, 0, counted, common, inverse, movies, values, listed)
-            if not _may_follow(movie, counted, inverse, values[-1]):
+        people = raters.columns[raters.indptr[movie] : raters.indptr[movie + 1]]
+        own = min(movie // size, bands)
+        for number in range(bands + 1):
+            band = own - number if number <= own else number
+            start, stop = band * size, min((band + 1) * size, len(inverse))
+            if band == bands:
+                stop = len(inverse)
+            if start >= stop or not _may_be_near(movie, start, stop, raters, inverse, values[-1]):
                 continue
-        for rater in raters.columns[raters.indptr[movie] : raters.indptr[movie + 1]]:
-            start, stop = rated.indptr[rater], rated.indptr[rater + 1]
-            if counted:
-                start += np.searchsorted(rated.columns[start:stop], counted)
-            for entry in range(start, stop):
-                common[rated.columns[entry]] += 1
-        _take(movie, counted, len(common), common, inverse, movies, values, listed)
+            if band < bands:
+                count_set(bits, people, start // WORD, planes, common[start : start + size])
+            else:
+                _count_along(people, ratings.rated, start, common)
+            _take(movie, start, stop, common, inverse, movies, values, listed)
 
 
 @COMPILED
-def _may_follow(
-    movie: int, first: int, inverse: NDArray[np.float32], least: float
+def _count_along(
+    people: NDArray[np.int32], rated: Pattern, start: int, common: NDArray[np.int32]
+) -> None:  # pragma: no cover - compiled
+    """Count the movies from ``start`` on that each of some users rated."""
+    for user in people:
+        row = rated.columns[rated.indptr[user] : rated.indptr[user + 1]]
+        for movie in row[np.searchsorted(row, start) :]:
+            common[movie] += 1
+
+
+@COMPILED
+def _may_be_near(
+    movie: int,
+    start: int,
+    stop: int,
+    raters: Pattern,
+    inverse: NDArray[np.float32],
+    least: float,
 ) -> bool:  # pragma: no cover - compiled
-    """Whether a movie from ``first`` on, all rarer than those before, can reach a score at all."""
-    if first == len(inverse):
-        return False
-    most = np.float32(1 / inverse[first] ** 2)  # its raters, if all of them are common
-    score = most * inverse[movie] * inverse[first] * (most / (most + SHRINKAGE))
+    """Whether a movie of a band can reach a score at all: its nearest in popularity, if all raters were common."""
+    nearest = min(max(movie, start), stop - 1)
+    most = np.float32(raters.indptr[max(movie, nearest) + 1] - raters.indptr[max(movie, nearest)])
+    score = most * inverse[movie] * inverse[nearest] * (most / (most + SHRINKAGE))
     return bool(score >= least * np.float32(0.999))
 
 

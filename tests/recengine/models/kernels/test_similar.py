@@ -29,12 +29,12 @@ def by_definition(snapshot: Snapshot, n: int) -> list[tuple[int, int, int, float
     return rows
 
 
-@pytest.mark.parametrize(("block", "head"), [(1, 4_000), (7, 10), (60, 0), (60, 1)])
+@pytest.mark.parametrize(("part", "band", "bands"), [(1, 2_048, 6), (7, 32, 6), (60, 32, 0), (60, 32, 1)])
 def test_equals_the_definition(
-    small: Snapshot, block: int, head: int, monkeypatch: pytest.MonkeyPatch
+    small: Snapshot, part: int, band: int, bands: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(similar, "PART", block)
-    monkeypatch.setattr(similar, "HEAD", head)
+    for name, value in {"PART": part, "BAND": band, "BANDS": bands}.items():
+        monkeypatch.setattr(similar, name, value)
     found, expected = similar_movies(small, 5), by_definition(small, 5)
     assert found["movie_id"].to_pylist() == [row[0] for row in expected]
     assert found["rank"].to_pylist() == [row[1] for row in expected]
