@@ -53,7 +53,8 @@ def _generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any
     targets = [_place(builder, sums, width, at, column, WHOLE) for at in rows]
     before = builder.block
     loop, after = builder.append_basic_block("entry"), builder.append_basic_block("done")
-    first = [builder.load(target, align=4) for target in targets]
+    # From zero, so that a long sum is one of shorter ones: it loses fewer digits.
+    first = [ir.Constant(WHOLE, [0.0] * WIDE) for _ in targets]
     builder.cbranch(builder.icmp_signed(">", entries, number(0)), loop, after)
     builder.position_at_end(loop)
     entry, held = builder.phi(number), [builder.phi(WHOLE) for _ in rows]
@@ -71,7 +72,7 @@ def _generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any
     totals = [builder.phi(WHOLE) for _ in rows]
     _join(totals, (before, first), (loop, results))
     for total, target in zip(totals, targets, strict=True):
-        builder.store(total, target, align=4)
+        builder.store(builder.fadd(builder.load(target, align=4), total), target, align=4)
     return context.get_dummy_value()
 
 

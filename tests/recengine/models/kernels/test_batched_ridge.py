@@ -96,3 +96,25 @@ def test_number_of_threads_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr("recengine.runtime.threads.THREADS", threads)
         found.append(Rows(targets).solve(problem).draws)
     assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("factors", [15, 32])
+def test_a_long_row_loses_few_digits(factors: int) -> None:
+    rng = np.random.default_rng(7)
+    inputs = (0.2 + 0.1 * rng.standard_normal((40_000, factors))).astype(np.float32)
+    zeros, one = torch.zeros(40_000), torch.ones(1)
+    problem = Problem(
+        inputs=torch.from_numpy(inputs),
+        base=torch.eye(factors),
+        ridge=400 * one,
+        scale=one,
+        right=torch.zeros(1, factors),
+        offsets=zeros,
+        weights=zeros + 1,
+        noise=torch.zeros(1, 0),
+    )
+    found = Rows(csr_array(np.ones((1, 40_000), dtype=np.float32))).solve(problem).means[0].numpy()
+    exact = inputs.astype(np.float64)
+    left = exact.T @ exact + 401 * np.eye(factors)
+    expected = np.linalg.solve(left, exact.sum(axis=0))
+    assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
