@@ -7,15 +7,17 @@ Their rows are those of ``tables.Here`` over all users, and their bytes do not d
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import pickle
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from recengine.config import Home
@@ -73,8 +75,8 @@ class OnEngine:
             A shard's work failed as often as it may be tried; what others made stays for the next run.
         """
         made_at = store.manifest_of(home, model_id).trained_at
-        told = pickle.dumps((model_id, made_at, config, rules, code_identity()))
-        room = files.work_folder(snapshot_folder, f"lists-{hashlib.sha256(told).hexdigest()[:16]}")
+        key = _key(f"{model_id} {made_at.isoformat()}", config, rules)
+        room = files.work_folder(snapshot_folder, f"lists-{key}")
         tasks = [
             Part(home, snapshot_folder, model_id, config, rules, room, shard)
             for shard in range(len(Snapshot.load(snapshot_folder).shards))
@@ -155,6 +157,21 @@ def make(part: Part) -> str:
                     file.write_batch(batch)
         (partial / SAID).write_text(json.dumps(Said(source.said, source.seconds)._asdict()))
     return str(folder)
+
+
+def _key(model: str, config: ScoreConfig, rules: Sequence[Ran]) -> str:
+    """What shards' tables depend on beside the snapshot, 16 hex digits: the same in every process.
+
+    A pickle is not: the set of the fields that a config was told lies in another order in each process.
+    """
+    digest = hashlib.sha256(f"{code_identity()} {model} {config.model_dump_json()}".encode())
+    for one in rules:
+        rows = io.BytesIO()
+        pacsv.write_csv(one.rows.sort_by([(name, "ascending") for name in one.rows.column_names]), rows)
+        digest.update(f" {one.rule} {one.per_user} {one.most} ".encode())
+        digest.update(rows.getbuffer())
+        digest.update(np.sort(one.users).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _said(folder: Path) -> Said:

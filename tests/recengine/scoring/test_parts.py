@@ -139,3 +139,12 @@ def test_other_wishes_have_other_files(home: Home, folder: Path) -> None:
     }
     assert len(rooms) == 2
     assert set(parts.TABLES) == {"lists", "reasons", "by_genre"}
+
+
+def test_the_same_wishes_have_the_same_files_however_they_were_told(home: Home, folder: Path) -> None:
+    model_id = engine_homes.trained(home, folder)
+    rooms = {
+        OnEngine(Local())(home, folder, model_id, config, ()).room
+        for config in (ScoreConfig(), ScoreConfig(top_n=ScoreConfig().top_n))
+    }
+    assert len(rooms) == 1
