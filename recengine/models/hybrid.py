@@ -128,7 +128,7 @@ class Hybrid(OverShards, Model):
 
     def _learn_recency(self, snapshot: Snapshot, device: str, on_progress: OnProgress) -> None:
         config = self.config
-        recipe = config.ranking.bounded(config.boost.most_work)
+        recipe = config.ranking.bounded(config.boost.most_work, config.boost.most_movies)
 
         def past(part: Snapshot) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
             ranking = Ranking(recipe, config.seed).fit(part, device=device)

@@ -25,6 +25,7 @@ from scipy.sparse import csr_array
 
 from recengine.models.kernels.batched_ridge import Problem, Rows, Solution, sparse
 from recengine.models.kernels.sparse_product import product, tiled
+from recengine.models.kernels.tall_qr import tall_qr
 
 # Gamma(shape, rate) priors, in stars. Weak rates matter: rate 1 costs .0035 RMSE on validation.
 OMEGA_SHAPE, OMEGA_RATE = 1.0, 0.01
@@ -68,13 +69,17 @@ class SideInformation:
     singular: torch.Tensor
 
 
-def side_information(ratings: csr_array, rank: int, seed: int, device: str) -> SideInformation:
+def side_information(
+    ratings: csr_array, transposed: csr_array, rank: int, seed: int, device: str
+) -> SideInformation:
     """Leading directions of who rated what: rows of 1 / sqrt(count + 1) where rated.
 
     Parameters
     ----------
     ratings : csr_array, shape (n, m)
         A row per user, or per movie.
+    transposed : csr_array, shape (m, n)
+        The same with rows for columns.
     rank : int
         Most directions; 0 for none.
     seed : int
@@ -86,7 +91,7 @@ def side_information(ratings: csr_array, rank: int, seed: int, device: str) -> S
     if rank == 0:
         return SideInformation(torch.zeros(ratings.shape[0], 0, device=device), torch.zeros(0, device=device))
     scale = torch.from_numpy(1 / np.sqrt(np.diff(ratings.indptr) + 1)).to(device, torch.float32)[:, None]
-    forward, back = _times(ratings, device), _times(ratings.T.tocsr(), device)
+    forward, back = _times(ratings, device), _times(transposed, device)
 
     def rows(dense: torch.Tensor) -> torch.Tensor:
         return scale * forward(dense)
@@ -98,7 +103,7 @@ def side_information(ratings: csr_array, rank: int, seed: int, device: str) -> S
     width = min(rank + SUBSPACE_EXTRA, *ratings.shape)
     basis = rows(torch.randn(ratings.shape[1], width, generator=draw, device=device))
     for _ in range(SUBSPACE_STEPS):
-        basis = torch.linalg.qr(rows(columns(torch.linalg.qr(basis).Q))).Q
+        basis = tall_qr(rows(columns(tall_qr(basis).Q))).Q
     small = columns(basis).double()  # (m, width): few columns, so their Gram matrix says it all
     squares, left = torch.linalg.eigh(small.T @ small)  # rising
     singular, left = squares.clamp(min=0).sqrt().flip(0)[:rank], left.flip(1)[:, :rank]
@@ -193,9 +198,15 @@ class GibbsSampler:
         centred = csr_array(
             (ratings.data - np.float32(self.mean), ratings.indices, ratings.indptr), shape=ratings.shape
         )
+        by_movie = centred.T.tocsr()
         self.users, self.movies = (
-            Side(Rows(side, device), side_information(side, implicit_rank, seed, device), factors + 1, draw)
-            for side in (centred, centred.T.tocsr())
+            Side(
+                Rows(side, device),
+                side_information(side, other, implicit_rank, seed, device),
+                factors + 1,
+                draw,
+            )
+            for side, other in ((centred, by_movie), (by_movie, centred))
         )
         self.count = ratings.nnz
         self.alpha = torch.ones((), device=device)

@@ -75,10 +75,11 @@ class RankingConfig(BaseModel):
         mean = counts.mean() if len(counts) else 1.0
         return self.ridge if self.ridge is not None else float(self.ridge_scale * np.sqrt(mean))
 
-    def bounded(self, most_work: int) -> Self:
-        """The same recipe with no more work on its low-rank part."""
-        low_rank = {"most_work": min(self.low_rank.most_work, most_work)}
-        return self.model_copy(update={"low_rank": self.low_rank.model_copy(update=low_rank)})
+    def bounded(self, most_work: int, most_movies: int) -> Self:
+        """The same recipe with no more work on its low-rank part and no more movies in its closed form."""
+        low_rank = self.low_rank.model_copy(update={"most_work": min(self.low_rank.most_work, most_work)})
+        most = {"most_movies": min(self.most_movies, most_movies)}
+        return self.model_copy(update=most | {"low_rank": low_rank})
 
 
 class Ranking(OverShards):

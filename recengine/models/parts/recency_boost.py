@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -25,14 +25,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from recengine.dataset import Snapshot
 from recengine.models.base import OnProgress, silent, users_at_once
 from recengine.models.kernels.boosted_ndcg import ndcg_gains
-from recengine.models.kernels.compiled import COMPILED
+from recengine.models.kernels.compiled import REORDERED
+from recengine.models.kernels.in_time import Times, faded_counts, rated_between
 from recengine.runtime.threads import in_parts
 
 TINY = 1e-9
 SHARPNESS = 2.0  # of the average over candidates; 1 to 4 do as well on inner cuts
-HOUR = 3_600
-BANDS = 8  # the ratings are summed in this many bands, whatever the number of threads
-
 Scorer = Callable[[Snapshot], Callable[[NDArray[np.int64]], NDArray[np.float32]]]
 """Fits a model on the snapshot given; what it returns gives the scores (E, M) of the users of an index array (E,)."""
 
@@ -63,6 +61,9 @@ class RecencyBoostConfig(BaseModel):
     )
     most_work: int = Field(
         2_500_000, ge=1, description="Bound on sweeps times ratings of a replayed model's low-rank part"
+    )
+    most_movies: int = Field(
+        2_000, ge=1, description="Most movies in a replayed model's closed form: the most rated ones"
     )
 
     @property
@@ -156,9 +157,27 @@ class RecencyBoost:
 
 
 def standardised(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Each user's scores with mean 0 and standard deviation 1, shape (B, M)."""
-    centred = scores - scores.mean(axis=1, keepdims=True)
-    return np.asarray(centred / (centred.std(axis=1, keepdims=True) + TINY))
+    """Each user's scores with mean 0 and standard deviation 1, float32 of shape (B, M)."""
+    standard = np.empty(scores.shape, dtype=np.float32)
+    in_parts(lambda first, last: _standardise(first, last, scores, standard), len(scores), 1)
+    return standard
+
+
+@REORDERED
+def _standardise(
+    first: int, last: int, scores: NDArray[np.float32], standard: NDArray[np.float32]
+) -> None:  # pragma: no cover - compiled
+    movies = scores.shape[1]
+    for user in range(first, last):
+        total = squares = 0.0
+        for at in range(movies):
+            total += scores[user, at]
+        mean = total / movies
+        for at in range(movies):
+            squares += (scores[user, at] - mean) ** 2
+        scale = 1 / (np.sqrt(squares / movies) + TINY)
+        for at in range(movies):
+            standard[user, at] = (scores[user, at] - mean) * scale
 
 
 def _shares(gains: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -177,12 +196,12 @@ def _replay(
     gains = [np.zeros((0, len(config.candidates)))]
     if snapshot.ratings.nnz:
         random = np.random.default_rng(seed)
+        oldest = int(snapshot.rated_at.min())
         bounds = np.quantile(snapshot.rated_at, (*config.cuts, 1.0), method="higher")
         for done, (cut, end) in enumerate(itertools.pairwise(bounds)):
             on_progress("recency", done, len(config.cuts))
-            before = snapshot.rated_at < cut
-            counts = _per_user(snapshot, before)
-            users = np.flatnonzero(counts * _per_user(snapshot, ~before & (snapshot.rated_at <= end)))
+            counts = rated_between(snapshot.ratings, snapshot.rated_at, oldest, cut - 1)
+            users = np.flatnonzero(counts * rated_between(snapshot.ratings, snapshot.rated_at, cut, end))
             if len(users):
                 users = np.sort(random.permutation(users)[: config.most_users])
                 kept = _sample(counts, users, config.most_ratings, random)
@@ -195,11 +214,6 @@ def _replay(
                 )
         on_progress("recency", len(config.cuts), len(config.cuts))
     return np.concatenate(gains)
-
-
-def _per_user(snapshot: Snapshot, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """How many of each user's ratings are chosen, by a mask of shape (nnz,); int64 of shape (U,)."""
-    return np.asarray(np.diff(np.concatenate([[0], np.cumsum(chosen)])[snapshot.ratings.indptr]))
 
 
 def _sample(
@@ -226,17 +240,10 @@ def _judge(
     scores_of, size, gains = scorer(past), users_at_once(past.movies), []
     for start in range(0, len(users), size):
         block = users[start : start + size]
-        scores = standardised(scores_of(block)).astype(np.float32, copy=False)  # (B, M)
+        scores = standardised(scores_of(block))  # (B, M)
         lists = past.ratings[block], future.ratings[block]
         gains.append(ndcg_gains(scores, *lists, at_cut, np.array(weights, dtype=np.float32)))
     return np.concatenate(gains)
-
-
-class Times(NamedTuple):
-    """Which movies were rated when, in the order of the ratings; each (nnz,)."""
-
-    movies: NDArray[np.int32]
-    rated_at: NDArray[np.int64]
 
 
 def boosts(
@@ -258,37 +265,11 @@ def boosts(
     -------
     ndarray of float32, shape (half-lives x floors, M)
     """
-    movies, rated_at = np.asarray(snapshot.ratings.indices), np.asarray(snapshot.rated_at)
-    before = int(rated_at.max()) + 1 if before is None else before
-    newest = int(np.max(rated_at, where=rated_at < before, initial=rated_at.min()))
-    hours = np.arange((newest - int(rated_at.min())) // HOUR + 1)
-    faded = np.exp2(-hours[:, None] / (24 * np.asarray(half_lives)))  # (hours, H)
-    sums = np.zeros((BANDS, snapshot.movies, len(half_lives) + 1))
-    step = -(-len(movies) // BANDS)
-    times = Times(movies, rated_at)
-    in_parts(lambda first, last: _add_up(first, last, step, times, newest, faded, sums), len(movies), step)
-    *recent, count = sums.sum(axis=0).T  # (M,) each
+    times = Times(np.asarray(snapshot.ratings.indices), np.asarray(snapshot.rated_at))
+    newest = int(times.rated_at.max())
+    if before is not None and before <= newest:
+        newest = int(np.max(times.rated_at, where=times.rated_at < before, initial=times.rated_at.min()))
+    *recent, count = faded_counts(times, snapshot.movies, newest, np.asarray(half_lives)).T  # (M,) each
     scaled = (each * (count.sum() / each.sum()) for each in recent)
     logs = [np.log((each + floor) / (count + floor)) for each in scaled for floor in floors]
     return np.array(logs, dtype=np.float32)
-
-
-@COMPILED
-def _add_up(
-    first: int,
-    last: int,
-    step: int,
-    times: Times,
-    newest: int,
-    faded: NDArray[np.float64],
-    sums: NDArray[np.float64],
-) -> None:  # pragma: no cover - compiled
-    """A band's count of every movie up to the newest rating, faded by each half-life and, last, not faded."""
-    half_lives = faded.shape[1]
-    for entry in range(first, last):
-        if times.rated_at[entry] <= newest:
-            row = sums[first // step, times.movies[entry]]
-            age = (newest - times.rated_at[entry]) // HOUR
-            for at in range(half_lives):
-                row[at] += faded[age, at]
-            row[half_lives] += 1

@@ -209,10 +209,13 @@ def test_side_information_is_orthonormal_and_rebuilds_its_matrix() -> None:
     snapshot, _, _ = planted()
     rated = snapshot.ratings.toarray() > 0
     expected = rated / np.sqrt(rated.sum(axis=1, keepdims=True) + 1)
-    information = side_information(snapshot.ratings, min(USERS, MOVIES), 0, "cpu")
+    information = side_information(snapshot.ratings, snapshot.ratings.T.tocsr(), min(USERS, MOVIES), 0, "cpu")
     identity = torch.eye(len(information.singular))
     torch.testing.assert_close(information.left.T @ information.left, identity, atol=1e-3, rtol=0)
     np.testing.assert_allclose(
         information.left * information.singular**2 @ information.left.T, expected @ expected.T, atol=1e-3
     )
-    assert side_information(snapshot.ratings, 0, 0, "cpu").left.shape == (USERS, 0)
+    assert side_information(snapshot.ratings, snapshot.ratings.T.tocsr(), 0, 0, "cpu").left.shape == (
+        USERS,
+        0,
+    )
