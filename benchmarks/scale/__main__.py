@@ -3,8 +3,9 @@
 Parts: shape, night (through Prefect), again (the second night), stages (one process each, with floors),
 quarter (a quarter of the memory), threads (pools of threads), peers; all when left out. Sizes: 100k, 1m, 10m,
 25m; all when left out. ``python -m benchmarks.scale night 25m`` measures one, ``pages`` only writes the pages.
-What was measured is kept under ``--cache``, so that an interrupted run goes on; a change of the code starts
-anew, unless ``--key`` names a run to go on with.
+``--against REVISION`` measures the first and the second night of that revision's code and of this one, one after the
+other, and writes their ratios. What was measured is kept under ``--cache``, so that an interrupted run goes on; a
+change of the code starts anew, unless ``--key`` names a run to go on with.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scale import night, pages, peers, pools
+from benchmarks.scale import against, night, pages, peers, pools
 from benchmarks.scale.holdout import holdout_of
 from benchmarks.scale.results import Results, state_of_the_code
 from benchmarks.scale.sizes import SIZES, data_of, shape
@@ -34,6 +35,9 @@ def main() -> None:
     sizes = [size for size in SIZES if size in options.words] or list(SIZES)
     cache = Path(options.cache).absolute()
     results = Results(cache / "results" / (options.key or state_of_the_code()))
+    if options.against:
+        against.measure(results, sizes, options.against, cache)
+        return
     for size in sizes if parts != ["pages"] else []:
         _measure(results, size, parts, cache, options.peers)
     pages.write_all(results)
@@ -52,6 +56,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--cache", default=f"{home}/benchmarks", help="data, results and scratch space")
     parser.add_argument("--key", help="name of the run; the commit when left out")
+    parser.add_argument("--against", metavar="REVISION", help="two nights beside those of another revision")
     return parser.parse_args()
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.scale.holdout import HEAD
-from benchmarks.scale.process import Outcome, Stage, module, recengine
+from benchmarks.scale.process import ROOT, Outcome, Stage, module, recengine
 from recengine.warehouse.connection import published
 from recengine.warehouse.sqlfiles import path_literal
 
@@ -34,19 +34,22 @@ _SHOWN = """
 """
 
 
-def whole(folder: Path, home: Path) -> dict[str, Any]:
+def whole(folder: Path, home: Path, root: Path = ROOT) -> dict[str, Any]:
     """``recengine run`` on a fresh home, through Prefect; the home is left for what comes after it."""
     shutil.rmtree(home, ignore_errors=True)
-    return _night(folder, home)
+    return _night(folder, home, root=root)
 
 
-def first(folder: Path, home: Path, files: Path) -> dict[str, Any]:
-    """The first night, on a folder of links to the data, to which ``again`` adds a file."""
+def first(folder: Path, home: Path, files: Path, root: Path = ROOT) -> dict[str, Any]:
+    """The first night, on a folder of links to the data, to which ``again`` adds a file.
+
+    ``root`` is where the code of the night lies.
+    """
     shutil.rmtree(files, ignore_errors=True)
     files.mkdir(parents=True)
     for file in folder.iterdir():
         (files / file.name).symlink_to(file.resolve())
-    return whole(files, home)
+    return whole(files, home, root)
 
 
 def by_stage(folder: Path, home: Path) -> dict[str, Any]:
@@ -67,16 +70,18 @@ def by_stage(folder: Path, home: Path) -> dict[str, Any]:
     return found
 
 
-def again(folder: Path, home: Path, files: Path, before: dict[str, Any] | None) -> dict[str, Any]:
+def again(
+    folder: Path, home: Path, files: Path, before: dict[str, Any] | None, root: Path = ROOT
+) -> dict[str, Any]:
     """The night after ``first``: ``NEW_SHARE`` more ratings lie in a file of their own beside the others.
 
     ``before`` is what that first night cost; without it, or without its home and files, it is run anew.
     """
     new = files / NEW_FILE
     if before is None or not (home / "serving.duckdb").exists() or not files.exists() or new.exists():
-        before = first(folder, home, files)
+        before = first(folder, home, files, root)
     added = new_ratings(folder / "ratings.csv", new)
-    second = _night(files, home)
+    second = _night(files, home, root=root)
     for old in (home, files):
         shutil.rmtree(old)
     return {"new_ratings": added, "first": before, "second": second}
@@ -107,11 +112,13 @@ def new_ratings(ratings: Path, target: Path) -> int:
     return len(fresh)
 
 
-def _night(folder: Path, home: Path, env: dict[str, str] | None = None) -> dict[str, Any]:
-    outcome = recengine("run", "--source", str(folder), "--top-n", str(TOP_N), home=home, env=env).check()
+def _night(folder: Path, home: Path, env: dict[str, str] | None = None, root: Path = ROOT) -> dict[str, Any]:
+    asked = ("run", "--source", str(folder), "--top-n", str(TOP_N))
+    outcome = recengine(*asked, home=home, env=env, root=root).check()
     about = _export(home)
     parts = {"inside": _inside(outcome.stages), "beside": _beside(outcome), "tasks": _tasks(home)}
-    return outcome.figures | about | parts
+    judged = [stage.text for stage in outcome.stages if stage.text.startswith("judged")]
+    return outcome.figures | about | parts | {"judged": judged}
 
 
 def _export(home: Path) -> dict[str, Any]:

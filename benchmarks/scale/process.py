@@ -79,12 +79,12 @@ class Outcome:
         return answer
 
 
-def recengine(*arguments: str, home: Path, env: dict[str, str] | None = None) -> Outcome:
-    """A command of ours, as ``recengine ...`` would run it."""
+def recengine(*arguments: str, home: Path, env: dict[str, str] | None = None, root: Path = ROOT) -> Outcome:
+    """A command of ours, as ``recengine ...`` would run it with the code that lies in ``root``."""
     command = [sys.executable, "-c", _CLI, *arguments, "--home", str(home)]
     if arguments[0] == "generate":
         command = command[:-2]
-    return watch(command, env=env)
+    return watch(command, env={"PYTHONPATH": str(root)} | (env or {}), root=root)
 
 
 def module(
@@ -95,14 +95,20 @@ def module(
     return watch(command, limit=limit, env=env)
 
 
-def watch(command: list[str], *, env: dict[str, str] | None = None, limit: float | None = None) -> Outcome:
+def watch(
+    command: list[str],
+    *,
+    env: dict[str, str] | None = None,
+    limit: float | None = None,
+    root: Path = ROOT,
+) -> Outcome:
     """Run a command to its end, or kill it after ``limit`` seconds, sampling the memory of its process tree."""
     outcome = Outcome(command)
     # Wide columns, so that a log line is one line; no home of another run.
     settings = {**os.environ, "COLUMNS": "1000", "PYTHONUNBUFFERED": "1", **(env or {})}
     began = time.perf_counter()
     process = subprocess.Popen(
-        command, cwd=ROOT, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=root, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     assert process.stderr is not None
