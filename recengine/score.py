@@ -11,8 +11,6 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
-import numpy as np
-import pyarrow as pa
 from pydantic import BaseModel
 
 from recengine import features, origin
@@ -23,10 +21,10 @@ from recengine.knobs.stages import ScoreConfig
 from recengine.models import store
 from recengine.models.base import Model, OnProgress, silent
 from recengine.models.explaining import REASONS
-from recengine.models.kernels.popular_first import Order, rows_of
-from recengine.models.kernels.similar import nearest_movies
 from recengine.rules.inforce import changed_by, compiled, keep
 from recengine.runtime.devices import resolved
+from recengine.scoring.neighbours import SIMILAR_MOVIES as SIMILAR_MOVIES
+from recengine.scoring.neighbours import similar_movies as similar_movies
 from recengine.scoring.tables import RECOMMENDATIONS as RECOMMENDATIONS
 from recengine.scoring.tables import Elsewhere, here_of
 from recengine.scoring.tables import recommend as recommend
@@ -36,15 +34,6 @@ from recengine.warehouse.streaming import replace_rows
 from recengine.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
-
-SIMILAR_MOVIES = pa.schema(
-    [
-        ("movie_id", pa.int64()),
-        ("rank", pa.int32()),
-        ("similar_movie_id", pa.int64()),
-        ("score", pa.float32()),
-    ]
-)
 
 
 class ScoreReport(BaseModel):
@@ -95,7 +84,7 @@ def score(
     rules = compiled(con, home, snapshot, config)
     made = elsewhere or here_of(model, snapshot, rules.compiled if rules else None, on_progress)
     source = made(home, snapshot_folder, model_id, config, rules.ran if rules else ())
-    similar, generated_at = similar_movies(snapshot, config.similar_n), store.now()
+    similar, generated_at = source.similar_movies(), store.now()
     with transaction(con):
         lists_began = time.perf_counter()
         recommendations = replace_rows(con, "scores.recommendations", RECOMMENDATIONS, source.lists())
@@ -121,27 +110,6 @@ def score(
     )
     source.put_away()
     return _logged(report)
-
-
-def similar_movies(snapshot: Snapshot, n: int) -> pa.Table:
-    """The n nearest neighbours of every movie by who rated them; fewer where fewer movies share a rater.
-
-    Returns
-    -------
-    Table
-        Columns of ``SIMILAR_MOVIES``, ordered by movie and rank; score in (0, 1), ties broken by movie id.
-    """
-    order = Order.of(snapshot.ratings, 1)
-    rows = rows_of(snapshot.ratings, snapshot.rated_at, order, np.arange(snapshot.users))
-    lists = nearest_movies(rows.rated, order.movies, n)
-    kept = lists.ids >= 0  # (M, n)
-    columns = (
-        snapshot.movie_ids[kept.nonzero()[0]],
-        np.cumsum(kept, axis=1, dtype=np.int32)[kept],
-        snapshot.movie_ids[lists.ids[kept]],
-        lists.values[kept],
-    )
-    return pa.table(list(columns), schema=SIMILAR_MOVIES)
 
 
 def is_scored(con: duckdb.DuckDBPyConnection, report: ScoreReport) -> bool:

@@ -63,13 +63,24 @@ class Spread:
         ShardFailed
             A shard's work failed as often as it may be tried; what others computed stays.
         """
+        return self._of(work, plan, added)
+
+    def stacked(self, work: Work, plan: Plan) -> NDArray[Any]:
+        """What ``work(shard, plan)`` gives for the users of every shard, one shard's below the other's."""
+        return self._of(work, plan, lambda parts: np.concatenate([*parts]))
+
+    def _of(
+        self, work: Work, plan: Plan, put_together: Callable[[Iterable[NDArray[Any]]], NDArray[Any]]
+    ) -> NDArray[Any]:
         shards = files.write(Snapshot.load(self.snapshot_folder), self.snapshot_folder)
         room = files.work_folder(self.snapshot_folder, _key(work, plan))
         room.mkdir(parents=True, exist_ok=True)
         with durable.new_file(room / PLAN) as partial, partial.open("wb") as file:
             np.savez(file, **plan)
         tasks = [Part(work, room, self.snapshot_folder, shard) for shard in range(len(shards))]
-        found = added(np.load(Path(path) / SUMS, mmap_mode="r") for path in self.engine.map(compute, tasks))
+        found = put_together(
+            np.load(Path(path) / SUMS, mmap_mode="r") for path in self.engine.map(compute, tasks)
+        )
         shutil.rmtree(room)
         return found
 

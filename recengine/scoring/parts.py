@@ -31,6 +31,7 @@ from recengine.rules.running import Ran
 from recengine.runtime import durable
 from recengine.runtime.devices import resolved
 from recengine.runtime.identity import code_identity
+from recengine.scoring.neighbours import similar_by
 from recengine.scoring.tables import RECOMMENDATIONS, Elsewhere, Here
 from recengine.shards import files
 from recengine.variety.by_genre import BY_GENRE
@@ -77,11 +78,14 @@ class OnEngine:
         made_at = store.manifest_of(home, model_id).trained_at
         key = _key(f"{model_id} {made_at.isoformat()}", config, rules)
         room = files.work_folder(snapshot_folder, f"lists-{key}")
+        snapshot = Snapshot.load(snapshot_folder)
         tasks = [
             Part(home, snapshot_folder, model_id, config, rules, room, shard)
-            for shard in range(len(Snapshot.load(snapshot_folder).shards))
+            for shard in range(len(snapshot.shards))
         ]
-        return FromParts(room, [Path(folder) for folder in self.engine.map(make, tasks)])
+        folders = [Path(folder) for folder in self.engine.map(make, tasks)]
+        similar = similar_by(self.engine, snapshot, snapshot_folder, config.similar_n)
+        return FromParts(room, folders, similar)
 
 
 def elsewhere(engine: Engine | None) -> Elsewhere | None:
@@ -99,10 +103,13 @@ class FromParts:
         Where they lie, for as long as the warehouse does not have them.
     folders : sequence of Path
         One per shard, in the order of the shards.
+    similar : Table
+        Of the movies.
     """
 
     room: Path
     folders: Sequence[Path]
+    similar: pa.Table
 
     @property
     def said(self) -> str:
@@ -125,6 +132,10 @@ class FromParts:
     def by_genre(self) -> Iterator[pa.RecordBatch]:
         """Columns of ``BY_GENRE``."""
         return self._read("by_genre")
+
+    def similar_movies(self) -> pa.Table:
+        """Found by ranges of movies."""
+        return self.similar
 
     def put_away(self) -> None:
         """The files go."""

@@ -22,6 +22,7 @@ from recengine.models.base import Model, OnProgress, silent
 from recengine.models.explaining import Explaining, Hearer
 from recengine.rules.compiled import Compiled
 from recengine.rules.running import Ran
+from recengine.scoring.neighbours import similar_movies
 from recengine.variety.by_genre import recommend_by_genre
 from recengine.variety.lists import Lister
 from recengine.variety.side_by_side import lister_of
@@ -40,7 +41,7 @@ RECOMMENDATIONS = pa.schema(
 
 
 class Source(Protocol):
-    """Whence the tables of users come: three streams, read once each and in this order, then ``put_away``.
+    """Whence the scored tables come: users' are three streams, read once each and in this order, then ``put_away``.
 
     Attributes
     ----------
@@ -70,6 +71,10 @@ class Source(Protocol):
 
     def by_genre(self) -> Iterator[pa.RecordBatch]:
         """Columns of ``BY_GENRE``."""
+        ...
+
+    def similar_movies(self) -> pa.Table:
+        """Columns of ``SIMILAR_MOVIES``, whole; asked for at any time."""
         ...
 
     def put_away(self) -> None:
@@ -136,6 +141,11 @@ class Here:
         rules = self._rules
         excluded, boosts = (rules.excluded, rules.boosts) if rules else (None, None)
         return recommend_by_genre(lister, config.genre_n, stars, on_progress, excluded, boosts, users)
+
+    def similar_movies(self) -> pa.Table:
+        """Made now."""
+        _, snapshot, config = self._of
+        return similar_movies(snapshot, config.similar_n)
 
     def put_away(self) -> None:
         """Nothing was kept."""

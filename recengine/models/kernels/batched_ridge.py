@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 
 from recengine.models.kernels.compiled import COMPILED
 from recengine.models.kernels.csr import Pattern, pattern_of
+from recengine.models.kernels.factored import backward, cholesky, forward
 from recengine.models.kernels.register_tile import HIGH, WIDE, add_tile
 from recengine.runtime.threads import in_parts
 
@@ -191,13 +192,13 @@ def _solve_rows(
                 upper[i, j] = problem.base[i, j] + problem.scale[row] * sums[i, j]
             upper[i, i] += problem.ridge[row]
             solution.means[row, i] = problem.right[row, i] + problem.scale[row] * sums[k, i]
-        _cholesky(upper, lower)
-        _forward(upper, solution.means[row])
+        cholesky(upper, lower)
+        forward(upper, solution.means[row])
         solution.draws[row] = solution.means[row]
         if problem.noise.shape[1]:
             solution.draws[row] += problem.noise[row]
-        _backward(lower, solution.means[row])
-        _backward(lower, solution.draws[row])
+        backward(lower, solution.means[row])
+        backward(lower, solution.draws[row])
         square = np.float64(sums[k, k])
         for i in range(k):
             line = np.float64(sums[i, i]) * solution.draws[row, i] - np.float64(2 * sums[k, i])
@@ -236,38 +237,3 @@ def _sum_products(
             for left in range(0 if top + HIGH > k else top // WIDE * WIDE, sums.shape[1], WIDE):
                 add_tile(gathered, weights, taken, top, left, sums)  # type: ignore[call-arg]
         entry += taken
-
-
-@COMPILED
-def _cholesky(upper: NDArray[np.float32], lower: NDArray[np.float32]) -> None:  # pragma: no cover - compiled
-    """Factors R and R' of ``R'R = upper``, R in place; with 1 / r on their diagonals.
-
-    Both are kept because every loop below then runs along a row.
-    """
-    for i in range(len(upper)):
-        upper[i, i] = 1 / np.sqrt(upper[i, i])
-        for j in range(i + 1, len(upper)):
-            upper[i, j] *= upper[i, i]
-        for m in range(i + 1, len(upper)):
-            for j in range(m, len(upper)):
-                upper[m, j] -= upper[i, m] * upper[i, j]
-        for j in range(i, len(upper)):
-            lower[j, i] = upper[i, j]
-
-
-@COMPILED
-def _forward(upper: NDArray[np.float32], vector: NDArray[np.float32]) -> None:  # pragma: no cover - compiled
-    """Solve R' x = vector in place."""
-    for i in range(len(vector)):
-        vector[i] *= upper[i, i]
-        for j in range(i + 1, len(vector)):
-            vector[j] -= vector[i] * upper[i, j]
-
-
-@COMPILED
-def _backward(lower: NDArray[np.float32], vector: NDArray[np.float32]) -> None:  # pragma: no cover - compiled
-    """Solve R x = vector in place."""
-    for i in range(len(vector) - 1, -1, -1):
-        vector[i] *= lower[i, i]
-        for j in range(i):
-            vector[j] -= vector[i] * lower[i, j]

@@ -68,16 +68,26 @@ def nearest_movies(rated: csr_array, movies: NDArray[np.int64], n: int) -> Lists
     (significance weighting: Herlocker et al., "An algorithmic framework for performing collaborative
     filtering", SIGIR 1999).
     """
-    by_movie = rated.T.tocsr()
-    inverse = 1 / np.sqrt(np.diff(by_movie.indptr)).astype(np.float32)  # (C,)
-    affordable = memory_bytes() // BITS_SHARE * 8 // (BAND * max(rated.shape[0], 1))
-    bands = min(BANDS, affordable, -(-len(inverse) // BAND))
+    return nearest_of(layouts_of(rated), movies, n, range(rated.shape[1]))
+
+
+def layouts_of(rated: csr_array) -> Ratings:
+    """Who rated what, (U, C), as ``nearest_of`` reads it; how many bits there are is for the memory to say."""
+    by_movie, (users, movies) = rated.T.tocsr(), rated.shape
+    affordable = memory_bytes() // BITS_SHARE * 8 // (BAND * max(users, 1))
+    bands = min(BANDS, affordable, -(-movies // BAND))
     rows = pattern_of(rated)
-    ratings = Ratings(pattern_of(by_movie), rows, bits_of(rows, bands * BAND), BAND)
+    return Ratings(pattern_of(by_movie), rows, bits_of(rows, bands * BAND), BAND)
+
+
+def nearest_of(ratings: Ratings, movies: NDArray[np.int64], n: int, chosen: range) -> Lists:
+    """``nearest_movies`` of some movies, by their places among the most rated ones; nothing of the others."""
+    inverse = np.reciprocal(np.sqrt(np.diff(ratings.raters.indptr)).astype(np.float32))  # (C,)
     lists = empty_lists(len(movies), min(n, len(movies)))
+    begin = chosen.start
     in_parts(
-        lambda first, last: _neighbours(first, last, ratings, inverse, movies, lists),
-        len(inverse),
+        lambda first, last: _neighbours(begin + first, begin + last, ratings, inverse, movies, lists),
+        len(chosen),
         PART,
     )
     return lists

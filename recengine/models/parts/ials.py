@@ -13,13 +13,12 @@ from __future__ import annotations
 import copy
 from typing import Self
 
-import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array
 
 from recengine.models.base import OnProgress, silent
-from recengine.models.kernels.batched_ridge import Problem, Rows
+from recengine.models.parts.half_steps import HalfSteps, OnDevice, Penalty, Stacked, encoded
 
 LEAST_SWEEPS = 3
 FEW_UNRATED = 40  # unrated entries to a rated one up to which they count in full
@@ -55,7 +54,7 @@ class ImplicitALS:
 
     def fit(
         self,
-        rows: csr_array,
+        rows: Stacked,
         *,
         start: torch.Tensor | None = None,
         device: str = "cpu",
@@ -65,9 +64,8 @@ class ImplicitALS:
 
         Parameters
         ----------
-        rows : csr_array of float32, shape (U, M)
-            1 where rated.
-        start : Tensor of float32, shape (U, K), optional
+        rows : Stacked
+        start : Tensor of float32, shape (R, K), optional
             Row factors of a fit to nearly the same data: the movies' follow from them, and new row factors from
             these, without further sweeps.
         device : str
@@ -76,29 +74,25 @@ class ImplicitALS:
             Called once per sweep.
         """
         config = self.config
-        filled = np.flatnonzero(np.diff(rows.indptr))  # the factors of a row without entries are 0
-        rows, every = rows[filled], rows.shape[0]
         self.unrated_weight = config.unrated_weight * _share_counted(rows)
-        users, movies = (Rows(matrix, device) for matrix in (rows, rows.T.tocsr()))
+        penalty = Penalty(config.ridge, self.unrated_weight)
+        steps = HalfSteps(rows, penalty) if device == "cpu" else OnDevice(rows, penalty, device)
         if start is not None:
-            factors = self._factors(movies, start[torch.from_numpy(filled)].to(device))
+            movies = steps.following(start.numpy())
         else:
-            factors = self._first(rows.shape[1]).to(device)
-            sweeps = min(config.sweeps, max(config.most_work // max(rows.nnz, 1), LEAST_SWEEPS))
+            movies = self._first(rows.shape[1]).numpy()
+            sweeps = min(config.sweeps, max(config.most_work // max(rows.entries, 1), LEAST_SWEEPS))
             for sweep in range(sweeps):
-                factors = self._factors(movies, self._factors(users, factors))
+                movies = steps.next(movies)
                 on_progress("low rank", sweep + 1, sweeps)
-        self.users, self.movies = torch.zeros(every, config.factors), factors.cpu()
-        self.users[torch.from_numpy(filled)] = self._factors(users, factors).cpu()
+        self.users, self.movies = torch.from_numpy(steps.encoded(movies)), torch.from_numpy(movies)
         return self
 
     def fold_in(self, rows: csr_array) -> Self:
         """The same for other rows, (B, M): their factors by the last half-step of ``fit``, exactly."""
         folded = copy.copy(self)
-        filled = np.flatnonzero(np.diff(rows.indptr))
-        folded.users = torch.zeros(rows.shape[0], self.config.factors)
-        if len(filled):
-            folded.users[torch.from_numpy(filled)] = self._factors(Rows(rows[filled], "cpu"), self.movies)
+        penalty = Penalty(self.config.ridge, self.unrated_weight)
+        folded.users = torch.from_numpy(encoded(rows, self.movies.numpy(), penalty))
         return folded
 
     def state(self) -> dict[str, torch.Tensor]:
@@ -117,28 +111,8 @@ class ImplicitALS:
         factors = torch.randn(movies, self.config.factors, generator=random)
         return factors.mul_(FIRST_SCALE).div_(self.config.factors**0.5)
 
-    def _factors(self, rows: Rows, other: torch.Tensor) -> torch.Tensor:
-        """Best factors (R, K) of R rows, given the other side's (C, K).
 
-        Solves ``(sum_rated v v' + w V'V + ridge (n + w C) I) p = sum_rated v`` for every row of n ratings.
-        """
-        config, device, unrated = self.config, other.device, self.unrated_weight
-        (count, columns), width = rows.shape, other.shape[1]
-        rated = torch.from_numpy(np.diff(rows.targets.indptr)).float()
-        problem = Problem(
-            inputs=other,
-            base=unrated * (other.T @ other),
-            ridge=(config.ridge * (rated + unrated * columns)).to(device),
-            scale=torch.ones(count, device=device),
-            right=torch.zeros(count, width, device=device),
-            offsets=torch.zeros(columns, device=device),
-            weights=torch.ones(columns, device=device),
-            noise=torch.zeros(count, 0, device=device),
-        )
-        return rows.solve(problem).means
-
-
-def _share_counted(rows: csr_array) -> float:
+def _share_counted(rows: Stacked) -> float:
     """How far an unrated entry counts: on sparse data there are so many that they would drown the rated ones."""
-    unrated = rows.shape[1] * rows.shape[0] / max(rows.nnz, 1)
+    unrated = rows.filled * rows.shape[1] / max(rows.entries, 1)
     return min(1.0, float((FEW_UNRATED / max(unrated, 1.0)) ** 0.25))

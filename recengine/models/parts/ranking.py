@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
 from recengine.dataset import DECLARED, Snapshot
 from recengine.models.base import OnProgress, silent
@@ -33,6 +33,7 @@ from recengine.models.kernels.popular_first import Order, RatedRows, rows_of
 from recengine.models.kernels.topn import Lists, empty_lists
 from recengine.models.parts.attribute_prior import AttributePrior, AttributePriorConfig
 from recengine.models.parts.closed_form import add_features, solvable, zero_diagonal_ridge
+from recengine.models.parts.half_steps import Stacked
 from recengine.models.parts.ials import ImplicitALS, ImplicitALSConfig
 from recengine.models.parts.pairs import Pairs
 from recengine.models.parts.ranking_reasons import Known
@@ -115,7 +116,7 @@ class Ranking(OverShards):
         genres = genres[self.order.movies[: self.order.warm]]  # (warm, C)
         self.prior.fit(snapshot, lambda work, plan: total(snapshot, work, plan, self.spread))
         if config.low_rank_weight:
-            stacked = csr_array(vstack([rows.rated, genres.T], format="csr"))  # (U + C, warm)
+            stacked = Stacked(rows.rated, csr_array(genres.T), snapshot.shards, self.order, self.spread)
             start = self._start if self._start is not None and len(self._start) == stacked.shape[0] else None
             key = ("low rank", config.low_rank, config.min_ratings, bool(config.genre_weight))
             self.low_rank = kept.get(

@@ -7,6 +7,7 @@ from recengine.models import make
 from recengine.models.hybrid import Hybrid, HybridConfig
 from recengine.models.parts.attribute_prior import AttributePrior, AttributePriorConfig
 from recengine.models.parts.bayesian_mf import BayesianMFConfig
+from recengine.models.parts.half_steps import Stacked
 from recengine.models.parts.ials import ImplicitALS, ImplicitALSConfig
 from recengine.models.parts.ranking import RankingConfig
 from recengine.models.parts.recency_boost import RecencyBoostConfig
@@ -60,7 +61,7 @@ def test_ials_factors_solve_the_least_squares():
     rng = np.random.default_rng(2)
     dense = (rng.random((9, 6)) < 0.5).astype(np.float32)
     config = ImplicitALSConfig(factors=3, sweeps=2, unrated_weight=0.3, ridge=0.1)
-    model = ImplicitALS(config).fit(csr_array(dense))
+    model = ImplicitALS(config).fit(Stacked.of(csr_array(dense)))
     movies = model.movies.numpy().astype(float)
     for user in range(9):
         rated = dense[user][:, None]
@@ -74,7 +75,7 @@ def test_ials_factors_solve_the_least_squares():
 def test_a_warm_start_from_earlier_factors_is_as_good_as_all_sweeps():
     rng = np.random.default_rng(2)
     dense = (rng.random((40, 25)) < 0.3).astype(np.float32)
-    rows, few = csr_array(dense), ImplicitALSConfig(factors=3, sweeps=1)
+    rows, few = Stacked.of(csr_array(dense)), ImplicitALSConfig(factors=3, sweeps=1)
     full = ImplicitALS(ImplicitALSConfig(factors=3, sweeps=60)).fit(rows)
     warm, cold = ImplicitALS(few).fit(rows, start=full.users), ImplicitALS(few).fit(rows)
 

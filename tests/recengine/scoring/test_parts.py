@@ -109,7 +109,7 @@ def test_after_a_cut_only_missing_and_torn_shards_are_made(home: Home, folder: P
     assert sorted(part.name for part in room.iterdir()) == ["00005", "00006", "00007", "00008"]
     (room / "00006" / "lists.parquet").write_bytes(b"torn")
     kept = {part: (part / parts.SAID).stat().st_mtime_ns for part in room.iterdir()}
-    engine = Stopping(9)
+    engine = Stopping(18)  # shards, then ranges of movies
     again = engine.map
 
     def watched(work: Callable[[Any], Any], tasks: Sequence[Any]) -> list[Any]:
