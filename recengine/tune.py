@@ -192,7 +192,7 @@ def _searched(
     def judge(settings: Settings, against: Settings, split: int) -> Outcome:
         if (known := book.find(settings, against, split)) is not None:
             return known
-        if clock.spent + bench.seconds > clock.seconds or book.used >= config.trials:
+        if clock.spent + bench.expected > clock.seconds or book.used >= config.trials:
             raise Stopped
         found = bench.judge(settings, against, split)
         book.add(settings, against, split, found, bench.seconds)

@@ -112,10 +112,11 @@ class Hybrid(OverShards, Model):
         For that the past is replayed. The three do not need each other, and each has stretches that only one core is
         busy with: side by side.
         """
-        share = own_threads(parts=2)
-        with own_threads(parts=2), ThreadPoolExecutor(max_workers=2) as beside:
+        share, has_stars = own_threads(parts=2), not snapshot.implicit and not self._only_lists
+        alone = not has_stars and (self._earlier is not None or self.config.recency == "off")
+        with own_threads(parts=1 if alone else 2), ThreadPoolExecutor(max_workers=2) as beside:
             stars = None
-            if not snapshot.implicit and not self._only_lists:
+            if has_stars:
                 stars = beside.submit(share(self.stars.fit), snapshot, device=device, on_progress=on_progress)
             replay = beside.submit(share(self._learn_recency), snapshot, device, on_progress)
             self.ranking.spread = self.spread

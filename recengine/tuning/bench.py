@@ -19,6 +19,8 @@ from recengine.models.recipes import Recipe, with_settings
 from recengine.models.shared import Kept
 from recengine.tuning.search import Outcome, Settings, key_of
 
+FIRST_COSTS = 4  # times another trial
+
 
 class Bench:
     """Judges settings of a recipe on some splits; what a split's trials can share is made once.
@@ -37,9 +39,15 @@ class Bench:
     def __init__(self, recipe: Recipe, splits: Sequence[Split], metric: str, device: str = "cpu") -> None:
         self.recipe, self.splits, self.metric, self.device = recipe, splits, metric, device
         self.seconds = 0.0  # of the last trial
+        self._judged = 0
         self._shared = [Kept() for _ in splits]
         self._untuned: Model | None = None  # on the newest split; what it learned of time serves all alike
         self._measured: dict[tuple[str, int], NDArray[np.float64]] = {}
+
+    @property
+    def expected(self) -> float:
+        """Seconds that another trial may take: the first one also replays the past, which others need not."""
+        return self.seconds / (FIRST_COSTS if self._judged == 1 else 1)
 
     def judge(self, settings: Settings, against: Settings, split: int) -> Outcome:
         """Settings on the split of a number, next to what they are tried against."""
@@ -48,7 +56,7 @@ class Bench:
         ours = self._of(settings, split)
         gains, users = ours - theirs, len(ours)
         error = float(gains.std(ddof=1)) / math.sqrt(users) if users > 1 else math.inf
-        self.seconds = time.perf_counter() - began
+        self.seconds, self._judged = time.perf_counter() - began, self._judged + 1
         return Outcome(float(ours.mean()), float(gains.mean()), error, users)
 
     def _of(self, settings: Settings, split: int) -> NDArray[np.float64]:

@@ -20,12 +20,12 @@ from scipy.sparse import csr_array
 from recengine.dataset import Snapshot
 from recengine.errors import NotReady
 from recengine.models.base import ModelConfig, OnProgress, silent
+from recengine.models.kernels.pair_products import pair_products
 from recengine.models.kernels.tall_qr import tall_qr
 from recengine.models.parts.gibbs import GibbsSampler
 from recengine.models.shared import moved, part_of
 
 COMPRESS_COLUMNS = 256  # stacked columns between two compressions of the posterior mean
-PREDICT_PAIRS = 1 << 17
 NOISE_PAIRS = 100_000  # ratings that tell the noise
 LEAST_SWEEPS = 20  # however large the data
 WARM_BURN_IN = 1  # sweeps that are not averaged where the chain goes on from nearly the same data
@@ -171,12 +171,8 @@ class BayesianMF:
         """
         if not self._state:
             raise NotReady("The stars model has not been fitted", "call fit or restore first")
-        stars = np.empty(len(user_index), dtype=np.float32)
-        for start in range(0, len(stars), PREDICT_PAIRS):
-            part = slice(start, start + PREDICT_PAIRS)
-            users = self._state["users"][torch.as_tensor(user_index[part], dtype=torch.int64)]
-            movies = self._state["movies"][torch.as_tensor(movie_index[part], dtype=torch.int64)]
-            stars[part] = (users * movies).sum(dim=1).numpy()
+        users, movies = (self._state[name].numpy() for name in ("users", "movies"))
+        stars = pair_products(users, movies, user_index, movie_index)
         assert snapshot.scale is not None  # data without ratings fits no stars
         return np.clip(stars, *snapshot.scale)
 
