@@ -70,7 +70,8 @@ def _write(name: str, found: dict[str, dict[str, Figures]]) -> None:
     note = (
         f"`recengine run --top-n {night.TOP_N}` through Prefect on a fresh home, then again after "
         f"{night.NEW_SHARE:.1%} new ratings: with the code of commit `{name}` and with that of "
-        f"`{state_of_the_code()}`, one after the other on one machine, nothing else running, loops compiled by a night on 100,000 ratings before. A part that logs no "
+        f"`{state_of_the_code()}`, one after the other on one machine, nothing else running, "
+        "loops compiled by a night on 100,000 ratings before. A part that logs no "
         "seconds in a night counts 0."
     )
     command = f"python -m benchmarks.scale --against {name}"
