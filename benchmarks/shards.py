@@ -1,237 +1,163 @@
-"""Work on shards of users, here and on Ray: ``python -m benchmarks.shards [MILLION ...] [--ray]``.
+"""Whole nights by one process and by a Ray cluster of two nodes: ``python -m benchmarks.shards [MILLION ...]``.
 
-For each number of millions of generated ratings, 154 a user, of 60,000 movies (10: 3 minutes; 100: 15 minutes, 10 GB
-of disk): a snapshot and its shards are written, one shard is worked on by a process of its own, whose peak is
-measured, then ``ease`` of 4,000 movies is fitted and every user's list of ten is made, with reasons. Up to
-``--ray`` millions workers of a Ray cluster on this machine do the two as well; the results have to be the same.
+For each number of millions of generated ratings (10 and 100 when left out; 154 a user, of 60,000 movies):
+``recengine run`` on a fresh home, by ``local`` and by two nodes on this machine, whose tables have to be the same. 10
+take 3 minutes, 100 half an hour and 30 GB of disk. Then the pages: of what was measured, and of what a billion need.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import multiprocessing
-import resource
+import math
+import os
 import shutil
-import tempfile
-import threading
-import time
-from collections.abc import Callable
-from contextlib import closing, nullcontext
+import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from scipy.sparse import csr_array
-
+from benchmarks.billion import Night, page_of
 from benchmarks.report import markdown, write
-from recengine.config import Home
-from recengine.dataset import Snapshot, genre_counts, registration_months
-from recengine.engine.base import Engine
-from recengine.engine.cluster import Ray
-from recengine.engine.local import Local
-from recengine.knobs.stages import ScoreConfig
-from recengine.models import store
-from recengine.models.ease import Ease, EaseConfig, gram_of
-from recengine.models.parts.closed_form import mean_count
-from recengine.models.spread import PLAN, Part, Spread, compute
-from recengine.scoring.parts import OnEngine
-from recengine.scoring.parts import Part as Lists
-from recengine.scoring.parts import make as make_lists
-from recengine.shards import files
+from benchmarks.scale.process import CLI, Outcome, recengine, watch
+from benchmarks.scale.results import Results, state_of_the_code
+from recengine.warehouse.connection import published
 
-MOVIES, HEAD, PER_USER = 60_000, 4_000, 154
-CHUNK = 50_000  # users generated together
-HEADER = ("million ratings", "users", "shards", "step", "seconds", "peak, MB", "of it its own, MB")
+MOVIES, PER_USER, SEED, TOP_N = 60_000, 154, 1, 20
+TABLES = ("recommendations", "reasons", "similar_movies", "popular_movies")
+WHAT = {
+    "recommendations": "* EXCLUDE (model_id, generated_at)"
+}  # when it was made is another thing each time
+ENGINES = {"local": [sys.executable, "-c", CLI], "two nodes": [sys.executable, "-m", "benchmarks.two_nodes"]}
+STAGES = ("ingest", "features", "train", "score", "publish")
+HEADER = (
+    "million ratings",
+    "engine",
+    "s",
+    "peak GiB",
+    "of which",
+    "in shards' tasks, s",
+    "a worker's own MB",
+)
 NOTES = [
-    "Generated ratings of 60,000 movies, shards of 5 million ratings, `ease` of the 4,000 most rated movies. Each "
-    "step runs in a process of its own; of Ray's steps the peak is the driver's. What is not the process's own are "
-    "pages of mapped files, which the kernel takes back.",
-    "Where both engines ran, weights and files had equal hashes.",
+    f"`recengine run --top-n {TOP_N} --set tune.first_night=0` through Prefect, from csv files to the published file, "
+    f"on a fresh home; generated ratings, {PER_USER} a user, of {MOVIES:,} movies; shards of 5 million. `local` is one "
+    "process; `two nodes` a Ray cluster of a head without CPUs and two nodes with one each, on the same two cores. "
+    "Peak: pages that processes share counted once, Ray's own processes included. A worker's own memory is what it "
+    "holds beside mapped files.",
+    f"The rows of {', '.join(f'`{table}`' for table in TABLES)} were the same by both engines at every size. A first "
+    "night's tuning is left out: how far it comes is a matter of seconds.",
 ]
-CONFIG = ScoreConfig(top_n=10, reasons=3)
-
-
-class Taken(NamedTuple):
-    """What a step took: seconds, the process's peak in MB, and the part of it that is no mapped file."""
-
-    seconds: float
-    peak: float
-    own: float
-
-
-def snapshot_of(ratings: int, seed: int = 1) -> Snapshot:
-    """Generated ratings: a user has 20 or more, a few movies have most of them."""
-    random, users = np.random.default_rng(seed), max(1, ratings // PER_USER)
-    indices, counts = [], []
-    for start in range(0, users, CHUNK):
-        size = min(CHUNK, users - start)
-        wanted = np.clip(random.lognormal(np.log(95), 1.0, size), 20, 2_000).astype(np.int64)
-        movie = (MOVIES * random.random(wanted.sum()) ** 3).astype(np.int64)
-        pair = np.unique(np.repeat(np.arange(size), wanted) * MOVIES + movie)
-        counts.append(np.bincount(pair // MOVIES, minlength=size))
-        indices.append((pair % MOVIES).astype(np.int32))
-    indptr = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
-    size = int(indptr[-1])
-    bounds = indptr.astype(np.int32 if size < 2**31 else np.int64)
-    stars = random.integers(1, 6, size, dtype=np.int8).astype(np.float32)
-    matrix = csr_array((stars, np.concatenate(indices), bounds), shape=(users, MOVIES))
-    first = np.repeat(random.integers(9 * 10**8, 16 * 10**8, users), np.diff(indptr))
-    rated_at = first + random.integers(0, 3_600, size)
-    genre = csr_array(
-        (np.ones(MOVIES, np.float32), (np.arange(MOVIES), random.integers(0, 18, MOVIES))), shape=(MOVIES, 18)
-    )
-    return Snapshot(
-        fingerprint=f"generated-{size}",
-        dataset="generated",
-        scale=(1.0, 5.0),
-        user_ids=np.arange(users),
-        movie_ids=np.arange(MOVIES),
-        ratings=matrix,
-        rated_at=rated_at,
-        genre_counts=genre_counts(matrix, genre),
-        registration_months=registration_months(matrix, rated_at),
-        user_features=csr_array((users, 0), dtype=np.float32),
-        movie_features=genre,
-        user_columns=(),
-        movie_columns=tuple(f"genre={number}" for number in range(18)),
-    )
-
-
-def in_a_process(work: Callable[..., Any], *asked: Any) -> tuple[Any, Taken]:
-    """What a function gives in a process of its own, and what it took there."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_measured, (work, asked))
-
-
-def _measured(work: Callable[..., Any], asked: tuple[Any, ...]) -> tuple[Any, Taken]:
-    own, done = [0.0], threading.Event()
-
-    def look() -> None:
-        while not done.wait(0.02):
-            status = Path("/proc/self/status").read_text()
-            own[0] = max(own[0], float(status.partition("RssAnon:")[2].split()[0]) / 1e3)
-
-    watch = threading.Thread(target=look)
-    watch.start()
-    began = time.perf_counter()
-    found = work(*asked)
-    seconds = time.perf_counter() - began
-    done.set()
-    watch.join()
-    return found, Taken(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, own[0])
-
-
-def generate(ratings: int, folder: Path) -> int:
-    """Write a snapshot; returns how many ratings it has."""
-    snapshot = snapshot_of(ratings)
-    snapshot.save(folder)
-    return int(snapshot.ratings.nnz)
-
-
-def cut(folder: Path) -> int:
-    """Write the shards; returns how many there are."""
-    return len(files.write(Snapshot.load(folder), folder))
-
-
-def pairs_of_one(folder: Path) -> None:
-    """A worker's task while fitting: the first shard's Gram matrix."""
-    snapshot = Snapshot.load(folder)
-    counts = np.bincount(snapshot.ratings.indices, minlength=MOVIES)
-    room = folder / "one"
-    room.mkdir()
-    np.savez(
-        room / PLAN,
-        covered=np.sort(np.argsort(-counts, kind="stable")[:HEAD]),
-        attribute_weight=0.5,
-        count_exponent=0.5,
-        mean_count=mean_count(snapshot),
-    )
-
-
-def fitted(folder: Path, home: Home, engine: str) -> str:
-    """Fit ``ease`` over the shards and store it; returns the model's id."""
-    snapshot, model = Snapshot.load(folder), Ease(EaseConfig(most_movies=HEAD))
-    with engine_for(engine) as shards:
-        model.spread = Spread(shards, folder)
-        model.fit(snapshot)
-    manifest = store.Manifest.of(model, snapshot, seconds=0.0)
-    if not (home.models / manifest.model_id).exists():
-        store.save(home, model, manifest, snapshot)
-    weights = hashlib.sha256(model.weights.tobytes()).hexdigest()
-    (folder / f"weights-{engine}").write_text(weights)
-    return manifest.model_id
-
-
-def listed(folder: Path, home: Home, model_id: str, engine: str) -> str:
-    """Make all users' tables; returns a hash of the files."""
-    with engine_for(engine) as shards:
-        made = OnEngine(shards)(home, folder, model_id, CONFIG, ())
-    digest = hashlib.sha256()
-    for part in made.folders:
-        for file in sorted(part.glob("*.parquet")):
-            digest.update(file.read_bytes())
-    made.put_away()
-    return digest.hexdigest()
-
-
-def engine_for(name: str) -> Any:
-    """The engine by name, to be closed after the block."""
-    if name == "local":
-        local: Engine = Local()
-        return nullcontext(local)
-    return closing(Ray())
-
-
-def measure(million: int, engines: list[str], rows: list[tuple[object, ...]], root: Path) -> None:
-    """All steps of one size, a row each."""
-    folder, home = root / "snapshots" / "generated", Home.at(root)
-    ratings, taken = in_a_process(generate, million * 10**6, folder)
-    users = len(np.load(folder / "user_ids.npy", mmap_mode="r"))
-    shards, cutting = in_a_process(cut, folder)
-
-    def say(step: str, it: Taken) -> None:
-        rows.append(
-            (
-                f"{ratings / 1e6:.0f}", f"{users:,}", shards, step,
-                f"{it.seconds:.1f}", f"{it.peak:,.0f}", f"{it.own:,.0f}",
-            )
-        )  # fmt: skip
-        print(rows[-1], flush=True)
-
-    say("generated", taken)
-    say("shards written", cutting)
-    in_a_process(pairs_of_one, folder)
-    _, taken = in_a_process(compute, Part(gram_of, folder / "one", folder, 0))
-    say("a worker: one shard's Gram", taken)
-    hashes: dict[str, set[str]] = {"weights": set(), "lists": set()}
-    for engine in engines:
-        model_id, taken = in_a_process(fitted, folder, home, engine)
-        say(f"{engine}: fit", taken)
-        hashes["weights"].add((folder / f"weights-{engine}").read_text())
-    _, taken = in_a_process(make_lists, Lists(home, folder, model_id, CONFIG, (), folder / "two", 0))
-    say("a worker: one shard's lists and reasons", taken)
-    for engine in engines:
-        found, taken = in_a_process(listed, folder, home, model_id, engine)
-        say(f"{engine}: lists and reasons", taken)
-        hashes["lists"].add(found)
-    assert all(len(found) == 1 for found in hashes.values()), hashes
 
 
 def main() -> None:
-    """Measure the sizes that are asked for and write the page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.shards", description=__doc__)
-    parser.add_argument("million", nargs="*", type=int, default=[1, 10])
-    parser.add_argument("--ray", type=int, default=0, help="millions up to which Ray does the same")
+    """Measure what is asked for and not there yet, then write the pages."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.shards",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    home = os.environ.get("RECENGINE_HOME", "data")
+    parser.add_argument("million", nargs="*", type=int, default=[10, 100])
+    parser.add_argument("--cache", default=f"{home}/benchmarks", help="data, results and scratch space")
+    parser.add_argument("--key", help="name of the run; the commit when left out")
     asked = parser.parse_args()
-    rows: list[tuple[object, ...]] = []
+    cache = Path(asked.cache).absolute()
+    results = Results(cache / "results" / (asked.key or state_of_the_code()))
+    found = {
+        (million, engine): results.measured(
+            f"shards {engine}",
+            f"{million}m",
+            lambda m=million, e=engine: night(m, e, cache),  # type: ignore[misc]
+        )
+        for million in asked.million
+        for engine in ENGINES
+    }
     for million in asked.million:
-        root = Path(tempfile.mkdtemp(prefix="shards-"))
-        try:
-            measure(million, ["local", *(["ray"] if million <= asked.ray else [])], rows, root)
-        finally:
-            shutil.rmtree(root)
-        write("shards", "Shards of users", NOTES, [markdown(HEADER, rows)], rows)
+        tables = [found[million, engine]["tables"] for engine in ENGINES]
+        assert tables[0] == tables[1], (million, tables)
+    write("shards", "Past one box: nights by shards", NOTES, tables_of(found), [*found.values()])
+    if len(asked.million) > 1:
+        page_of(*(Night.of(found[million, "two nodes"]) for million in (asked.million[0], asked.million[-1])))
+
+
+def night(million: int, engine: str, cache: Path) -> dict[str, Any]:
+    """One night on so many million ratings, and what its tables hold."""
+    ratings, home = million * 10**6, cache / "scratch" / "shards"
+    data, users = cache / "data" / f"{million}m-shards", ratings // PER_USER
+    if not data.exists():
+        data.parent.mkdir(parents=True, exist_ok=True)
+        shape = {"--users": users, "--movies": MOVIES, "--ratings": ratings, "--seed": SEED}
+        options = [str(part) for option in shape.items() for part in option]
+        recengine("generate", str(data), "--layout", "ml-25m", *options, home=cache / "home").check()
+    shutil.rmtree(home, ignore_errors=True)
+    asked = ["-v", "run", "--source", str(data), "--top-n", str(TOP_N), "--home", str(home)]
+    asked += ["--set", "tune.first_night=0"]
+    outcome = watch(ENGINES[engine] + asked).check()
+    found = outcome.figures | {"ratings": ratings, "users": users, "engine": engine, **inside(outcome)}
+    found["tables"] = sums_of(home)
+    shutil.rmtree(home)
+    return found
+
+
+def inside(outcome: Outcome) -> dict[str, Any]:
+    """Seconds of the stages, and of the tasks on shards by what they do."""
+    stages, tasks = dict.fromkeys(STAGES, 0.0), dict[str, float]()
+    for stage in outcome.stages:
+        if stage.name in stages:
+            stages[stage.name] += stage.seconds
+        elif stage.name == "ray":
+            what = stage.text.partition(",")[0]
+            tasks[what] = tasks.get(what, 0.0) + stage.seconds
+    return {"stages": stages, "tasks": tasks, "worker_mb": outcome.peak_worker / 1e6}
+
+
+def sums_of(home: Path) -> dict[str, str]:
+    """Of each table the number of rows and the sum of all rows' hashes."""
+    query = "SELECT count(*) || ' rows, ' || sum(hash(one)) FROM (SELECT {} FROM {}) AS one"
+    with published(home / "serving.duckdb") as readers:
+        return {
+            table: readers.execute(query.format(WHAT.get(table, "*"), table)).fetchall()[0][0]
+            for table in TABLES
+        }
+
+
+def tables_of(found: dict[tuple[int, str], dict[str, Any]]) -> list[str]:
+    """What was measured, and how it grows from the smallest to the largest size."""
+    rows = [
+        (
+            f"{million:,}",
+            engine,
+            f"{one['seconds']:.0f}",
+            f"{one['pss_gib']:.1f}",
+            ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in one["stages"].items()),
+            f"{sum(one['tasks'].values()):.0f}" if one["tasks"] else "",
+            f"{one['worker_mb']:,.0f}" if one["tasks"] else "",
+        )
+        for (million, engine), one in found.items()
+    ]
+    sizes = sorted({million for million, _ in found})
+    if len(sizes) < 2:
+        return [markdown(HEADER, rows)]
+    growth = []
+    for engine in ENGINES:
+        small, large = found[sizes[0], engine], found[sizes[-1], engine]
+        parts = {"whole night": "seconds", "peak memory": "pss_gib"}
+        figures = {name: (small[key], large[key]) for name, key in parts.items()}
+        figures |= {stage: (small["stages"][stage], large["stages"][stage]) for stage in STAGES}
+        if small["tasks"]:
+            figures["shards' tasks"] = (sum(small["tasks"].values()), sum(large["tasks"].values()))
+            figures["a worker's own memory"] = (small["worker_mb"], large["worker_mb"])
+        growth += [
+            (name, engine, f"{few:.1f}", f"{many:.1f}", f"{exponent(few, many, sizes[-1] / sizes[0]):.2f}")
+            for name, (few, many) in figures.items()
+            if few and many
+        ]
+    header = ("what", "engine", f"{sizes[0]} million", f"{sizes[-1]} million", "exponent")
+    return [markdown(HEADER, rows), "## Growth", markdown(header, growth)]
+
+
+def exponent(few: float, many: float, times: float) -> float:
+    """Cost grows as ratings to the power of it."""
+    return math.log(many / few) / math.log(times)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 SAMPLE_SECONDS = 0.2
 PSS_EVERY = 10  # samples: the kernel walks every page for it, which would slow what is measured
 PAGE = os.sysconf("SC_PAGE_SIZE")
-_CLI = "from flows.cli import main; main()"
+CLI = "from flows.cli import main; main()"
 # A stage's line: "12:00:01 publish: version 1, ... in 1.23 s".
 _STAGE = re.compile(r"^(?:\d\d:\d\d:\d\d)?\s*(\w+): (.*) in (\d+\.\d+) s\s*$")
 
@@ -40,7 +40,8 @@ class Outcome:
 
     ``peak_rss`` is the largest sum of resident memory over its process tree, shared pages counted once per
     process; ``peak_pss`` counts them once in all, sampled more seldom; ``largest`` is the largest single
-    process by the kernel's own account. Bytes.
+    process by the kernel's own account; ``peak_worker`` the largest memory, mapped files left out, of a worker of
+    Ray's. Bytes.
     """
 
     command: list[str]
@@ -50,6 +51,7 @@ class Outcome:
     peak_rss: int = 0
     peak_pss: int = 0
     largest: int = 0
+    peak_worker: int = 0
     out: list[str] = field(default_factory=list)
     lines: list[tuple[float, str]] = field(default_factory=list)
 
@@ -81,7 +83,7 @@ class Outcome:
 
 def recengine(*arguments: str, home: Path, env: dict[str, str] | None = None, root: Path = ROOT) -> Outcome:
     """A command of ours, as ``recengine ...`` would run it with the code that lies in ``root``."""
-    command = [sys.executable, "-c", _CLI, *arguments, "--home", str(home)]
+    command = [sys.executable, "-c", CLI, *arguments, "--home", str(home)]
     if arguments[0] == "generate":
         command = command[:-2]
     return watch(command, env={"PYTHONPATH": str(root)} | (env or {}), root=root)
@@ -154,12 +156,21 @@ def _sample(pid: int, outcome: Outcome, *, with_pss: bool) -> None:
     for member in tree(pid):
         try:
             rss += int(Path(f"/proc/{member}/statm").read_text().split()[1]) * PAGE
+            outcome.peak_worker = max(outcome.peak_worker, _own_of_a_worker(Path(f"/proc/{member}")))
             if with_pss:
                 rollup = Path(f"/proc/{member}/smaps_rollup").read_text()
                 pss += int(rollup.split("\nPss:")[1].split()[0]) * 1024
         except (FileNotFoundError, ProcessLookupError, IndexError):  # it has ended
             continue
     outcome.peak_rss, outcome.peak_pss = max(outcome.peak_rss, rss), max(outcome.peak_pss, pss)
+
+
+def _own_of_a_worker(process: Path) -> int:
+    """Memory of one of Ray's workers at work that is no mapped file, in bytes; 0 of other processes."""
+    if not (process / "cmdline").read_bytes().startswith(b"ray::on_one_core"):
+        return 0
+    status = (process / "status").read_text()
+    return int(status.partition("RssAnon:")[2].split()[0]) * 1024
 
 
 def _collect(

@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import os
 import pickle
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -62,8 +63,12 @@ class Ray:
     def map(self, work: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
         """Results in the order of ``tasks``, whichever ends first; see ``Engine.map``."""
         remote = self._ray.remote(num_cpus=1, max_retries=self.retries, retry_exceptions=True)(on_one_core)
+        began = time.perf_counter()
         pending = [remote.remote(pickle.dumps((work, task))) for task in tasks]
-        return [self._result(shard, reference) for shard, reference in enumerate(pending)]
+        found = [self._result(shard, reference) for shard, reference in enumerate(pending)]
+        what = getattr(next(iter(tasks), None), "work", work).__name__
+        log.debug("ray: %s, %d tasks in %.2f s", what, len(tasks), time.perf_counter() - began)
+        return found
 
     def _result(self, shard: int, reference: Any) -> Any:
         try:
