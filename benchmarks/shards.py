@@ -38,11 +38,11 @@ HEADER = (
     "a worker's own MB",
 )
 NOTES = [
-    f"`recengine run --top-n {TOP_N} --set tune.first_night=0` through Prefect, from csv files to the published file, "
-    f"on a fresh home; generated ratings, {PER_USER} a user, of {MOVIES:,} movies; shards of 5 million. `local` is one "
-    "process; `two nodes` a Ray cluster of a head without CPUs and two nodes with one each, on the same two cores. "
-    "Peak: pages that processes share counted once, Ray's own processes included. A worker's own memory is what it "
-    "holds beside mapped files.",
+    f"`recengine run --top-n {TOP_N} --set tune.first_night=0` through Prefect, from csv files to the published "
+    f"file, on a fresh home; generated ratings, {PER_USER} a user, of {MOVIES:,} movies; shards of 5 million. "
+    "`local` is one process; `two nodes` a Ray cluster of a head without CPUs and two nodes with one each, on the "
+    "same two cores. Peak: pages that processes share counted once, Ray's own processes included. A worker's own "
+    "memory is what it holds beside mapped files.",
     f"The rows of {', '.join(f'`{table}`' for table in TABLES)} were the same by both engines at every size. A first "
     "night's tuning is left out: how far it comes is a matter of seconds.",
 ]
