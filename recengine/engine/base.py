@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from recengine.errors import RecengineError
@@ -23,6 +24,16 @@ class ShardFailed(RecengineError):
         )
 
 
+class TrainingFailed(RecengineError):
+    """A training by several processes that failed as often as it may be tried."""
+
+    def __init__(self, tries: int, problem: str) -> None:
+        super().__init__(
+            f"The training on the cluster was tried {tries} times and failed ({problem}); "
+            "mend what it says and run again, or train with --engine local."
+        )
+
+
 class Engine(Protocol):
     """Both engines give the same results: shards are a part of the data, and results come in their order."""
 
@@ -40,5 +51,17 @@ class Engine(Protocol):
         ------
         ShardFailed
             Naming the first task, by its place, that failed as often as it may be tried.
+        """
+        ...
+
+    def together(self, work: Callable[[Task, str], None], task: Task, room: Path) -> None:
+        """Have ``work(task, device)`` done by several processes at once, which one torch process group connects.
+
+        ``room`` is a folder that all of them see, for what the engine notes.
+
+        Raises
+        ------
+        TrainingFailed
+            As often as it may be tried: what one process loses all begin anew.
         """
         ...

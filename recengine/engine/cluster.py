@@ -9,15 +9,18 @@ import os
 import pickle
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from recengine.engine.base import Result, ShardFailed, Task
+from recengine.engine.base import Result, ShardFailed, Task, TrainingFailed
 from recengine.errors import BadInput
 from recengine.runtime.resources import cores
 
 log = logging.getLogger(__name__)
 
 RETRIES = 2
+LOOK_EVERY = 2.0  # seconds between two looks at the cluster while it works
+PATIENCE = 60.0  # seconds that a cluster may be without any CPU
 LOOPBACK = "127.0.0.1"
 
 
@@ -70,13 +73,50 @@ class Ray:
         log.debug("ray: %s, %d tasks in %.2f s", what, len(tasks), time.perf_counter() - began)
         return found
 
+    def together(self, work: Callable[[Task, str], None], task: Task, room: Path) -> None:
+        """Ranks of Ray Train, one per GPU of the cluster, or per CPU where it has none; see ``Engine.together``."""
+        train, on_torch = (importlib.import_module(f"ray.train{name}") for name in ("", ".torch"))
+        resources = self._ray.cluster_resources()
+        gpus = int(resources.get("GPU", 0))
+        trainer = on_torch.TorchTrainer(
+            as_a_rank,
+            train_loop_config={"asked": pickle.dumps((work, task)), "device": "cuda" if gpus else "cpu"},
+            scaling_config=train.ScalingConfig(
+                num_workers=gpus or int(resources.get("CPU", 1)), use_gpu=bool(gpus)
+            ),
+            torch_config=on_torch.TorchConfig(backend="nccl" if gpus else "gloo"),
+            run_config=train.RunConfig(
+                name="reports",
+                storage_path=str(room),
+                failure_config=train.FailureConfig(max_failures=self.retries),
+            ),
+        )
+        try:
+            trainer.fit()
+        except Exception as problem:  # Ray Train has a class of its own for each way to fail, by its version
+            said = str(problem).strip().splitlines()[-1:] or [type(problem).__name__]
+            raise TrainingFailed(self.retries + 1, said[0]) from problem
+
     def _result(self, shard: int, reference: Any) -> Any:
         try:
+            self._wait_for(reference)
             return self._ray.get(reference)
         except self._ray.exceptions.RayError as problem:
             cause = getattr(problem, "cause", None) or problem
             said = f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'lost'}"
             raise ShardFailed(shard, self.retries + 1, said) from problem
+
+    def _wait_for(self, reference: Any) -> None:
+        """Until it is there, or the cluster has been without CPUs for too long: Ray itself would wait for ever."""
+        since = time.monotonic()
+        while not self._ray.wait([reference], timeout=LOOK_EVERY)[0]:
+            if self._ray.cluster_resources().get("CPU"):
+                since = time.monotonic()
+            elif time.monotonic() - since > PATIENCE:
+                raise BadInput(
+                    f"The Ray cluster has had no CPUs for {time.monotonic() - since:.0f} s: its nodes are lost; "
+                    "start some and run again, what they finished stays."
+                )
 
     def close(self) -> None:
         """Leave the cluster; one that was started here ends."""
@@ -91,6 +131,13 @@ def on_one_core(asked: bytes) -> Any:
     os.environ.setdefault("RECENGINE_THREADS", "1")
     work, task = pickle.loads(asked)
     return work(task)
+
+
+def as_a_rank(told: dict[str, Any]) -> None:
+    """A rank's part of a training, with one thread as ``on_one_core``."""
+    os.environ.setdefault("RECENGINE_THREADS", "1")
+    work, task = pickle.loads(told["asked"])
+    work(task, told["device"])
 
 
 def check_installed() -> None:

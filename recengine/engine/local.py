@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from recengine.engine.base import Result, ShardFailed, Task
 from recengine.errors import RecengineError
@@ -14,6 +15,10 @@ class Local:
     def map(self, work: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
         """Results in the order of ``tasks``; see ``Engine.map``."""
         return [_one(work, task, shard) for shard, task in enumerate(tasks)]
+
+    def together(self, work: Callable[[Task, str], None], task: Task, room: Path) -> None:
+        """By this process alone, on its CPUs; see ``Engine.together``."""
+        work(task, "cpu")
 
 
 def _one(work: Callable[[Task], Result], task: Task, shard: int) -> Result:

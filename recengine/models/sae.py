@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -25,6 +26,10 @@ from recengine.dataset import DECLARED, Snapshot, implicit_feedback
 from recengine.errors import BadInput
 from recengine.models.base import Model, ModelConfig, OnProgress, silent
 from recengine.models.parts.biases import Biases
+from recengine.models.parts.minibatches import Group, MiniBatches, Pairs, passes
+from recengine.models.parts.sigmoid_stack import initialise, stack
+from recengine.models.spread import OverShards
+from recengine.models.together import Together
 
 Shape = Literal["3", "5", "7", "9"]
 
@@ -67,7 +72,7 @@ class SaeConfig(ModelConfig):
         return cls(**(article | switches))
 
 
-class Sae(Model):
+class Sae(OverShards, Model):
     """Stacked autoencoder; ranking scores are its predicted stars."""
 
     name: ClassVar[str] = "sae"
@@ -89,11 +94,58 @@ class Sae(Model):
         held_out = rng.random(snapshot.ratings.nnz) < self.config.validation_share
         epochs = self.config.epochs
         if 0 < held_out.sum() < len(held_out):
-            self._begin(snapshot.where(~held_out), device)
-            epochs = self._fit_sanely(snapshot.where(~held_out), epochs, on_progress, (snapshot, held_out))
-        self._begin(snapshot, device)
-        self._fit_sanely(snapshot, epochs, on_progress)
+            users, movies = snapshot.rating_users[held_out], snapshot.ratings.indices[held_out]
+            pairs = Pairs(users, movies.astype(np.int64), snapshot.ratings.data[held_out])
+            epochs = self._train(snapshot.where(~held_out), epochs, pairs, device, on_progress)
+        history = self.history
+        self._train(snapshot, epochs, None, device, on_progress)
+        self.history = history
+        if self.spread is not None:
+            Together(self.spread).put_away()
         return self
+
+    def _train(
+        self, snapshot: Snapshot, epochs: int, pairs: Pairs | None, device: str, on_progress: OnProgress
+    ) -> int:
+        """From the beginning; returns the best epoch."""
+        self._begin(snapshot, device)
+        if self.spread is not None:
+            return Together(self.spread).train(self, snapshot, epochs, pairs)
+        return self.train_on(snapshot, epochs, pairs, on_progress)
+
+    def train_on(
+        self, snapshot: Snapshot, epochs: int, pairs: Pairs | None, on_progress: OnProgress = silent
+    ) -> int:
+        """Mini-batches over the users; with pairs, stops after the best epoch, whose number it returns.
+
+        The ranks of a process group share every batch.
+        """
+        config, optimizer, group = self.config, self._optimizer(), Group.of_this_process()
+        batches = MiniBatches(
+            rows=lambda start, stop: self._rows(snapshot, start, stop),
+            users=snapshot.users,
+            movies=snapshot.movies,
+            size=config.batch_size,
+            dropout=config.dropout,
+            seed=config.seed,
+            random=torch.Generator().manual_seed(config.seed),
+            group=group,
+        )
+
+        def once(epoch: int) -> dict[str, float]:
+            train = batches.once(self._net, optimizer, epoch) * snapshot.star
+            told = {"step": float(epoch), "train": train}
+            return told if pairs is None else told | {"validation": self._error(snapshot, pairs, group)}
+
+        best, self.history = passes(once, epochs, config.patience, on_progress)
+        return best
+
+    def _error(self, snapshot: Snapshot, pairs: Pairs, group: Group) -> float:
+        """The root mean square error of ratings that the rows do not hold, all ranks' together."""
+        part = slice(*group.part(0, len(pairs.users)))
+        error = self.predict(snapshot, pairs.users[part], pairs.movies[part]) - pairs.ratings[part]
+        sums = group.summed(torch.tensor([np.square(error, dtype=np.float64).sum(), len(error)]))
+        return math.sqrt(sums[0] / sums[1])
 
     def fold_in(self, snapshot: Snapshot, others: Snapshot) -> Self:
         """Exact: the network takes a user's row; user biases as in a fit."""
@@ -143,7 +195,7 @@ class Sae(Model):
         self._biases = Biases().restore({n[7:]: t for n, t in state.items() if n.startswith("biases.")})
         weights = {n[4:]: t for n, t in state.items() if n.startswith("net.")}
         shapes = [t.shape for n, t in weights.items() if n.endswith("weight")]
-        self._net = _stack(shapes[0][1], SHAPES[self.config.layers], shapes[-1][0])
+        self._net = stack(shapes[0][1], SHAPES[self.config.layers], shapes[-1][0])
         self._net.load_state_dict(weights)
         return self
 
@@ -160,8 +212,8 @@ class Sae(Model):
         largest = side.abs().amax(dim=0) if len(side) else torch.ones(side.shape[1])
         self._side_scale = torch.ones(side.shape[1]) if self.config.faithful else largest.clamp_min(1e-6)
         width = snapshot.movies * (1 if self.config.faithful else 2) + side.shape[1]
-        net = _stack(width, SHAPES[self.config.layers], snapshot.movies)
-        _initialise(net, self._random, faithful=self.config.faithful)
+        net = stack(width, SHAPES[self.config.layers], snapshot.movies)
+        initialise(net, self._random, faithful=self.config.faithful)
         self._net = net.to(device)
         if not self.config.faithful:  # start from the biases: a residual of 0
             for parameter in self._net[-1].parameters():
@@ -199,52 +251,6 @@ class Sae(Model):
         residuals.data = ((block.data - expected) / snapshot.star).astype(np.float32)
         return torch.from_numpy(residuals.toarray())
 
-    def _fit_sanely(
-        self,
-        snapshot: Snapshot,
-        epochs: int,
-        on_progress: OnProgress,
-        validation: tuple[Snapshot, NDArray[np.bool_]] | None = None,
-    ) -> int:
-        """Mini-batches over the users; with validation ratings, returns the best epoch and stops after it."""
-        starts = torch.arange(0, snapshot.users, self.config.batch_size)
-        optimizer = self._optimizer()
-        best, best_epoch = np.inf, epochs
-        what = "sae epochs" if validation else "sae refit"
-        for epoch in range(1, epochs + 1):
-            self._net.train()
-            losses = [
-                self._step(snapshot, int(start), optimizer)
-                for start in starts[torch.randperm(len(starts), generator=self._random)]
-            ]
-            entry = {"step": float(epoch), "train": float(np.sqrt(np.mean(losses))) * snapshot.star}
-            if validation is not None:
-                whole, held_out = validation
-                pairs = whole.rating_users[held_out], whole.ratings.indices[held_out]
-                error = self.predict(snapshot, *pairs) - whole.ratings.data[held_out]
-                entry["validation"] = float(np.sqrt(np.mean(error**2)))
-                if entry["validation"] < best:
-                    best, best_epoch = entry["validation"], epoch
-                self.history.append(entry)
-            on_progress(what, epoch, epochs)
-            if epoch - best_epoch >= self.config.patience:
-                on_progress(what, epochs, epochs)
-                break
-        return best_epoch
-
-    def _step(self, snapshot: Snapshot, start: int, optimizer: torch.optim.Optimizer) -> float:
-        rows = self._rows(snapshot, start, start + self.config.batch_size)  # (B, 2M + S)
-        movies = snapshot.movies
-        target, rated = rows[:, :movies].clone(), rows[:, movies : 2 * movies].clone()
-        kept = (torch.rand(rated.shape, generator=self._random) >= self.config.dropout).to(rated)
-        rows[:, :movies] *= kept / (1 - self.config.dropout)
-        rows[:, movies : 2 * movies] *= kept
-        loss = (((self._net(rows) - target) ** 2) * rated).sum() / rated.sum().clamp_min(1)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return float(loss.item())
-
     def _fit_faithfully(self, snapshot: Snapshot, on_progress: OnProgress) -> None:
         """One user per step in the order of ids, the gradient never zeroed, as the author's code ran."""
         optimizer = self._optimizer()
@@ -269,29 +275,3 @@ class Sae(Model):
         return kind(
             self._net.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
         )
-
-
-def _stack(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:
-    """Linear and sigmoid in turn, the last layer linear."""
-    widths = (inputs, *hidden)
-    layers: list[nn.Module] = []
-    for wide, narrow in itertools.pairwise(widths):
-        layers += [nn.Linear(wide, narrow), nn.Sigmoid()]
-    return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
-
-
-def _initialise(net: nn.Sequential, random: torch.Generator, *, faithful: bool) -> None:
-    """PyTorch's own initial weights as published; by default Glorot's for sigmoids in the hidden layers.
-
-    With the former the deeper stacks never leave the biases (X. Glorot and Y. Bengio, "Understanding the
-    difficulty of training deep feedforward neural networks", 2010).
-    """
-    for number, layer in enumerate(net):
-        if isinstance(layer, nn.Linear):
-            bound = layer.in_features**-0.5
-            if number and not faithful:
-                bound = 4 * (6 / (layer.in_features + layer.out_features)) ** 0.5
-            nn.init.uniform_(layer.weight, -bound, bound, generator=random)
-            nn.init.uniform_(
-                layer.bias, -(layer.in_features**-0.5), layer.in_features**-0.5, generator=random
-            )

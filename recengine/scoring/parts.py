@@ -31,6 +31,7 @@ from recengine.rules.running import Ran
 from recengine.runtime import durable
 from recengine.runtime.devices import resolved
 from recengine.runtime.identity import code_identity
+from recengine.scoring.audited import audit_shard
 from recengine.scoring.neighbours import similar_by
 from recengine.scoring.tables import RECOMMENDATIONS, Elsewhere, Here
 from recengine.shards import files
@@ -148,9 +149,14 @@ class FromParts:
 
 
 def make(part: Part) -> str:
-    """Make one shard's tables, unless they are there; returns the folder that holds them.
+    """Make one shard's tables, unless they are there, and audit them; returns the folder that holds them.
 
     The snapshot's files, the model's and nothing else of the home are read: never the warehouse.
+
+    Raises
+    ------
+    AuditFailed
+        An audit found a bad row; the files are not kept.
     """
     folder = part.room / f"{part.shard:05d}"
     if files.is_whole(folder):
@@ -167,6 +173,7 @@ def make(part: Part) -> str:
                 for batch in getattr(source, table)():
                     file.write_batch(batch)
         (partial / SAID).write_text(json.dumps(Said(source.said, source.seconds)._asdict()))
+        audit_shard(partial, snapshot, snapshot.shards[part.shard], part.rules, source.said)
     return str(folder)
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import pytest
+
 from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.engine.cluster import Ray
@@ -102,9 +104,30 @@ class Nodes:
         thread.start()
         return thread
 
+    def lose_all(self) -> None:
+        for node in self.nodes:
+            self.cluster.remove_node(node, allow_graceful=False)
+
     def close(self) -> None:
         self.engine.close()
         self.cluster.shutdown()
+
+
+@contextmanager
+def standing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
+    """A cluster for the block: nothing of it listens off the loopback, no process of it is left."""
+    before = listening()
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    made = Nodes()
+    outside = {address for address in listening() - before if address not in LOOPBACKS}
+    try:
+        yield made
+    finally:
+        family = under(os.getpid())
+        made.close()
+    assert outside == set()
+    assert ended(family) == []
 
 
 def listening() -> set[str]:

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ray_clusters import LOOPBACKS, Nodes, ended, listening, under
+from ray_clusters import Nodes, standing
 
 from recengine.config import Home
 
 
 @pytest.fixture
 def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
-    before = listening()
-    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-    made = Nodes()
-    outside = {address for address in listening() - before if address not in LOOPBACKS}
-    try:
+    with standing(monkeypatch) as made:
         yield made
-    finally:
-        family = under(os.getpid())
-        made.close()
-    assert outside == set()
-    assert ended(family) == []
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from recengine.dataset import Snapshot
-from recengine.engine.base import ShardFailed
+from recengine.engine.base import ShardFailed, TrainingFailed
 from recengine.engine.cluster import Ray
 from recengine.engine.local import Local
 from recengine.errors import BadInput
@@ -126,3 +126,22 @@ def test_a_model_fitted_on_a_cluster_has_the_bits_of_one_fitted_here(
         for model in (here, there)
     ]
     assert bits[0] == bits[1]
+
+
+def test_sae_trains_on_a_cluster_as_it_does_here(cluster: Ray, small: Snapshot, tmp_path: Path) -> None:
+    small.save(tmp_path)
+    snapshot = Snapshot.load(tmp_path)
+    here, there = (make("sae", epochs=4, batch_size=16) for _ in range(2))
+    assert isinstance(there, OverShards)
+    there.spread = Spread(cluster, tmp_path)
+    one, other = (model.fit(snapshot).score(snapshot, slice(None)) for model in (here, there))
+    assert float((one - other).abs().max()) < 0.01 < float(one.std())  # stars
+
+
+def broken(task: int, device: str) -> None:
+    raise ValueError(f"no such thing on {device}")
+
+
+def test_a_training_that_always_fails_says_so(cluster: Ray, tmp_path: Path) -> None:
+    with pytest.raises(TrainingFailed, match=r"^The training on the cluster was tried 3 times and failed \("):
+        cluster.together(broken, 1, tmp_path)

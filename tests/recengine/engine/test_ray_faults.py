@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib.util
 import time
 from pathlib import Path
+from threading import Thread
 
 import engine_homes
 import pytest
+from full_disks import fill, small_disk
 from ray_clusters import (
     CONFIG,
+    SLOW,
     Faulty,
     Kept,
     Nodes,
@@ -22,7 +25,10 @@ from ray_clusters import (
 )
 
 from recengine.config import Home
+from recengine.engine import cluster
+from recengine.engine.base import ShardFailed
 from recengine.engine.local import Local
+from recengine.errors import BadInput
 from recengine.scoring.parts import OnEngine
 from recengine.shards import files
 
@@ -70,6 +76,7 @@ def test_the_driver_is_lost_while_scoring_and_what_is_done_stays(
     here, began = made_here(home, folder, model_id), time.monotonic()
     script = f"""
         from pathlib import Path
+from threading import Thread
         from ray_clusters import CONFIG, Faulty, Home, OnEngine, Ray
         engine = Faulty(Ray(num_cpus=1), Path({str(tmp_path / "marks")!r}), {{6: "wait"}})
         OnEngine(engine)(Home(Path({str(home.root)!r})), Path({str(folder)!r}), {model_id!r}, CONFIG, ())
@@ -89,6 +96,7 @@ def test_the_driver_is_lost_while_fitting_and_what_is_done_stays(folder: Path, t
     weights, began = fitted(folder), time.monotonic()
     script = f"""
         from pathlib import Path
+from threading import Thread
         from ray_clusters import Faulty, Ray, fitted
         fitted(Path({str(folder)!r}), Faulty(Ray(num_cpus=1), Path({str(tmp_path / "marks")!r}), {{6: "wait"}}))
     """
@@ -100,3 +108,57 @@ def test_the_driver_is_lost_while_fitting_and_what_is_done_stays(folder: Path, t
     assert rerun.kept == list(rerun.before) == FIRST_SIX
     assert list((folder / files.WORK).iterdir()) == []
     noted("the driver at shard 6", "fitting", [1] * 7, began, "run again: 0 to 5 kept, the same bits")
+
+
+def test_a_straggler_is_waited_for_and_nothing_is_made_twice(
+    nodes: Nodes, home: Home, folder: Path, tmp_path: Path
+) -> None:
+    model_id = engine_homes.trained(home, folder, "ease")
+    here, began = made_here(home, folder, model_id), time.monotonic()
+    scoring = Faulty(nodes.engine, tmp_path / "scoring", {4: "slow"})
+    made = OnEngine(scoring)(home, folder, model_id, CONFIG, ())
+    assert time.monotonic() - began > SLOW
+    assert hashes(made.folders) == here
+    assert scoring.tries() == [2] * 9  # shards of users, and ranges of movies
+    noted(f"nothing, shard 4 takes {SLOW} s longer", "scoring", scoring.tries(), began, "the same bits")
+
+
+def test_a_full_disk_names_its_shard_and_what_others_made_stays(
+    nodes: Nodes, home: Home, folder: Path
+) -> None:
+    model_id = engine_homes.trained(home, folder, "ease")
+    here, began = made_here(home, folder, model_id), time.monotonic()
+    work = folder / files.WORK
+    work.mkdir(exist_ok=True)
+    with small_disk(work, megabytes=4):
+        with (
+            fill(work, free_kb=150),
+            pytest.raises(ShardFailed, match=r"^Shard \d was tried 3 times and failed \(.*No space left"),
+        ):
+            OnEngine(nodes.engine)(home, folder, model_id, CONFIG, ())
+        [room] = [room for room in work.iterdir() if room.name.startswith("lists-")]
+        rerun = Kept(nodes.engine, room)
+        assert 0 < len(rerun.before) < 9
+        made = OnEngine(rerun)(home, folder, model_id, CONFIG, ())
+        assert rerun.kept == list(rerun.before)
+        assert hashes(made.folders) == here
+        end = f"a sentence; with room again: {len(rerun.before)} of 9 kept, the same bits"
+        noted("the disk is full", "scoring", [], began, end)
+
+
+def test_a_cluster_that_has_lost_all_nodes_says_so(
+    nodes: Nodes, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "PATIENCE", 5.0)
+    began, fitting = time.monotonic(), Faulty(nodes.engine, tmp_path / "fitting", {1: "wait"})
+
+    def lose() -> None:
+        until((fitting.marks / "01").exists, "the first shard's work")
+        nodes.lose_all()
+
+    losing = Thread(target=lose)
+    losing.start()
+    with pytest.raises(BadInput, match=r"^The Ray cluster has had no CPUs for \d+ s: its nodes are lost"):
+        fitted(folder, fitting)
+    losing.join()
+    noted("both nodes", "fitting", [], began, "a sentence")
