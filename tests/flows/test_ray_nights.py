@@ -106,7 +106,7 @@ def test_a_night_whose_nodes_are_lost_for_good_fails_with_a_sentence(
         until(lambda: [*home.snapshots.glob(f"*/{files.WORK}/*")], "the first work on shards")
         nodes.lose_all()
         _, said = process.communicate(timeout=240)
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert "The Ray cluster has had no CPUs for" in said
     assert lists_of(home) == before
     noted("both nodes for good", "a night", [], began, "a sentence after a minute; tables as before")

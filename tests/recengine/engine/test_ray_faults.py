@@ -76,7 +76,6 @@ def test_the_driver_is_lost_while_scoring_and_what_is_done_stays(
     here, began = made_here(home, folder, model_id), time.monotonic()
     script = f"""
         from pathlib import Path
-from threading import Thread
         from ray_clusters import CONFIG, Faulty, Home, OnEngine, Ray
         engine = Faulty(Ray(num_cpus=1), Path({str(tmp_path / "marks")!r}), {{6: "wait"}})
         OnEngine(engine)(Home(Path({str(home.root)!r})), Path({str(folder)!r}), {model_id!r}, CONFIG, ())
@@ -96,7 +95,6 @@ def test_the_driver_is_lost_while_fitting_and_what_is_done_stays(folder: Path, t
     weights, began = fitted(folder), time.monotonic()
     script = f"""
         from pathlib import Path
-from threading import Thread
         from ray_clusters import Faulty, Ray, fitted
         fitted(Path({str(folder)!r}), Faulty(Ray(num_cpus=1), Path({str(tmp_path / "marks")!r}), {{6: "wait"}}))
     """
