@@ -8,9 +8,11 @@ DuckDB has its own threads, as many, and works while the others do not.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from threading import Lock
 
 import scipy.linalg  # noqa: F401 - loads the BLAS that compiled loops call, so that it is limited too
@@ -88,14 +90,29 @@ _one_blas_thread = _OneBlasThread()
 def in_parts(work: Callable[[int, int], None], size: int, step: int) -> None:
     """Call ``work(first, last)`` for every part of ``step`` out of ``range(size)``, on as many threads as cores.
 
-    The parts do not depend on the number of threads, so that neither does what they compute. These threads
-    never wait for each other, so that others beside them do no harm.
+    The parts do not depend on the number of threads, so that neither does what they compute. The calling thread
+    takes part after part, and so does whoever of the helpers is free: none waits for one that others keep busy.
     """
     starts = range(0, size, step)
-    if THREADS == 1 or len(starts) <= 1:
-        for first in starts:
+    left = iter(starts)  # asked by one thread at a time: Python's lock sees to it
+
+    def take() -> None:
+        for first in left:
             work(first, min(first + step, size))
-        return
-    with ThreadPoolExecutor(THREADS) as pool:
-        for done in [pool.submit(work, first, min(first + step, size)) for first in starts]:
-            done.result()
+
+    helping = [_helpers().submit(take) for _ in range(min(THREADS, len(starts)) - 1)]
+    try:
+        take()
+    finally:
+        for helper in helping:
+            if not helper.cancel():
+                helper.result()
+
+
+@cache
+def _helpers() -> ThreadPoolExecutor:
+    """Threads that stay: a fit calls ``in_parts`` thousands of times, most for a few milliseconds."""
+    return ThreadPoolExecutor(max(1, THREADS), thread_name_prefix="recengine-parts")
+
+
+os.register_at_fork(after_in_child=_helpers.cache_clear)  # threads do not come along

@@ -34,6 +34,19 @@ def tall_qr(matrix: torch.Tensor) -> TallQR:
     return TallQR(second, of_second @ of_first)
 
 
+def mixed(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """``B`` (k, r) and ``R`` (r, k) with ``A = A B R`` and the columns of ``A B`` nearly orthonormal, from one pass.
+
+    For products of two stacks that are cut to their leading directions: ``A B`` itself need not be made for it, and
+    what float32 leaves of small directions is cut off.
+    """
+    squares, right = torch.linalg.eigh(_gram(matrix, torch.float32))
+    singular = squares.clamp(min=0).sqrt()
+    keep = singular > SMALLEST * singular[-1:]
+    singular, right = singular[keep], right[:, keep]
+    return (right / singular).float(), (singular[:, None] * right.T).float()
+
+
 def _once(matrix: torch.Tensor, dtype: torch.dtype) -> TallQR:
     squares, right = torch.linalg.eigh(_gram(matrix, dtype))  # rising
     singular = squares.clamp(min=0).sqrt()

@@ -21,7 +21,7 @@ from recengine.dataset import Snapshot
 from recengine.errors import NotReady
 from recengine.models.base import ModelConfig, OnProgress, silent
 from recengine.models.kernels.pair_products import pair_products
-from recengine.models.kernels.tall_qr import tall_qr
+from recengine.models.kernels.tall_qr import mixed
 from recengine.models.parts.gibbs import GibbsSampler
 from recengine.models.shared import moved, part_of
 
@@ -202,8 +202,8 @@ def _in_stars(snapshot: Snapshot) -> csr_array:
 class PosteriorMean:
     """The running mean of products P_s Q_s' over draws s, kept as one product of rank R.
 
-    Draws are stacked as columns, and now and then cut to the R leading directions of their product (QR of
-    both stacks, then a small singular value decomposition). Biases are averaged exactly.
+    Draws are stacked as columns, and now and then cut to the R leading directions of their product (both stacks in
+    terms of nearly orthonormal columns, then a small singular value decomposition). Biases are averaged exactly.
     """
 
     def __init__(self, rank: int) -> None:
@@ -233,8 +233,9 @@ class PosteriorMean:
     def _compress(self) -> None:
         # Exact, and the same each time. On stacks of ml-100k's size torch.svd_lowrank of the small product takes
         # 0.08 s instead of 0.09 (ml-1m's: 0.14 instead of 0.28); what it keeps is off by 0.0241 instead of 0.0235.
-        users, movies = (tall_qr(torch.cat(part, dim=1)) for part in (self._users, self._movies))
-        left, singular, right = torch.linalg.svd(users.R @ movies.R.T, full_matrices=False)
+        users, movies = (torch.cat(part, dim=1) for part in (self._users, self._movies))
+        (of_users, from_users), (of_movies, from_movies) = mixed(users), mixed(movies)
+        left, singular, right = torch.linalg.svd(from_users @ from_movies.T, full_matrices=False)
         root = singular[: self.rank].sqrt()
-        self._users = [users.Q @ (left[:, : self.rank] * root)]
-        self._movies = [movies.Q @ (right[: self.rank].T * root)]
+        self._users = [users @ (of_users @ (left[:, : self.rank] * root))]
+        self._movies = [movies @ (of_movies @ (right[: self.rank].T * root))]
