@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import duckdb
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from recengine.warehouse import sqlfiles
 
@@ -81,7 +81,7 @@ def expected(earlier: Sequence[Day], shown: int) -> Expected | None:
     if mean * shown < LEAST_HITS:
         return None
     variance = max(float(rates.var(ddof=1)), mean * (1 - mean) / shown)
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, k - 1)) * math.sqrt(variance * (1 + 1 / k))
+    reach = float(special.stdtrit(k - 1, (1 + LEVEL) / 2)) * math.sqrt(variance * (1 + 1 / k))
     return Expected(mean, max(mean - reach, 0.0), min(mean + reach, 1.0))
 
 
