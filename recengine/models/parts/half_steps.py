@@ -91,12 +91,6 @@ class Stacked:
         """How many rows have any."""
         return sum(int(np.count_nonzero(np.diff(rows.indptr))) for rows in (self.rated, self.last))
 
-    @cached_property
-    def counts(self) -> NDArray[np.int64]:
-        """Ones of every movie, (M,)."""
-        one, other = (np.bincount(rows.indices, minlength=self.shape[1]) for rows in (self.rated, self.last))
-        return np.asarray(one + other)
-
 
 class HalfSteps:
     """The half-steps on CPUs."""
@@ -143,12 +137,20 @@ class HalfSteps:
         whole, place = np.zeros((width, width), dtype=np.float32), np.triu_indices(width)
         whole[place] = sums[-1, : len(place[0])]
         whole.T[place] = whole[place]
-        penalties = (ridge * (self.rows.counts + unrated * self.rows.filled)).astype(np.float32)
+        penalties = (ridge * (self._counts + unrated * self.rows.filled)).astype(np.float32)
         return solved(sums[:-1], np.float32(unrated) * whole, penalties)
+
+    @cached_property
+    def _counts(self) -> NDArray[np.int64]:
+        """Ones of every movie, (M,)."""
+        if self._columns:
+            return np.asarray(sum(np.diff(columns.indptr) for columns in self._columns))
+        size, both = self.rows.shape[1], (self.rows.rated, self.rows.last)
+        return np.asarray(sum(np.bincount(rows.indices, minlength=size) for rows in both))
 
     def _parts(self) -> Iterator[tuple[csr_array, csr_array]]:
         """Each part's rows, and the same by movie."""
-        parts = (*(self.rows.rated[users] for users in self.rows.shards), self.rows.last)
+        parts = (*(_of(self.rows.rated, users) for users in self.rows.shards), self.rows.last)
         for at, rows in enumerate(parts):
             if at == len(self._columns):
                 self._columns.append(rows.T.tocsr())
@@ -174,6 +176,14 @@ class OnDevice:
     def encoded(self, movies: Factors) -> Factors:
         """As ``HalfSteps.encoded``."""
         return _regressed(self.rows, movies, self.penalty, len(movies))
+
+
+def _of(matrix: csr_array, rows: slice) -> csr_array:
+    """Some rows of a matrix, whose entries are not copied."""
+    first, last = matrix.indptr[rows.start], matrix.indptr[rows.stop]
+    entries = matrix.data[first:last], matrix.indices[first:last]
+    indptr = matrix.indptr[rows.start : rows.stop + 1] - first
+    return csr_array((*entries, indptr), shape=(rows.stop - rows.start, matrix.shape[1]))
 
 
 def encoded(rows: csr_array, movies: Factors, penalty: Penalty) -> Factors:
