@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from recengine.dataset import Snapshot
 from recengine.rules.running import ROWS, Ran
@@ -60,9 +61,9 @@ def audit_shard(folder: Path, snapshot: Snapshot, users: slice, rules: Sequence[
         ),
         "rule_rows": pa.concat_tables([ROWS.empty_table(), *(one.rows for one in rules)]),
     }
-    files = {name: sqlfiles.scan_of(folder / f"{name}.parquet") for name in ("lists", "reasons", "by_genre")}
+    tables |= {name: pq.read_table(folder / f"{name}.parquet") for name in ("lists", "reasons", "by_genre")}
     with closing(memory()) as con:
         for name, table in tables.items():
             con.register(name, table)
-        sqlfiles.run(con, "shards/audited", None, **files, said=sqlfiles.literal(said))
+        sqlfiles.run(con, "shards/audited", None, said=sqlfiles.literal(said))
         audit(con, AUDITS)
