@@ -36,7 +36,7 @@ def main() -> None:
     cache = Path(options.cache).absolute()
     results = Results(cache / "results" / (options.key or state_of_the_code()))
     if options.against:
-        against.measure(results, sizes, options.against, cache)
+        against.measure(results, sizes, options.against, cache, options.leave_out.split())
         return
     for size in sizes if parts != ["pages"] else []:
         _measure(results, size, parts, cache, options.peers)
@@ -57,6 +57,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cache", default=f"{home}/benchmarks", help="data, results and scratch space")
     parser.add_argument("--key", help="name of the run; the commit when left out")
     parser.add_argument("--against", metavar="REVISION", help="two nights beside those of another revision")
+    parser.add_argument(
+        "--leave-out",
+        default="",
+        metavar="OPTIONS",
+        help="with --against: once more with these options of run, which leave out what that revision does not do",
+    )
     return parser.parse_args()
 
 

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -34,22 +35,24 @@ _SHOWN = """
 """
 
 
-def whole(folder: Path, home: Path, root: Path = ROOT) -> dict[str, Any]:
+def whole(folder: Path, home: Path, root: Path = ROOT, options: Sequence[str] = ()) -> dict[str, Any]:
     """``recengine run`` on a fresh home, through Prefect; the home is left for what comes after it."""
     shutil.rmtree(home, ignore_errors=True)
-    return _night(folder, home, root=root)
+    return _night(folder, home, root=root, options=options)
 
 
-def first(folder: Path, home: Path, files: Path, root: Path = ROOT) -> dict[str, Any]:
+def first(
+    folder: Path, home: Path, files: Path, root: Path = ROOT, options: Sequence[str] = ()
+) -> dict[str, Any]:
     """The first night, on a folder of links to the data, to which ``again`` adds a file.
 
-    ``root`` is where the code of the night lies.
+    ``root`` is where the code of the night lies, ``options`` are further ones of ``recengine run``.
     """
     shutil.rmtree(files, ignore_errors=True)
     files.mkdir(parents=True)
     for file in folder.iterdir():
         (files / file.name).symlink_to(file.resolve())
-    return whole(files, home, root)
+    return whole(files, home, root, options)
 
 
 def by_stage(folder: Path, home: Path) -> dict[str, Any]:
@@ -71,7 +74,12 @@ def by_stage(folder: Path, home: Path) -> dict[str, Any]:
 
 
 def again(
-    folder: Path, home: Path, files: Path, before: dict[str, Any] | None, root: Path = ROOT
+    folder: Path,
+    home: Path,
+    files: Path,
+    before: dict[str, Any] | None,
+    root: Path = ROOT,
+    options: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The night after ``first``: ``NEW_SHARE`` more ratings lie in a file of their own beside the others.
 
@@ -79,9 +87,9 @@ def again(
     """
     new = files / NEW_FILE
     if before is None or not (home / "serving.duckdb").exists() or not files.exists() or new.exists():
-        before = first(folder, home, files, root)
+        before = first(folder, home, files, root, options)
     added = new_ratings(folder / "ratings.csv", new)
-    second = _night(files, home, root=root)
+    second = _night(files, home, root=root, options=options)
     for old in (home, files):
         shutil.rmtree(old)
     return {"new_ratings": added, "first": before, "second": second}
@@ -112,8 +120,14 @@ def new_ratings(ratings: Path, target: Path) -> int:
     return len(fresh)
 
 
-def _night(folder: Path, home: Path, env: dict[str, str] | None = None, root: Path = ROOT) -> dict[str, Any]:
-    asked = ("run", "--source", str(folder), "--top-n", str(TOP_N))
+def _night(
+    folder: Path,
+    home: Path,
+    env: dict[str, str] | None = None,
+    root: Path = ROOT,
+    options: Sequence[str] = (),
+) -> dict[str, Any]:
+    asked = ("run", "--source", str(folder), "--top-n", str(TOP_N), *options)
     outcome = recengine(*asked, home=home, env=env, root=root).check()
     about = _export(home)
     parts = {"inside": _inside(outcome.stages), "beside": _beside(outcome), "tasks": _tasks(home)}

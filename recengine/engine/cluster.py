@@ -43,7 +43,7 @@ class Ray:
     """
 
     def __init__(self, address: str = "local", retries: int = RETRIES, **options: Any) -> None:
-        self.retries = retries
+        self.retries, self.address = retries, address
         check_installed()
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
         if address == "local":
@@ -75,6 +75,11 @@ class Ray:
 
     def together(self, work: Callable[[Task, str], None], task: Task, room: Path) -> None:
         """Ranks of Ray Train, one per GPU of the cluster, or per CPU where it has none; see ``Engine.together``."""
+        if self.address.startswith("ray://"):
+            raise BadInput(
+                "Ray Train needs a driver that belongs to the cluster: run on one of its nodes with --ray-address "
+                f"auto, instead of {self.address}."
+            )
         train, on_torch = (importlib.import_module(f"ray.train{name}") for name in ("", ".torch"))
         resources = self._ray.cluster_resources()
         gpus = int(resources.get("GPU", 0))

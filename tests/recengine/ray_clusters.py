@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -84,7 +85,8 @@ class Nodes:
     def __init__(self) -> None:
         utils = importlib.import_module("ray.cluster_utils")
         here = {"include_dashboard": False, "node_ip_address": "127.0.0.1"}
-        head = here | {"num_cpus": 0, "_system_config": SOON}
+        self.client_port = free_port()
+        head = here | {"num_cpus": 0, "_system_config": SOON, "ray_client_server_port": self.client_port}
         self.cluster = utils.Cluster(initialize_head=True, head_node_args=head)
         self.nodes = [self.cluster.add_node(num_cpus=1, **here) for _ in range(2)]
         self.engine = Ray(self.cluster.address, _node_ip_address="127.0.0.1")
@@ -128,6 +130,13 @@ def standing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
         made.close()
     assert outside == set()
     assert ended(family) == []
+
+
+def free_port() -> int:
+    """One that nothing listens at now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def listening() -> set[str]:

@@ -160,3 +160,25 @@ def test_a_cluster_that_has_lost_all_nodes_says_so(
         fitted(folder, fitting)
     losing.join()
     noted("both nodes", "fitting", [], began, "a sentence")
+
+
+def test_a_driver_elsewhere_reaches_the_cluster_by_ray_client(
+    nodes: Nodes, folder: Path, tmp_path: Path
+) -> None:
+    script = f"""
+        from pathlib import Path
+        from ray_clusters import Ray, fitted
+        from recengine.errors import RecengineError
+        engine = Ray("ray://127.0.0.1:{nodes.client_port}")
+        for name, found in fitted(Path({str(folder)!r}), engine).items():
+            (Path({str(tmp_path)!r}) / f"weights-{{name}}").write_bytes(found)
+        try:
+            engine.together(print, 1, Path({str(tmp_path)!r}))
+        except RecengineError as problem:
+            (Path({str(tmp_path)!r}) / "said").write_text(str(problem))
+    """
+    with driven(script) as driver:
+        assert driver.wait(timeout=120) == 0
+    for name, found in fitted(folder).items():
+        assert (tmp_path / f"weights-{name}").read_bytes() == found
+    assert (tmp_path / "said").read_text().startswith("Ray Train needs a driver that belongs to the cluster")
