@@ -26,6 +26,7 @@ from recengine.engine.cluster import Ray
 from recengine.engine.local import Local
 from recengine.knobs.stages import ScoreConfig
 from recengine.models import make
+from recengine.models.parts.minibatches import Group
 from recengine.models.spread import OverShards, Spread
 from recengine.runtime import durable
 from recengine.scoring.parts import OnEngine
@@ -57,6 +58,19 @@ def faulty(asked: tuple[Callable[[Any], Any], Any, Path, dict[int, str]]) -> Any
     return work(task)
 
 
+def lost_once(task: tuple[Callable[[Any, str], None], Any, Path], device: str) -> None:
+    """A rank's work; the last rank is lost as by kill -9 when it is tried first, after the others have begun."""
+    work, told, mark = task
+    group = Group.of_this_process()
+    if group.rank == group.ranks - 1:
+        with mark.open("a") as tries:
+            tries.write("x")
+        if mark.read_text() == "x":
+            time.sleep(1)
+            os.kill(os.getpid(), signal.SIGKILL)
+    work(told, device)
+
+
 def node() -> str:
     ray = importlib.import_module("ray")
     return str(ray.get_runtime_context().get_node_id()) if ray.is_initialized() else "here"
@@ -74,6 +88,10 @@ class Faulty:
         self.marks.mkdir(exist_ok=True)
         found: list[Any] = self.engine.map(faulty, [(work, task, self.marks, self.faults) for task in tasks])
         return found
+
+    def together(self, work: Callable[[Any, str], None], task: Any, room: Path) -> None:
+        self.marks.mkdir(exist_ok=True)
+        self.engine.together(lost_once, (work, task, self.marks / f"{len(list(self.marks.iterdir()))}"), room)
 
     def tries(self) -> list[int]:
         return [len(mark.read_text().splitlines()) for mark in sorted(self.marks.iterdir())]

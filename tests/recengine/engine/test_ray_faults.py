@@ -25,10 +25,13 @@ from ray_clusters import (
 )
 
 from recengine.config import Home
+from recengine.dataset import Snapshot
 from recengine.engine import cluster
 from recengine.engine.base import ShardFailed
 from recengine.engine.local import Local
 from recengine.errors import BadInput
+from recengine.models import make
+from recengine.models.spread import OverShards, Spread
 from recengine.scoring.parts import OnEngine
 from recengine.shards import files
 
@@ -67,6 +70,20 @@ def test_workers_and_a_node_are_lost_while_fitting(nodes: Nodes, folder: Path, t
     assert fitting.tries() == [2, 3, 3, 2, 2, 3, 2, 2, 2]  # two sums, of which the first met the faults
     what = "a worker at shard 1, an OSError at shard 2, a node at shard 5"
     noted(what, "fitting (two sums)", fitting.tries(), began, "the same bits")
+
+
+def test_a_rank_is_lost_in_each_training_of_sae(nodes: Nodes, folder: Path, tmp_path: Path) -> None:
+    snapshot, began = Snapshot.load(folder), time.monotonic()
+    here, there = (make("sae", epochs=4, batch_size=16) for _ in range(2))
+    training = Faulty(nodes.engine, tmp_path / "training", {})
+    assert isinstance(there, OverShards)
+    there.spread = Spread(training, folder)
+    one, other = (model.fit(snapshot).score(snapshot, slice(None)) for model in (here, there))
+    assert float((one - other).abs().max()) < 0.01 < float(one.std())  # stars
+    assert [mark.read_text() for mark in sorted(training.marks.iterdir())] == ["xx", "xx"]
+    noted(
+        "a rank of two", "training sae (twice)", [2, 2], began, "predictions within .01 stars of those here"
+    )
 
 
 def test_the_driver_is_lost_while_scoring_and_what_is_done_stays(
