@@ -20,7 +20,8 @@ from scipy.sparse import csr_matrix
 from recengine.dataset import Snapshot
 from recengine.models import make
 from recengine.models.base import Model, ModelConfig, OnProgress, silent
-from recengine.models.parts.recency_boost import RecencyBoost, RecencyBoostConfig, standardised
+from recengine.models.kernels.standard import standardised
+from recengine.models.parts.recency_boost import RecencyBoost, RecencyBoostConfig
 from recengine.runtime.resources import cores
 
 SECONDS_PER_DAY = 86_400

@@ -24,6 +24,16 @@ class ShardFailed(RecengineError):
         )
 
 
+class NodesLost(RecengineError):
+    """A cluster that has been without CPUs for so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The Ray cluster has had no CPUs for {seconds:.0f} s: its nodes are lost; "
+            "start some and run again, what they finished stays."
+        )
+
+
 class TrainingFailed(RecengineError):
     """A training by several processes that failed as often as it may be tried."""
 

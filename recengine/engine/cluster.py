@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from recengine.engine.base import Result, ShardFailed, Task, TrainingFailed
+from recengine.engine.base import NodesLost, Result, ShardFailed, Task, TrainingFailed
 from recengine.errors import BadInput
 from recengine.runtime.resources import cores
 
@@ -118,10 +118,7 @@ class Ray:
             if self._ray.cluster_resources().get("CPU"):
                 since = time.monotonic()
             elif time.monotonic() - since > PATIENCE:
-                raise BadInput(
-                    f"The Ray cluster has had no CPUs for {time.monotonic() - since:.0f} s: its nodes are lost; "
-                    "start some and run again, what they finished stays."
-                )
+                raise NodesLost(time.monotonic() - since)
 
     def close(self) -> None:
         """Leave the cluster; one that was started here ends."""

@@ -26,7 +26,7 @@ from recengine.dataset import DECLARED, Snapshot, implicit_feedback
 from recengine.errors import BadInput
 from recengine.models.base import Model, ModelConfig, OnProgress, silent
 from recengine.models.parts.biases import Biases
-from recengine.models.parts.minibatches import Group, MiniBatches, Pairs, passes
+from recengine.models.parts.minibatches import Group, HeldOut, MiniBatches, passes
 from recengine.models.parts.sigmoid_stack import initialise, stack
 from recengine.models.spread import OverShards
 from recengine.models.together import Together
@@ -95,8 +95,8 @@ class Sae(OverShards, Model):
         epochs = self.config.epochs
         if 0 < held_out.sum() < len(held_out):
             users, movies = snapshot.rating_users[held_out], snapshot.ratings.indices[held_out]
-            pairs = Pairs(users, movies.astype(np.int64), snapshot.ratings.data[held_out])
-            epochs = self._train(snapshot.where(~held_out), epochs, pairs, device, on_progress)
+            unseen = HeldOut(users, movies.astype(np.int64), snapshot.ratings.data[held_out])
+            epochs = self._train(snapshot.where(~held_out), epochs, unseen, device, on_progress)
         history = self.history
         self._train(snapshot, epochs, None, device, on_progress)
         self.history = history
@@ -105,18 +105,18 @@ class Sae(OverShards, Model):
         return self
 
     def _train(
-        self, snapshot: Snapshot, epochs: int, pairs: Pairs | None, device: str, on_progress: OnProgress
+        self, snapshot: Snapshot, epochs: int, unseen: HeldOut | None, device: str, on_progress: OnProgress
     ) -> int:
         """From the beginning; returns the best epoch."""
         self._begin(snapshot, device)
         if self.spread is not None:
-            return Together(self.spread).train(self, snapshot, epochs, pairs)
-        return self.train_on(snapshot, epochs, pairs, on_progress)
+            return Together(self.spread).train(self, snapshot, epochs, unseen)
+        return self.train_on(snapshot, epochs, unseen, on_progress)
 
     def train_on(
-        self, snapshot: Snapshot, epochs: int, pairs: Pairs | None, on_progress: OnProgress = silent
+        self, snapshot: Snapshot, epochs: int, unseen: HeldOut | None, on_progress: OnProgress = silent
     ) -> int:
-        """Mini-batches over the users; with pairs, stops after the best epoch, whose number it returns.
+        """Mini-batches over the users; with ratings held out, stops after the best epoch, whose number it returns.
 
         The ranks of a process group share every batch.
         """
@@ -135,15 +135,16 @@ class Sae(OverShards, Model):
         def once(epoch: int) -> dict[str, float]:
             train = batches.once(self._net, optimizer, epoch) * snapshot.star
             told = {"step": float(epoch), "train": train}
-            return told if pairs is None else told | {"validation": self._error(snapshot, pairs, group)}
+            return told if unseen is None else told | {"validation": self._error(snapshot, unseen, group)}
 
-        best, self.history = passes(once, epochs, config.patience, on_progress)
+        what = "sae refit" if unseen is None else "sae epochs"
+        best, self.history = passes(once, epochs, config.patience, what, on_progress)
         return best
 
-    def _error(self, snapshot: Snapshot, pairs: Pairs, group: Group) -> float:
+    def _error(self, snapshot: Snapshot, unseen: HeldOut, group: Group) -> float:
         """The root mean square error of ratings that the rows do not hold, all ranks' together."""
-        part = slice(*group.part(0, len(pairs.users)))
-        error = self.predict(snapshot, pairs.users[part], pairs.movies[part]) - pairs.ratings[part]
+        part = slice(*group.part(0, len(unseen.users)))
+        error = self.predict(snapshot, unseen.users[part], unseen.movies[part]) - unseen.ratings[part]
         sums = group.summed(torch.tensor([np.square(error, dtype=np.float64).sum(), len(error)]))
         return math.sqrt(sums[0] / sums[1])
 

@@ -86,7 +86,7 @@ class Spread:
 
 
 class OverShards:
-    """A model whose fit has sums over users that an engine may compute: where, if not in this process.
+    """A model whose fit has sums over users, or a training, that an engine may compute: where, if not here.
 
     Attributes
     ----------

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from recengine.dataset import Snapshot
 from recengine.models.base import ModelConfig, OnProgress, silent
-from recengine.models.parts.minibatches import Group, Pairs
+from recengine.models.parts.minibatches import Group, HeldOut
 from recengine.models.spread import Spread
 from recengine.runtime import durable
 from recengine.runtime.identity import code_identity
@@ -24,7 +24,7 @@ from recengine.runtime.threads import own_threads
 from recengine.shards import files
 
 BEGIN, END, SAID = "begin.safetensors", "end.safetensors", "said.json"
-PART, PAIRS, DONE = "snapshot", "pairs.npz", "done"
+PART, UNSEEN, DONE = "snapshot", "held_out.npz", "done"
 
 
 class Trainable(Protocol):
@@ -34,9 +34,12 @@ class Trainable(Protocol):
     history: list[dict[str, float]]
 
     def train_on(
-        self, snapshot: Snapshot, epochs: int, pairs: Pairs | None, on_progress: OnProgress = silent
+        self, snapshot: Snapshot, epochs: int, unseen: HeldOut | None, on_progress: OnProgress = silent
     ) -> int:
-        """So many passes, fewer where pairs say so; the best one's number. Ranks of a ``Group`` share each batch."""
+        """So many passes, fewer where ratings held out say so; the best one's number.
+
+        The ranks of a ``Group`` share each batch.
+        """
         ...
 
     def state(self) -> dict[str, Tensor]:
@@ -68,7 +71,7 @@ class Together:
 
     spread: Spread
 
-    def train(self, model: Trainable, snapshot: Snapshot, epochs: int, pairs: Pairs | None) -> int:
+    def train(self, model: Trainable, snapshot: Snapshot, epochs: int, unseen: HeldOut | None) -> int:
         """``model.train_on`` by the engine's ranks; the model has their weights and history then.
 
         A training that was finished before a run was cut off is not done again: its files stay until ``put_away``.
@@ -88,8 +91,8 @@ class Together:
                 folder = room / PART
                 snapshot.save(folder)
             save_file(model.state(), room / BEGIN)
-            if pairs is not None:
-                np.savez(room / PAIRS, **pairs._asdict())
+            if unseen is not None:
+                np.savez(room / UNSEEN, **unseen._asdict())
             told = Rank(type(model), model.config, room, folder, epochs)
             self.spread.engine.together(train_rank, told, room)
         said = json.loads((room / DONE / SAID).read_text(encoding="utf-8"))
@@ -107,12 +110,12 @@ def train_rank(rank: Rank, device: str) -> None:
     """Take part in a training; the first rank leaves what came of it."""
     snapshot = Snapshot.load(rank.snapshot_folder)
     model: Trainable = rank.model(rank.config).restore(load_file(rank.room / BEGIN)).to(device)
-    pairs = None
-    if (file := rank.room / PAIRS).exists():
+    unseen = None
+    if (file := rank.room / UNSEEN).exists():
         with np.load(file) as arrays:
-            pairs = Pairs(**arrays)
+            unseen = HeldOut(**arrays)
     with own_threads():
-        best = model.train_on(snapshot, rank.epochs, pairs)
+        best = model.train_on(snapshot, rank.epochs, unseen)
     if Group.of_this_process().rank == 0:
         _leave(model.state(), best, model.history, rank.room / DONE)
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recengine.dataset import Snapshot
+from recengine.runtime.splitmix import GOLDEN, rounds
 
 KEPT = 2048
 _PART = 1_000_000  # ratings hashed at once
@@ -56,7 +57,5 @@ def _smallest(snapshot: Snapshot) -> NDArray[np.uint64]:
 def _mixed(values: NDArray[np.int64] | NDArray[np.uint64]) -> NDArray[np.uint64]:
     """64 well mixed bits of each integer (the finaliser of SplitMix64: Steele et al. 2014)."""
     mixed = np.ascontiguousarray(values).astype(np.int64, copy=False).view(np.uint64)
-    mixed = mixed + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed = rounds(mixed + GOLDEN)
     return mixed ^ (mixed >> np.uint64(31))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from recengine.runtime.splitmix import GOLDEN, rounds
+
 SCOUT, SLICE_OF_USER, SLICE_OF_MOVIE, VARIANT = 1, 2, 3, 4
 
 
@@ -26,7 +28,5 @@ def drawn(ids: NDArray[np.int64], salt: int) -> NDArray[np.int64]:
     ndarray of int64, shape (B,)
     """
     with np.errstate(over="ignore"):
-        mixed = ids.astype(np.uint64) + np.uint64(salt) * np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed = rounds(ids.astype(np.uint64) + np.uint64(salt) * GOLDEN)
     return (mixed >> np.uint64(32)).astype(np.int64)

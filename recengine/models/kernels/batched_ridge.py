@@ -17,8 +17,8 @@ from scipy.sparse import csr_array
 
 from recengine.models.kernels.compiled import COMPILED
 from recengine.models.kernels.csr import Pattern, pattern_of
-from recengine.models.kernels.factored import backward, cholesky, forward
-from recengine.models.kernels.register_tile import HIGH, WIDE, add_tile
+from recengine.models.kernels.register_tile import HIGH, WIDE
+from recengine.models.kernels.small_systems import add_products, backward, cholesky, forward
 from recengine.runtime.threads import in_parts
 
 PART = 512  # rows that one thread solves at a time
@@ -233,7 +233,5 @@ def _sum_products(
             for i in range(k):
                 gathered[at, i] = problem.inputs[column, i]
             gathered[at, k] = targets[entry + at] - problem.offsets[column]
-        for top in range(0, len(sums), HIGH):
-            for left in range(0 if top + HIGH > k else top // WIDE * WIDE, sums.shape[1], WIDE):
-                add_tile(gathered, weights, taken, top, left, sums)  # type: ignore[call-arg]
+        add_products(gathered, weights, taken, k, sums)
         entry += taken

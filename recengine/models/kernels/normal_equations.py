@@ -13,8 +13,8 @@ from scipy.sparse import csr_array
 
 from recengine.models.kernels.compiled import COMPILED
 from recengine.models.kernels.csr import Pattern, pattern_of
-from recengine.models.kernels.factored import backward, cholesky, forward
-from recengine.models.kernels.register_tile import HIGH, WIDE, add_tile
+from recengine.models.kernels.register_tile import HIGH, WIDE
+from recengine.models.kernels.small_systems import add_products, backward, cholesky, forward
 from recengine.runtime.threads import in_parts
 
 PART = 256  # columns that one thread takes at a time
@@ -72,9 +72,7 @@ def _add(
         while entry < stop:
             taken = min(GATHERED, stop - entry)
             _gather(columns.columns[entry : entry + taken], factors, gathered)
-            for top in range(0, high, HIGH):
-                for left in range(0 if top + HIGH > k else top // WIDE * WIDE, wide, WIDE):
-                    add_tile(gathered, weights, taken, top, left, square)  # type: ignore[call-arg]
+            add_products(gathered, weights, taken, k, square)
             entry += taken
         place = 0
         for i in range(k):

@@ -34,7 +34,7 @@ def tall_qr(matrix: torch.Tensor) -> TallQR:
     return TallQR(second, of_second @ of_first)
 
 
-def mixed(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def nearly_orthonormal(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """``B`` (k, r) and ``R`` (r, k) with ``A = A B R`` and the columns of ``A B`` nearly orthonormal, from one pass.
 
     For products of two stacks that are cut to their leading directions: ``A B`` itself need not be made for it, and

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ Plan = Mapping[str, Any]
 Work = Callable[[Snapshot, Plan], Factors]
 
 
-class OverShards(Protocol):
+class SumsOfShards(Protocol):
     """Computes shards elsewhere: ``models.spread.Spread``."""
 
     def total(self, work: Work, plan: Plan) -> Factors:
@@ -59,7 +59,7 @@ class Stacked:
         The users of each shard, in order.
     order : Order
         Of the movies, as the shards' work has to number them.
-    spread : OverShards or None
+    spread : SumsOfShards or None
         Where shards are computed, if not here.
     """
 
@@ -67,14 +67,7 @@ class Stacked:
     last: csr_array
     shards: Sequence[slice]
     order: Order
-    spread: OverShards | None = None
-
-    @classmethod
-    def of(cls, rated: csr_array) -> Self:
-        """Users alone, as one shard."""
-        users, movies = rated.shape
-        nothing = csr_array((0, movies), dtype=np.float32)
-        return cls(rated, nothing, [slice(0, users)], Order.from_movies(np.arange(movies), movies))
+    spread: SumsOfShards | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -150,7 +143,7 @@ class HalfSteps:
 
     def _parts(self) -> Iterator[tuple[csr_array, csr_array]]:
         """Each part's rows, and the same by movie."""
-        parts = (*(_of(self.rows.rated, users) for users in self.rows.shards), self.rows.last)
+        parts = (*(_view(self.rows.rated, users) for users in self.rows.shards), self.rows.last)
         for at, rows in enumerate(parts):
             if at == len(self._columns):
                 self._columns.append(rows.T.tocsr())
@@ -178,7 +171,7 @@ class OnDevice:
         return _regressed(self.rows, movies, self.penalty, len(movies))
 
 
-def _of(matrix: csr_array, rows: slice) -> csr_array:
+def _view(matrix: csr_array, rows: slice) -> csr_array:
     """Some rows of a matrix, whose entries are not copied."""
     first, last = matrix.indptr[rows.start], matrix.indptr[rows.stop]
     entries = matrix.data[first:last], matrix.indices[first:last]

@@ -20,10 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recengine.models.base import OnProgress
-
-GOLDEN, FIRST, SECOND = (
-    np.uint64(one) for one in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
-)
+from recengine.runtime.splitmix import GOLDEN, rounds
 
 
 class Group(NamedTuple):
@@ -111,20 +108,15 @@ class MiniBatches:
 def uniform(
     users: NDArray[np.integer[Any]], movies: NDArray[np.integer[Any]], seed: int, epoch: int
 ) -> NDArray[np.float64]:
-    """Numbers of [0, 1) of P pairs, (P,): each a function of its pair, the seed and the epoch alone.
-
-    SplitMix64: G. Steele, D. Lea and C. Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014.
-    """
+    """Numbers of [0, 1) of P pairs, (P,): each a function of its pair, the seed and the epoch alone."""
     state = users.astype(np.uint64) * np.uint64(1 << 32) + movies.astype(np.uint64)
     for more in (seed, epoch):
-        state = (state + np.uint64(more + 1)) * GOLDEN
-        state = (state ^ (state >> np.uint64(30))) * FIRST
-        state = (state ^ (state >> np.uint64(27))) * SECOND
+        state = rounds(state + np.uint64(more + 1) * GOLDEN)
         state ^= state >> np.uint64(31)
     return np.asarray((state >> np.uint64(11)) * 2.0**-53)
 
 
-class Pairs(NamedTuple):
+class HeldOut(NamedTuple):
     """Ratings that tell when to stop, of users and movies by their indices; each (P,)."""
 
     users: NDArray[np.int64]
@@ -136,20 +128,19 @@ def passes(
     once: Callable[[int], dict[str, float]],
     epochs: int,
     patience: int,
+    what: str,
     on_progress: OnProgress,
 ) -> tuple[int, list[dict[str, float]]]:
     """Pass after pass until ``validation`` has not been better for ``patience`` of them; the best one, and all.
 
     ``once`` is called with the number of the pass, from 1; without "validation" in what it says the last is best.
+    ``what`` is what progress is told of.
     """
     best, best_epoch, history = math.inf, epochs, []
-    what = "sae refit"
     for epoch in range(1, epochs + 1):
         history.append(once(epoch))
-        if (error := history[-1].get("validation")) is not None:
-            what = "sae epochs"
-            if error < best:
-                best, best_epoch = error, epoch
+        if (error := history[-1].get("validation", math.inf)) < best:
+            best, best_epoch = error, epoch
         on_progress(what, epoch, epochs)
         if epoch - best_epoch >= patience:
             on_progress(what, epochs, epochs)

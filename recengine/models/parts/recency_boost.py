@@ -25,9 +25,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from recengine.dataset import Snapshot
 from recengine.models.base import OnProgress, silent, users_at_once
 from recengine.models.kernels.boosted_ndcg import ndcg_gains
-from recengine.models.kernels.compiled import REORDERED
 from recengine.models.kernels.in_time import Times, faded_counts, rated_between
-from recengine.runtime.threads import in_parts
+from recengine.models.kernels.standard import standardised
 
 TINY = 1e-9
 SHARPNESS = 2.0  # of the average over candidates; 1 to 4 do as well on inner cuts
@@ -154,30 +153,6 @@ class RecencyBoost:
             state[name].numpy() if name in state else None for name in ("lift", "strengths")
         )
         return self
-
-
-def standardised(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Each user's scores with mean 0 and standard deviation 1, float32 of shape (B, M)."""
-    standard = np.empty(scores.shape, dtype=np.float32)
-    in_parts(lambda first, last: _standardise(first, last, scores, standard), len(scores), 1)
-    return standard
-
-
-@REORDERED
-def _standardise(
-    first: int, last: int, scores: NDArray[np.float32], standard: NDArray[np.float32]
-) -> None:  # pragma: no cover - compiled
-    movies = scores.shape[1]
-    for user in range(first, last):
-        total = squares = 0.0
-        for at in range(movies):
-            total += scores[user, at]
-        mean = total / movies
-        for at in range(movies):
-            squares += (scores[user, at] - mean) ** 2
-        scale = 1 / (np.sqrt(squares / movies) + TINY)
-        for at in range(movies):
-            standard[user, at] = (scores[user, at] - mean) * scale
 
 
 def _shares(gains: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -27,9 +27,8 @@ from ray_clusters import (
 from recengine.config import Home
 from recengine.dataset import Snapshot
 from recengine.engine import cluster
-from recengine.engine.base import ShardFailed
+from recengine.engine.base import NodesLost, ShardFailed
 from recengine.engine.local import Local
-from recengine.errors import BadInput
 from recengine.models import make
 from recengine.models.spread import OverShards, Spread
 from recengine.scoring.parts import OnEngine
@@ -173,7 +172,7 @@ def test_a_cluster_that_has_lost_all_nodes_says_so(
 
     losing = Thread(target=lose)
     losing.start()
-    with pytest.raises(BadInput, match=r"^The Ray cluster has had no CPUs for \d+ s: its nodes are lost"):
+    with pytest.raises(NodesLost, match=r"^The Ray cluster has had no CPUs for \d+ s: its nodes are lost"):
         fitted(folder, fitting)
     losing.join()
     noted("both nodes", "fitting", [], began, "a sentence")

@@ -5,6 +5,7 @@ from scipy.sparse import csr_array
 
 from recengine.models import make
 from recengine.models.hybrid import Hybrid, HybridConfig
+from recengine.models.kernels.popular_first import Order
 from recengine.models.parts.attribute_prior import AttributePrior, AttributePriorConfig
 from recengine.models.parts.bayesian_mf import BayesianMFConfig
 from recengine.models.parts.half_steps import Stacked
@@ -15,6 +16,14 @@ from recengine.models.recipes import Recipe, understood
 from recengine.testing.planted import DAY, best_unseen, checkerboard, snapshot, tiny
 
 FEW = BayesianMFConfig(factors=2, sweeps=4)
+
+
+def one_shard(rated: csr_array) -> Stacked:
+    users, movies = rated.shape
+    nothing = csr_array((0, movies), dtype=np.float32)
+    return Stacked(rated, nothing, [slice(0, users)], Order.from_movies(np.arange(movies), movies))
+
+
 SMALL = RankingConfig(ridge=1.0, min_ratings=1, low_rank=ImplicitALSConfig(factors=4))
 
 
@@ -61,7 +70,7 @@ def test_ials_factors_solve_the_least_squares():
     rng = np.random.default_rng(2)
     dense = (rng.random((9, 6)) < 0.5).astype(np.float32)
     config = ImplicitALSConfig(factors=3, sweeps=2, unrated_weight=0.3, ridge=0.1)
-    model = ImplicitALS(config).fit(Stacked.of(csr_array(dense)))
+    model = ImplicitALS(config).fit(one_shard(csr_array(dense)))
     movies = model.movies.numpy().astype(float)
     for user in range(9):
         rated = dense[user][:, None]
@@ -75,7 +84,7 @@ def test_ials_factors_solve_the_least_squares():
 def test_a_warm_start_from_earlier_factors_is_as_good_as_all_sweeps():
     rng = np.random.default_rng(2)
     dense = (rng.random((40, 25)) < 0.3).astype(np.float32)
-    rows, few = Stacked.of(csr_array(dense)), ImplicitALSConfig(factors=3, sweeps=1)
+    rows, few = one_shard(csr_array(dense)), ImplicitALSConfig(factors=3, sweeps=1)
     full = ImplicitALS(ImplicitALSConfig(factors=3, sweeps=60)).fit(rows)
     warm, cold = ImplicitALS(few).fit(rows, start=full.users), ImplicitALS(few).fit(rows)
 

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 import torch
 
+from recengine.models.kernels.standard import standardised
 from recengine.models.parts.recency_boost import (
     RecencyBoost,
     RecencyBoostConfig,
     _shares,
     boosts,
-    standardised,
 )
 from recengine.testing.planted import DAY, snapshot
 

@@ -1,4 +1,4 @@
-"""Small systems of equations, solved in the loop that made them."""
+"""Small systems of equations: their sums of products, and their solution, in the loop that needs them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recengine.models.kernels.compiled import COMPILED
+from recengine.models.kernels.register_tile import HIGH, WIDE, add_tile
+
+
+@COMPILED
+def add_products(
+    vectors: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    entries: int,
+    k: int,
+    sums: NDArray[np.float32],
+) -> None:  # pragma: no cover - compiled
+    """Add to ``sums`` the weighted products of some vectors of k + 1 numbers: its upper triangle and its row k.
+
+    Arrays as ``add_tile`` takes them.
+    """
+    for top in range(0, len(sums), HIGH):
+        for left in range(0 if top + HIGH > k else top // WIDE * WIDE, sums.shape[1], WIDE):
+            add_tile(vectors, weights, entries, top, left, sums)  # type: ignore[call-arg]
 
 
 @COMPILED
