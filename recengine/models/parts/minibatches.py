@@ -111,7 +111,8 @@ def uniform(
     """Numbers of [0, 1) of P pairs, (P,): each a function of its pair, the seed and the epoch alone."""
     state = users.astype(np.uint64) * np.uint64(1 << 32) + movies.astype(np.uint64)
     for more in (seed, epoch):
-        state = rounds(state + np.uint64(more + 1) * GOLDEN)
+        with np.errstate(over="ignore"):
+            state = rounds(state + np.uint64(more + 1) * GOLDEN)
         state ^= state >> np.uint64(31)
     return np.asarray((state >> np.uint64(11)) * 2.0**-53)
 
